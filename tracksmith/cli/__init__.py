@@ -1,0 +1,93 @@
+"""The command line. The only room that knows click."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from tracksmith import __version__
+from tracksmith.errors import TracksmithError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "demo": ("tracksmith.cli.demo:demo", "Predict and view a small synthetic genome."),
+    "doctor": ("tracksmith.cli.doctor:doctor", "Say what this installation can do."),
+    "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
+    "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
+    "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
+    "plan": ("tracksmith.cli.stages:plan", "Fix a run and its parts without computing."),
+    "plugin": ("tracksmith.cli.plugin:plugin", "Write or check a model plugin."),
+    "predict": ("tracksmith.cli.predict:predict", "Write prediction tracks along a genome."),
+    "status": ("tracksmith.cli.stages:status", "Say what of a run is done."),
+    "variants": ("tracksmith.cli.variants:variants", "Score the variants of a VCF."),
+    "view": ("tracksmith.cli.view:view", "Open a run in a browser page."),
+    "work": ("tracksmith.cli.stages:work", "Compute parts of a planned run."),
+}
+
+
+class LazyGroup(click.Group):
+    """Import a command's module only when that command runs: ``--help`` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if _module_exists(COMMANDS[name][0])]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; every error becomes a message and an exit code here."""
+        try:
+            return super().invoke(ctx)
+        except TracksmithError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except (click.exceptions.Exit, click.Abort, click.ClickException, KeyboardInterrupt):
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
+            _report_bug(error)
+            sys.exit(1)
+
+
+def _module_exists(target: str) -> bool:
+    return importlib.util.find_spec(target.partition(":")[0]) is not None
+
+
+def _report_bug(error: Exception) -> None:
+    log = Path.cwd() / f"tracksmith-bug-{os.getpid()}.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        log.write_text(f"tracksmith {__version__}\n{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
+        where = f"The trace is in {log}"
+    except OSError:
+        where = text
+    click.echo(
+        f"Error: {type(error).__name__}: {error}\n"
+        "This is a fault of tracksmith or of a plugin, not of your data.\n"
+        f"{where}: please report it with the command.",
+        err=True,
+    )
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tracksmith")
+@click.option("-v", "--verbose", count=True, help="Log more; -vv logs all.")
+def main(verbose: int) -> None:
+    """Turn sequence-to-function models into genome browser tracks."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,1 @@
+"""Variant effects: allele windows, scores, tables."""

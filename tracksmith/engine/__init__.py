@@ -1,0 +1,1 @@
+"""The engine: plan, parts, windows, devices, and the loop over a genome."""

@@ -1,0 +1,101 @@
+"""Files that are whole or absent: write aside, flush, rename; digests; crash points."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tracksmith.errors import ResourceError
+
+__all__ = [
+    "aside",
+    "canonical_json",
+    "crash_point",
+    "digest_of_file",
+    "fsync_folder",
+    "write_json",
+]
+
+TEMPORARY_PREFIX = ".tmp-"
+_crash_counts: dict[str, int] = {}
+
+
+def crash_point(name: str) -> None:
+    """Die here, as by SIGKILL, if ``TRACKSMITH_CRASH`` is ``name:n`` and this is the n-th pass.
+
+    Tests enumerate these points; without the variable the call is one dictionary look-up.
+    """
+    wanted = os.environ.get("TRACKSMITH_CRASH")
+    if not wanted:
+        return
+    point, _, count = wanted.partition(":")
+    if point != name:
+        return
+    _crash_counts[name] = _crash_counts.get(name, 0) + 1
+    if _crash_counts[name] >= int(count or 1):
+        os._exit(137)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` durable; file systems that cannot are left alone."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success fsync it and give it its name.
+
+    On any exception, KeyboardInterrupt included, the temporary file goes and
+    ``path`` stays as it was. The temporary name holds the process id, so two
+    writers of one target never meet.
+
+    Raises
+    ------
+    ResourceError
+        The folder is missing or not writable, or the disk is full.
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}"
+    try:
+        yield temporary
+        crash_point("before-fsync")
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        crash_point("before-rename")
+        os.replace(temporary, path)  # noqa: PTH105 - the atomic call, by its own name
+        crash_point("after-rename")
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise ResourceError(
+            f"Cannot write {path}: {error.strerror or error}. "
+            "Free some space or choose another folder, then repeat the command."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys: the same value always gives the same text."""
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` to ``path`` as canonical JSON, whole or not at all."""
+    with aside(path) as temporary:
+        temporary.write_text(canonical_json(value) + "\n", encoding="utf-8")
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""The genome: FASTA, contig names, intervals, regions, base codes, alleles."""

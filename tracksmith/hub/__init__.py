@@ -1,0 +1,1 @@
+"""Looking and sharing: UCSC hubs, IGV sessions, pages, a checker, a server."""

@@ -1,0 +1,1 @@
+"""The models: cards, the plugin hook, the registry, weights, the conformance kit."""

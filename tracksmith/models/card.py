@@ -1,0 +1,303 @@
+"""The card: every fact about a model that the engine needs, without importing torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from tracksmith.errors import CardError, UsageError
+
+__all__ = [
+    "Alphabet",
+    "Fold",
+    "ModelCard",
+    "Option",
+    "RegionGeometry",
+    "Track",
+    "VariantDefaults",
+    "WeightFile",
+    "WindowGeometry",
+]
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class WindowGeometry:
+    """Where a window's output lies.
+
+    The window ``[s, s + window)`` predicts the core
+    ``[s + core_start, s + core_start + core_length)`` in bins of ``bin`` bp.
+
+    ``whole_window`` marks a model with one value for the whole window: its
+    core is the stretch over which that value is painted, centred, and a
+    stride repaints it without touching the network.
+    """
+
+    window: int
+    core_start: int
+    core_length: int
+    bin: int = 1
+    whole_window: bool = False
+
+    @property
+    def bins(self) -> int:
+        """Values that the network returns per window and track."""
+        return 1 if self.whole_window else self.core_length // self.bin
+
+    def problems(self) -> Iterator[str]:
+        """Say what is contradictory, one sentence each."""
+        if min(self.window, self.core_length, self.bin) < 1 or self.core_start < 0:
+            yield "window, core length and bin must be at least 1 bp and the core start at least 0"
+        elif self.core_start + self.core_length > self.window and not self.whole_window:
+            yield (
+                f"the core [{self.core_start}, {self.core_start + self.core_length}) "
+                f"passes the window of {self.window} bp"
+            )
+        elif self.core_length % self.bin:
+            yield f"a core of {self.core_length} bp is no whole number of bins of {self.bin} bp"
+        if self.whole_window and self.bin != self.core_length:
+            yield "a model with one value a window has one bin: bin must equal the core length"
+
+
+@dataclass(frozen=True)
+class RegionGeometry:
+    """A region model reads ``context`` consecutive regions at once, ``stride`` apart.
+
+    ``inputs`` names what a user must give beside the genome, e.g. ``peaks``.
+    """
+
+    context: int
+    stride: int
+    inputs: tuple[str, ...]
+
+    def problems(self) -> Iterator[str]:
+        """Say what is contradictory, one sentence each."""
+        if not 1 <= self.stride <= self.context:
+            yield "a region model's stride must lie between 1 and its context"
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """How bases become the network's channels.
+
+    ``order`` names the channels; a known base has ``known`` in its channel,
+    N and everything outside the contig has ``unknown`` in all four. A code of
+    two bases (a heterozygous genotype, or IUPAC) becomes ``half`` of ``known``
+    in both channels, the ``sum`` (``known`` in both), or ``unknown``. Codes of
+    three bases are read as N.
+    """
+
+    order: str = "ACGT"
+    known: float = 1.0
+    unknown: float = 0.0
+    heterozygous: Literal["half", "sum", "unknown"] = "unknown"
+
+    def problems(self) -> Iterator[str]:
+        """Say what is contradictory, one sentence each."""
+        if sorted(self.order) != list("ACGT"):
+            yield f"the alphabet's order {self.order!r} must name A, C, G and T once each"
+        if self.known == self.unknown:
+            yield "a known base and N must differ"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One output of a model.
+
+    ``rc_partner`` is the id of the track that the reverse complement of the
+    sequence gives (plus for minus); None means the track itself. ``signed``
+    tracks may be negative. The bigWig of a minus-strand track that is not
+    signed is stored negative, as genome browsers expect.
+    """
+
+    id: str
+    label: str
+    strand: Literal["+", "-", "."] = "."
+    rc_partner: str | None = None
+    assay: str = ""
+    cell_type: str = ""
+    ontology: str = ""
+    units: str = ""
+    transform: str = "linear"
+    signed: bool = False
+    color: tuple[int, int, int] = (31, 78, 121)
+
+    @property
+    def stored_sign(self) -> int:
+        """-1 for a minus-strand track of values that cannot be negative, else 1."""
+        return -1 if self.strand == "-" and not self.signed else 1
+
+    def problems(self) -> Iterator[str]:
+        """Say what is contradictory, one sentence each."""
+        if not _IDENTIFIER.fullmatch(self.id):
+            yield f"track id {self.id!r}: a letter, then letters, digits, '_', '-', '.' (64 at most)"
+        if self.strand not in "+-." or len(self.strand) != 1:
+            yield f"track {self.id}: strand {self.strand!r} must be '+', '-' or '.'"
+        if len(self.color) != 3 or not all(0 <= part <= 255 for part in self.color):
+            yield f"track {self.id}: colour {self.color} must be three numbers from 0 to 255"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One set of weights of an ensemble and the contigs it never saw in training."""
+
+    name: str
+    held_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published file. ``sha256`` and ``size`` (bytes) are None where nobody states them."""
+
+    name: str
+    fold: str = ""
+    size: int | None = None
+    sha256: str | None = None
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A switch of the model itself, given as ``--option name=value``."""
+
+    name: str
+    default: str
+    choices: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True)
+class VariantDefaults:
+    """How variant effects are read off unless the user says otherwise.
+
+    ``position`` is the variant's 0-based offset in the window (None: the
+    middle, ``window // 2``); ``bins`` the half-open range of core bins that
+    are scored (None: all); ``reduce`` how they become one number;
+    ``pseudocount`` is added before a logarithm, in the track's units.
+    """
+
+    scores: tuple[str, ...] = ("log2fc",)
+    position: int | None = None
+    bins: tuple[int, int] | None = None
+    reduce: Literal["sum", "mean"] = "sum"
+    pseudocount: float = 1e-6
+    max_allele: int = 100
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Every fact about a model; checked when made, stored in every run.
+
+    ``reverse_complement`` says whether averaging with the reverse complement
+    is the ``default``, ``allowed``, or ``wrong``. ``unseen`` are contigs that
+    no fold saw in training.
+
+    Raises
+    ------
+    CardError
+        With every contradiction, not only the first.
+    """
+
+    name: str
+    version: str
+    summary: str
+    code_licence: str
+    weights_licence: str
+    citation: str
+    geometry: WindowGeometry | RegionGeometry
+    tracks: tuple[Track, ...]
+    authors: str = ""
+    commercial_use: bool = True
+    alphabet: Alphabet = field(default_factory=Alphabet)
+    reverse_complement: Literal["default", "allowed", "wrong"] = "allowed"
+    assemblies: tuple[str, ...] = ()
+    folds: tuple[Fold, ...] = ()
+    unseen: tuple[str, ...] = ()
+    weights: tuple[WeightFile, ...] = ()
+    options: tuple[Option, ...] = ()
+    variants: VariantDefaults = field(default_factory=VariantDefaults)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            listed = "\n".join(f"  - {problem}" for problem in problems)
+            raise CardError(f"The card of model {self.name!r} contradicts itself:\n{listed}")
+
+    def _problems(self) -> Iterator[str]:
+        if not _IDENTIFIER.fullmatch(self.name):
+            yield f"name {self.name!r}: a letter, then letters, digits, '_', '-', '.' (64 at most)"
+        for required in ("version", "summary", "code_licence", "weights_licence", "citation"):
+            if not getattr(self, required).strip():
+                yield f"{required} is empty"
+        yield from self.geometry.problems()
+        yield from self.alphabet.problems()
+        yield from self._track_problems()
+        yield from _repeats("fold", [fold.name for fold in self.folds])
+        yield from _repeats("weight file", [file.name for file in self.weights])
+        yield from self._variant_problems()
+
+    def _track_problems(self) -> Iterator[str]:
+        if not self.tracks:
+            yield "a model needs at least one track"
+        ids = [track.id for track in self.tracks]
+        yield from _repeats("track", ids)
+        yield from _repeats("track (ignoring case)", sorted({i for i in ids}, key=str.lower), str.lower)
+        partners = {track.id: track.rc_partner or track.id for track in self.tracks}
+        for track in self.tracks:
+            yield from track.problems()
+            partner = partners[track.id]
+            if partner not in partners:
+                yield f"track {track.id}: its rc_partner {partner!r} is no track of this model"
+            elif partners[partner] != track.id:
+                yield f"track {track.id}: its rc_partner {partner!r} does not name it in return"
+
+    def _variant_problems(self) -> Iterator[str]:
+        if isinstance(self.geometry, RegionGeometry):
+            return
+        position = self.variants.position
+        if position is not None and not 0 <= position < self.geometry.window:
+            yield f"the variant position {position} lies outside the window"
+        bins = self.variants.bins
+        if bins is not None and not 0 <= bins[0] < bins[1] <= self.geometry.bins:
+            yield f"the scored bins {bins} lie outside the {self.geometry.bins} bins of the core"
+
+    @property
+    def window_geometry(self) -> WindowGeometry:
+        """The geometry of a window model.
+
+        Raises
+        ------
+        UsageError
+            The model reads regions, not windows.
+        """
+        if isinstance(self.geometry, RegionGeometry):
+            raise UsageError(f"{self.name} reads a list of regions, not windows along a genome.")
+        return self.geometry
+
+    def rc_partners(self) -> list[int]:
+        """Return, for every track, the index of the track its reverse complement gives."""
+        index = {track.id: number for number, track in enumerate(self.tracks)}
+        return [index[track.rc_partner or track.id] for track in self.tracks]
+
+    def with_tracks(self, ids: Sequence[str]) -> ModelCard:
+        """Return the card with only these tracks (their partners must be among them)."""
+        by_id = {track.id: track for track in self.tracks}
+        return replace(self, tracks=tuple(by_id[i] for i in ids))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as plain values for JSON."""
+        kind = "regions" if isinstance(self.geometry, RegionGeometry) else "windows"
+        return {"reads": kind, **asdict(self)}
+
+
+def _repeats(what: str, names: Sequence[str], key: Any = None) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        folded = key(name) if key else name
+        if folded in seen:
+            yield f"{what} {name!r} is declared twice"
+        seen.add(folded)

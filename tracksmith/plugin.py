@@ -1,0 +1,38 @@
+"""Everything that a plugin author imports, and nothing else."""
+
+from tracksmith.errors import CardError, InputError, PluginError, TrustError, UsageError
+from tracksmith.models.card import (
+    Alphabet,
+    Fold,
+    ModelCard,
+    Option,
+    RegionGeometry,
+    Track,
+    VariantDefaults,
+    WeightFile,
+    WindowGeometry,
+)
+from tracksmith.models.contract import LoadRequest, Model, Predictor, WeightPaths
+from tracksmith.models.hook import hookimpl
+
+__all__ = [
+    "Alphabet",
+    "CardError",
+    "Fold",
+    "InputError",
+    "LoadRequest",
+    "Model",
+    "ModelCard",
+    "Option",
+    "PluginError",
+    "Predictor",
+    "RegionGeometry",
+    "Track",
+    "TrustError",
+    "UsageError",
+    "VariantDefaults",
+    "WeightFile",
+    "WeightPaths",
+    "WindowGeometry",
+    "hookimpl",
+]
