@@ -3,7 +3,7 @@
 Nothing here was trained. Five elements of RNA polymerase II core promoters are
 scored with small weight matrices and combined by position::
 
-    prediction(p) = SCALE * initiator(p) * max(support(p) - THRESHOLD, 0)
+    prediction(p) = 32 initiator(p) * max(support(p) - THRESHOLD, 0)
     support(p)    = 2 tata(p) + gc(p) + ccaat(p) + dpe(p)
 
 ``p`` is a possible transcription start site, +1; -1 is the base before it, and
@@ -30,7 +30,7 @@ from tracksmith.plugin import (
     hookimpl,
 )
 
-__all__ = ["CARD", "ELEMENTS", "INITIATOR", "SCALE", "THRESHOLD", "Element", "load"]
+__all__ = ["CARD", "ELEMENTS", "INITIATOR", "MARGIN", "THRESHOLD", "Element", "load"]
 
 IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT"}
 IUPAC |= {"K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT"}
@@ -71,6 +71,11 @@ class Element:
     weight: int = 1
     both_orientations: bool = False
 
+    @property
+    def places(self) -> int:
+        """How many places the first base may have."""
+        return self.last - self.first + 1
+
     def matrix(self) -> list[list[float]]:
         """Return the weights, ``4 x length`` in the order A, C, G, T, multiples of 1/64."""
         columns = zip(self.consensus, self.match, self.mismatch, strict=True)
@@ -82,24 +87,57 @@ class Element:
 
 
 INITIATOR = Element(
-    "Inr", "YYANWYY", (8, 10, 20, 0, 10, 8, 8), (12, 16, 40, 0, 14, 12, 12), -2, -2, 36
+    name="Inr",
+    consensus="YYANWYY",
+    match=(8, 10, 20, 0, 10, 8, 8),
+    mismatch=(12, 16, 40, 0, 14, 12, 12),
+    first=-2,
+    last=-2,
+    cutoff=36,
+    weight=32,
 )
 ELEMENTS = (
     Element(
-        "TATA", "TATAWAAR", (10, 10, 8, 10, 8, 8, 6, 4), (20, 24, 16, 24, 14, 12, 8, 6), -33, -28, 24, 2
+        name="TATA",
+        consensus="TATAWAAR",
+        match=(10, 10, 8, 10, 8, 8, 6, 4),
+        mismatch=(20, 24, 16, 24, 14, 12, 8, 6),
+        first=-33,
+        last=-28,
+        cutoff=24,
+        weight=2,
     ),
     Element(
-        "GC", "KGGGCGGRR", (4, 8, 8, 10, 10, 8, 8, 4, 4), (6, 16, 16, 24, 20, 16, 16, 6, 4), -110, -40, 32,
+        name="GC",
+        consensus="KGGGCGGRR",
+        match=(4, 8, 8, 10, 10, 8, 8, 4, 4),
+        mismatch=(6, 16, 16, 24, 20, 16, 16, 6, 4),
+        first=-110,
+        last=-40,
+        cutoff=32,
         both_orientations=True,
     ),
     Element(
-        "CCAAT", "RRCCAATSR", (4, 6, 10, 10, 10, 8, 8, 4, 4), (6, 10, 20, 24, 24, 20, 16, 6, 4), -100, -60, 32,
+        name="CCAAT",
+        consensus="RRCCAATSR",
+        match=(4, 6, 10, 10, 10, 8, 8, 4, 4),
+        mismatch=(6, 10, 20, 24, 24, 20, 16, 6, 4),
+        first=-100,
+        last=-60,
+        cutoff=32,
         both_orientations=True,
     ),
-    Element("DPE", "RGWYV", (12, 18, 14, 12, 8), (16, 28, 20, 16, 8), 27, 27, 32),
-)  # fmt: skip
-THRESHOLD = 0.75
-SCALE = 32.0
+    Element(
+        name="DPE",
+        consensus="RGWYV",
+        match=(12, 18, 14, 12, 8),
+        mismatch=(16, 28, 20, 16, 8),
+        first=27,
+        last=27,
+        cutoff=32,
+    ),
+)
+THRESHOLD = 0.25
 MARGIN = 128
 """Bases on either side of the core: the farthest element starts 110 bp upstream of a start
 site and the nearest one ends 32 bp downstream, on either strand; rounded up."""
@@ -115,11 +153,25 @@ CARD = ModelCard(
         "doi:10.1016/0022-2836(90)90223-9; Haberle and Stark 2018, doi:10.1038/s41580-018-0028-8"
     ),
     authors="the authors of tracksmith",
-    geometry=WindowGeometry(window=1024 + 2 * MARGIN, core_start=MARGIN, core_length=1024),
+    geometry=WindowGeometry(window=2048, core_start=MARGIN, core_length=2048 - 2 * MARGIN),
     alphabet=Alphabet(order="ACGT", heterozygous="half"),
     tracks=(
-        Track("plus", "Core promoter, plus strand", "+", "minus", units="arbitrary units", color=(192, 57, 43)),
-        Track("minus", "Core promoter, minus strand", "-", "plus", units="arbitrary units", color=(36, 87, 160)),
+        Track(
+            id="plus",
+            label="Core promoter, plus strand",
+            strand="+",
+            rc_partner="minus",
+            units="arbitrary units",
+            color=(192, 57, 43),
+        ),
+        Track(
+            id="minus",
+            label="Core promoter, minus strand",
+            strand="-",
+            rc_partner="plus",
+            units="arbitrary units",
+            color=(36, 87, 160),
+        ),
     ),
     reverse_complement="allowed",
     variants=VariantDefaults(scores=("diff", "log2fc"), pseudocount=1.0),
@@ -129,7 +181,7 @@ CARD = ModelCard(
         "reverse complement changes nothing.",
         "Every number is exact in float32: results do not depend on the batch size.",
     ),
-)  # fmt: skip
+)
 
 
 def load(request: LoadRequest) -> Any:

@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from types import ModuleType
 
@@ -151,7 +152,7 @@ def load_registry() -> Registry:
 
 def _built_in_sources() -> Iterator[_Source]:
     for name, module in BUILT_IN.items():
-        yield _Source(name, "tracksmith", __version__, lambda module=module: import_module(module))
+        yield _Source(name, "tracksmith", __version__, partial(import_module, module))
 
 
 def _installed_sources() -> list[_Source]:
