@@ -1,0 +1,96 @@
+"""From what a user typed, ``-r`` and ``--chroms``, to regions of the genome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.bed import read_bed
+from tracksmith.genome.contigs import Contigs, shown
+from tracksmith.genome.fasta import Genome, Notify, silent
+from tracksmith.genome.intervals import Regions, parse_region
+
+__all__ = ["resolve_regions"]
+
+
+def resolve_regions(
+    arguments: Sequence[str],
+    chroms: Sequence[str],
+    genome: Genome,
+    notify: Notify = silent,
+    alias: str | Path | None = None,
+    clip: bool = False,
+) -> Regions | None:
+    """Return the union of the regions asked for, limited to ``chroms``; None for all of it.
+
+    Each of ``arguments`` is a region string or the path of a BED file: a file
+    that exists is read, else the text is a region. ``chroms`` are contig names
+    or globs such as ``chr*``.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_bed` and :func:`parse_region`; a name or glob that matches
+        no contig; nothing left.
+    """
+    contigs = genome.contigs
+    if not arguments and not chroms:
+        return None
+    pieces = [_argument(text, contigs, notify, alias, clip) for text in arguments]
+    if not pieces:
+        pieces = [Regions.whole(contigs)]
+    columns = (
+        np.concatenate([getattr(p, c) for p in pieces]) for c in ("contig", "starts", "ends")
+    )
+    contig, starts, ends = columns
+    if chroms:
+        kept = np.isin(contig, _chosen(chroms, contigs, notify))
+        contig, starts, ends = contig[kept], starts[kept], ends[kept]
+    regions = Regions(contigs, contig, starts, ends)
+    if not len(regions):
+        raise InputError(
+            "No region is left to predict: --chroms leaves out every contig of the regions, or "
+            "they hold no base."
+        )
+    return regions
+
+
+def _argument(
+    text: str, contigs: Contigs, notify: Notify, alias: str | Path | None, clip: bool
+) -> Regions:
+    if text not in contigs and Path(text).exists():
+        return read_bed(text, contigs, notify, alias, clip).regions()
+    try:
+        interval = parse_region(text, contigs)
+    except InputError as error:
+        if text.endswith((".bed", ".gz", "Peak")) or "/" in text:
+            raise InputError(f"No BED file at {text} (that is {Path(text).resolve()}).") from error
+        raise
+    if not text.startswith(interval.contig):
+        notify(f"{text!r} is read as {interval}: the genome's name is {interval.contig!r}.")
+    number = np.array([contigs.index(interval.contig)], dtype=np.int64)
+    return Regions(contigs, number, np.array([interval.start]), np.array([interval.end]))
+
+
+def _chosen(chroms: Sequence[str], contigs: Contigs, notify: Notify) -> list[int]:
+    names = ContigNames(contigs, "--chroms", notify)
+    chosen: list[int] = []
+    for text in chroms:
+        exact = names.find(text)
+        found = (
+            [exact]
+            if exact is not None
+            else [n for n, name in enumerate(contigs.names) if fnmatchcase(name, text)]
+        )
+        if not found:
+            raise InputError(
+                f"--chroms {text!r} matches no contig of the genome, which has "
+                f"{shown(contigs.names)}."
+            )
+        chosen.extend(found)
+    return chosen
