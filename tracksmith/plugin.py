@@ -12,12 +12,24 @@ from tracksmith.models.card import (
     WeightFile,
     WindowGeometry,
 )
-from tracksmith.models.contract import LoadRequest, Model, Predictor, WeightPaths
+from tracksmith.models.contract import (
+    FeatureRequest,
+    FeatureSource,
+    LoadRequest,
+    Model,
+    Predictor,
+    RegionBatch,
+    RegionInput,
+    RegionSteps,
+    WeightPaths,
+)
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
     "Alphabet",
     "CardError",
+    "FeatureRequest",
+    "FeatureSource",
     "Fold",
     "InputError",
     "LoadRequest",
@@ -26,7 +38,10 @@ __all__ = [
     "Option",
     "PluginError",
     "Predictor",
+    "RegionBatch",
     "RegionGeometry",
+    "RegionInput",
+    "RegionSteps",
     "Track",
     "TrustError",
     "UsageError",

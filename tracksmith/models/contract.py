@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tracksmith.models.card import ModelCard
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-__all__ = ["LoadRequest", "Loaded", "Model", "Predictor", "WeightPaths"]
+__all__ = [
+    "FeatureRequest",
+    "FeatureSource",
+    "LoadRequest",
+    "Loaded",
+    "Model",
+    "Predictor",
+    "RegionBatch",
+    "RegionInput",
+    "RegionSteps",
+    "WeightPaths",
+]
 
 WeightPaths: TypeAlias = Mapping[str, tuple[Path, ...]]
 """Files by fold name; a model without folds uses the name ``""``."""
@@ -24,12 +37,14 @@ class LoadRequest:
 
     ``weights`` holds the files of the folds to load, and only those;
     ``tracks`` the ids wanted, in order, closed under ``rc_partner``;
-    ``options`` every option of the card with its value.
+    ``options`` every option of the card with its value; ``features`` the
+    columns that a region model will be given, in order.
     """
 
     weights: WeightPaths = field(default_factory=dict)
     tracks: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
 
 
 @dataclass
@@ -60,6 +75,79 @@ class Predictor:
     tracks: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class RegionInput:
+    """A file that a region model reads beside the peaks, given as ``--input name=PATH``."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True)
+class FeatureRequest:
+    """What a region model needs to open its feature source.
+
+    ``files`` holds the inputs that the user gave, by name, and only those;
+    ``options`` every option of the card; ``device`` where features may be
+    computed, as torch names it.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class RegionBatch:
+    """Consecutive regions of one contig.
+
+    ``starts`` and ``ends`` are bp, 0-based half-open, int64 ``(regions,)``;
+    ``bases`` the masks of each region (A 1, C 2, G 4, T 8), uint8.
+    """
+
+    contig: str
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    bases: Sequence[NDArray[np.uint8]]
+
+
+class FeatureSource(Protocol):
+    """Makes the matrix that a region model reads."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the finished matrix, in order."""
+
+    def features(self, batch: RegionBatch) -> NDArray[np.float32]:
+        """Return what the regions themselves tell, ``(regions, own columns)``, not normalised.
+
+        A region's row depends on that region alone.
+        """
+
+    def normalise(
+        self,
+        features: NDArray[np.float32],
+        signal: NDArray[np.float64] | None,
+        normalisers: Mapping[str, Any] | None,
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Return the matrix ``(regions, names)``, and what it was normalised by.
+
+        ``features`` are the rows of all regions of the run; ``signal`` is the
+        accessibility of each as the user gave it (counts, or the sum of a
+        bigWig over the region), None if not given. ``normalisers`` of an
+        earlier run make the values comparable with that run's; without them
+        they are taken from these regions. They are stored as JSON.
+        """
+
+
+@dataclass(frozen=True)
+class RegionSteps:
+    """How the features of a region model are made; ``inputs`` are the files it may ask for."""
+
+    inputs: tuple[RegionInput, ...]
+    open: Callable[[FeatureRequest], FeatureSource]
+
+
 Loaded: TypeAlias = "Predictor | Mapping[str, nn.Module] | nn.Module"
 
 
@@ -77,12 +165,15 @@ class Model:
     ``describe`` returns the card refined by what lies beside the weights (a
     table of track names, say); it gets the paths that were found.
 
-    ``features`` and its like belong to region models: see
-    :mod:`tracksmith.engine.regions`.
+    ``regions`` makes it a region model, one over a list of regions instead of
+    windows: its card has a :class:`~tracksmith.models.card.RegionGeometry`,
+    its network maps ``(batch, regions, features)`` to
+    ``(batch, regions, tracks)``, all tracks of the card in order, and works
+    for any number of regions.
     """
 
     card: ModelCard
     load: Callable[[LoadRequest], Any]
     find_weights: Callable[[Path], WeightPaths] | None = None
     describe: Callable[[WeightPaths], ModelCard] | None = None
-    regions: Any = None
+    regions: RegionSteps | None = None
