@@ -19,8 +19,6 @@ from tracksmith.models.contract import (
     Model,
     Predictor,
     RegionBatch,
-    RegionInput,
-    RegionSteps,
     WeightPaths,
 )
 from tracksmith.models.hook import hookimpl
@@ -40,8 +38,6 @@ __all__ = [
     "Predictor",
     "RegionBatch",
     "RegionGeometry",
-    "RegionInput",
-    "RegionSteps",
     "Track",
     "TrustError",
     "UsageError",

@@ -22,8 +22,6 @@ __all__ = [
     "Model",
     "Predictor",
     "RegionBatch",
-    "RegionInput",
-    "RegionSteps",
     "WeightPaths",
 ]
 
@@ -76,18 +74,11 @@ class Predictor:
 
 
 @dataclass(frozen=True)
-class RegionInput:
-    """A file that a region model reads beside the peaks, given as ``--input name=PATH``."""
-
-    name: str
-    help: str
-
-
-@dataclass(frozen=True)
 class FeatureRequest:
     """What a region model needs to open its feature source.
 
-    ``files`` holds the inputs that the user gave, by name, and only those;
+    ``files`` holds the inputs of the card that the user gave, by name, without
+    ``peaks`` and ``accessibility``, which the engine reads itself;
     ``options`` every option of the card; ``device`` where features may be
     computed, as torch names it.
     """
@@ -140,14 +131,6 @@ class FeatureSource(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class RegionSteps:
-    """How the features of a region model are made; ``inputs`` are the files it may ask for."""
-
-    inputs: tuple[RegionInput, ...]
-    open: Callable[[FeatureRequest], FeatureSource]
-
-
 Loaded: TypeAlias = "Predictor | Mapping[str, nn.Module] | nn.Module"
 
 
@@ -165,9 +148,9 @@ class Model:
     ``describe`` returns the card refined by what lies beside the weights (a
     table of track names, say); it gets the paths that were found.
 
-    ``regions`` makes it a region model, one over a list of regions instead of
-    windows: its card has a :class:`~tracksmith.models.card.RegionGeometry`,
-    its network maps ``(batch, regions, features)`` to
+    ``features`` belongs to a region model, one over a list of regions instead
+    of windows, and opens what makes its input matrix: the card has a
+    :class:`~tracksmith.models.card.RegionGeometry`, the network maps ``(batch, regions, features)`` to
     ``(batch, regions, tracks)``, all tracks of the card in order, and works
     for any number of regions.
     """
@@ -176,4 +159,4 @@ class Model:
     load: Callable[[LoadRequest], Any]
     find_weights: Callable[[Path], WeightPaths] | None = None
     describe: Callable[[WeightPaths], ModelCard] | None = None
-    regions: RegionSteps | None = None
+    features: Callable[[FeatureRequest], FeatureSource] | None = None
