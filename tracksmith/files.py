@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = [
     "crash_point",
     "digest_of_file",
     "fsync_folder",
+    "owner_suffix",
+    "plain",
     "write_json",
 ]
 
@@ -39,6 +42,11 @@ def crash_point(name: str) -> None:
     _crash_counts[name] = _crash_counts.get(name, 0) + 1
     if _crash_counts[name] >= int(count or 1):
         os._exit(137)
+
+
+def owner_suffix(pid: int | str) -> str:
+    """Return how temporary names of a process of this host end."""
+    return f"-{socket.gethostname()}-{pid}"
 
 
 def fsync_folder(folder: Path) -> None:
@@ -64,7 +72,7 @@ def aside(path: Path) -> Iterator[Path]:
     ResourceError
         The folder is missing or not writable, or the disk is full.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}{owner_suffix(os.getpid())}"
     try:
         yield temporary
         crash_point("before-fsync")
@@ -87,6 +95,13 @@ def aside(path: Path) -> Iterator[Path]:
 def canonical_json(value: Any) -> str:
     """Return JSON with sorted keys: the same value always gives the same text."""
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON gives it back: tuples as lists."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def write_json(path: Path, value: Any) -> None:

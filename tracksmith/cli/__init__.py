@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -33,6 +34,17 @@ COMMANDS = {
 }
 
 
+STOPPED = "\nStopped. What was finished is kept: repeat the command to go on from there."
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler wants the machine back. Unwinds like Ctrl-C."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
+
+
 class LazyGroup(click.Group):
     """Import a command's module only when that command runs: ``--help`` stays fast."""
 
@@ -52,12 +64,19 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every error becomes a message and an exit code here."""
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except TracksmithError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
-        except (click.exceptions.Exit, click.Abort, click.ClickException, KeyboardInterrupt):
+        except Terminated:
+            click.echo(STOPPED, err=True)
+            sys.exit(128 + signal.SIGTERM)
+        except KeyboardInterrupt:
+            click.echo(STOPPED, err=True)
+            sys.exit(128 + signal.SIGINT)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
             _report_bug(error)
@@ -72,7 +91,9 @@ def _report_bug(error: Exception) -> None:
     log = Path.cwd() / f"tracksmith-bug-{os.getpid()}.log"
     text = "".join(traceback.format_exception(error))
     try:
-        log.write_text(f"tracksmith {__version__}\n{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
+        log.write_text(
+            f"tracksmith {__version__}\n{' '.join(sys.argv)}\n\n{text}", encoding="utf-8"
+        )
         where = f"The trace is in {log}"
     except OSError:
         where = text

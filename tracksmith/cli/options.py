@@ -1,0 +1,106 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tracksmith.errors import UsageError
+
+__all__ = ["add_options", "key_values", "model_options", "numbers", "run_options", "weights"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MODEL = (
+    click.option("-m", "--model", "models", multiple=True, required=True, help="Model."),
+    click.option(
+        "-g", "--genome", required=True, type=click.Path(path_type=Path),
+        help="FASTA, plain or bgzipped.",
+    ),
+    click.option(
+        "-t", "--tracks", multiple=True,
+        help="Tracks: id or pattern, assay=, cell=, strand=, or number; all by default.",
+    ),
+    click.option("--folds", default="mean", show_default=True, help="mean, held-out, or one fold."),
+    click.option("--spread", is_flag=True, help="Also write the standard deviation over folds."),
+    click.option(
+        "--rc/--no-rc", "reverse_complement", default=None,
+        help="Average with the reverse complement; default by model.",
+    ),
+    click.option("--shifts", default="0", show_default=True, help="Shifts in bp to average over."),
+    click.option("--weights", multiple=True, help="Weights: PATH, or MODEL=PATH."),
+    click.option("--option", "options", multiple=True, help="A model's own option: NAME=VALUE."),
+    click.option("-b", "--batch-size", default="auto", show_default=True, help="Windows a batch."),
+    click.option(
+        "-d", "--device", default="auto", show_default=True,
+        help="auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.",
+    ),
+    click.option(
+        "--dtype", default="float32", show_default=True, help="float32, bf16 or fp16."
+    ),
+)  # fmt: skip
+
+_RUN = (
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--overwrite", is_flag=True, help="Replace another run in the same folder."),
+    click.option("--force", is_flag=True, help="Go on though the disk may be too small."),
+)
+
+
+def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+model_options: Any = add_options(*_MODEL)
+run_options: Any = add_options(*_RUN)
+
+
+def numbers(text: str, name: str) -> tuple[int, ...]:
+    """Read comma-separated whole numbers."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{name} {text}: give whole numbers with commas, e.g. -43,0,43.") from None
+
+
+def key_values(pairs: tuple[str, ...], name: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` pairs."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{name} {pair}: give NAME=VALUE.")
+        found[key] = value
+    return found
+
+
+def weights(values: tuple[str, ...]) -> dict[str, Path]:
+    """Read ``PATH`` (for the only model) or ``MODEL=PATH``."""
+    found: dict[str, Path] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if equals and not Path(value).exists():
+            found[name] = Path(path)
+        else:
+            found[""] = Path(value)
+    return found
+
+
+def whole_number(text: str, name: str) -> int | None:
+    """Read a whole number, or None for ``auto``."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{name} {text}: give a whole number or auto.") from None

@@ -1,0 +1,176 @@
+"""The verbs on a run: plan, work, finish, predict, status."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracksmith.engine.estimate import refuse_full_disk
+from tracksmith.engine.executors import run_parts
+from tracksmith.engine.finish import finish_run, refuse_damage
+from tracksmith.engine.parts import PartStore
+from tracksmith.engine.plan import Plan, check_genome
+from tracksmith.engine.request import PredictRequest, resolve_request
+from tracksmith.errors import UsageError
+from tracksmith.genome.fasta import Genome
+from tracksmith.models.registry import load_registry
+from tracksmith.progress import Progress, Silent
+from tracksmith.run import Run
+
+__all__ = ["RunStatus", "finish", "plan", "predict", "share", "status", "work"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run is; ``problems`` maps part numbers to why they cannot be used."""
+
+    parts: int
+    done: int
+    problems: dict[int, str]
+    finished: bool
+    files: list[str]
+
+
+def plan(
+    asked: PredictRequest,
+    out: Path,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+) -> Run:
+    """Fix a run in the folder ``out``, or find it there already.
+
+    Raises
+    ------
+    UsageError
+        ``out`` holds another run; the differences are named.
+    ResourceError
+        The disk cannot hold the run (``force`` goes on all the same).
+    """
+    told = progress or Silent()
+    resolved = resolve_request(asked, load_registry(), told.note)
+    if Run.exists(out) and not overwrite:
+        run = Run.open(out)
+        run.refuse_other(resolved.request, resolved.versions)
+        run.content["places"] = resolved.places
+        return run
+    refuse_full_disk(resolved, out, force)
+    if overwrite and Run.exists(out):
+        remove_run(Run.open(out))
+    return resolved.create(out)
+
+
+def remove_run(run: Run) -> None:
+    """Remove a run's own files, and nothing else that lies in its folder."""
+    with run.lock():
+        for entry in run.files:
+            (run.folder / entry["path"]).unlink(missing_ok=True)
+        shutil.rmtree(run.parts_folder, ignore_errors=True)
+        (run.folder / "run.json").unlink(missing_ok=True)
+
+
+def predict(
+    asked: PredictRequest,
+    out: Path,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+) -> Run:
+    """Plan, compute all parts and finish; repeated, go on from where it stopped.
+
+    Returns
+    -------
+    run
+        The finished run; ``run.files`` lists what was written.
+    """
+    told = progress or Silent()
+    run = plan(asked, out, told, overwrite, force)
+    with run.lock():
+        if run.finished:
+            refuse_damage(run)
+            told.note(f"{out} is finished already; nothing to do.")
+            return run
+        planned = Plan(run, load_registry())
+        missing = PartStore(run).missing()
+        if missing:
+            genome = _open_genome(run, told.note)
+            run_parts(planned, genome, asked.device, missing, told)
+        finish_run(planned, told, keep_parts)
+    return run
+
+
+def work(
+    out: Path,
+    device: str = "auto",
+    part: int | None = None,
+    of: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> list[int]:
+    """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
+
+    Needs no lock: any number of these may run at once, on any machine that
+    sees the folder. Returns the parts that were computed.
+    """
+    told = progress or Silent()
+    run = Run.open(out)
+    planned = Plan(run, load_registry())
+    store = PartStore(run)
+    mine = _chosen_parts(len(store), part, of)
+    todo = sorted(set(mine) & set(store.missing()))
+    if todo:
+        genome = _open_genome(run, told.note)
+        run_parts(planned, genome, device, todo, told)
+    return todo
+
+
+def _chosen_parts(parts: int, part: int | None, of: tuple[int, int] | None) -> Sequence[int]:
+    if part is not None:
+        if not 0 <= part < parts:
+            raise UsageError(f"--part {part}: this run has parts 0 to {parts - 1}.")
+        return [part]
+    if of is not None:
+        share_number, shares = of
+        if not 0 <= share_number < shares:
+            raise UsageError(
+                f"--part {share_number}/{shares}: give 0/{shares} to {shares - 1}/{shares}."
+            )
+        return share(parts, share_number, shares)
+    return range(parts)
+
+
+def share(parts: int, number: int, shares: int) -> range:
+    """Return the ``number``-th of ``shares`` even shares of the parts."""
+    return range(parts * number // shares, parts * (number + 1) // shares)
+
+
+def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False) -> Run:
+    """Join the parts of a run into its files; see :func:`tracksmith.engine.finish.finish_run`."""
+    told = progress or Silent()
+    run = Run.open(out)
+    with run.lock():
+        if run.finished:
+            refuse_damage(run)
+        finish_run(Plan(run, load_registry()), told, keep_parts)
+    return run
+
+
+def status(out: Path, deep: bool = False) -> RunStatus:
+    """Say how far a run is, from its manifests; ``deep`` checks every digest."""
+    run = Run.open(out)
+    files = [entry["path"] for entry in run.files]
+    if run.finished:
+        parts = sum(len(starts) for starts in run.parts)
+        return RunStatus(parts, parts, {}, True, files)
+    store = PartStore(run)
+    found = {part: store.problem(part, deep) for part in range(len(store))}
+    problems = {part: problem for part, problem in found.items() if problem}
+    return RunStatus(len(store), len(store) - len(problems), problems, False, files)
+
+
+def _open_genome(run: Run, notify: Callable[[str], None]) -> Genome:
+    genome = Genome.open(Path(run.places["genome"]), notify=notify)
+    check_genome(genome, run.request)
+    return genome

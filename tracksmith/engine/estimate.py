@@ -1,0 +1,122 @@
+"""What a run will cost: windows, disk, and after a trial batch, time."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tracksmith.engine.chunks import make_chunks
+from tracksmith.engine.device import resolve_device
+from tracksmith.engine.plan import Plan, PlannedModel
+from tracksmith.engine.request import Resolved
+from tracksmith.engine.windows import Stretch
+from tracksmith.engine.work import load_forward
+from tracksmith.errors import ResourceError
+from tracksmith.genome.bases import reverse_complement
+from tracksmith.tracks.encoding import TrackOptions, forecast_bytes, parse_precision
+
+__all__ = ["ModelEstimate", "disk_needed", "estimate_model", "refuse_full_disk"]
+
+SPARE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ModelEstimate:
+    """The cost of one model in a run; ``seconds`` covers the forward pass only."""
+
+    model: str
+    bases: int
+    windows: int
+    values: int
+    bytes: int
+    seconds: float
+
+
+def disk_needed(resolved: Resolved) -> int:
+    """Return an upper estimate of the finished files' size in bytes."""
+    options = _track_options(resolved.request)
+    total = 0
+    for entry in resolved.request["models"]:
+        bases = resolved.regions.bases if resolved.regions else resolved.genome.contigs.bases
+        statistics = 2 if entry["folds"]["spread"] else 1
+        values = -(-int(bases) // entry["geometry"]["bin"]) * len(entry["card"]["tracks"])
+        total += forecast_bytes(values * statistics, options)
+    return total
+
+
+def _track_options(request: dict[str, Any]) -> TrackOptions:
+    precision = request["precision"]
+    return TrackOptions(
+        compressor=request["compressor"],
+        precision=parse_precision(precision) if precision else None,
+    )
+
+
+def refuse_full_disk(resolved: Resolved, out: Path, force: bool) -> None:
+    """Refuse a run that the disk cannot hold: parts and finished files lie side by side.
+
+    Raises
+    ------
+    ResourceError
+        With what is needed and what is free.
+    """
+    needed = 2 * disk_needed(resolved) + SPARE_BYTES
+    folder = out.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needed > free and not force:
+        raise ResourceError(
+            f"The run needs about {human_bytes(needed)} on {folder}, where {human_bytes(free)} "
+            "are free. Choose another folder with -o, fewer tracks with -t, a smaller region "
+            "with -r, fewer digits with --precision 10bits, or go on all the same with --force."
+        )
+
+
+def human_bytes(count: float) -> str:
+    """Return a size for people, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def estimate_model(plan: Plan, model: int, device: str) -> ModelEstimate:
+    """Return the cost of a model, timing two batches on the device."""
+    planned = plan.models[model]
+    regions = plan.widened(planned.tiling)
+    chunks = make_chunks(plan.contigs, regions, planned.chunk_span)
+    bases = int(chunks.bases.sum())
+    windows = -(-bases // planned.tiling.stride) * _passes(planned)
+    values = -(-bases // planned.tiling.bin) * len(planned.outputs)
+    size = forecast_bytes(values, _track_options(plan.run.request))
+    seconds = windows * _seconds_per_window(planned, device)
+    return ModelEstimate(planned.card.name, bases, windows, values, size, seconds)
+
+
+def _passes(planned: PlannedModel) -> int:
+    options = planned.options
+    return len(options.shifts) * (2 if options.reverse else 1)
+
+
+@torch.inference_mode()
+def _seconds_per_window(planned: PlannedModel, device: str) -> float:
+    forward = load_forward(planned, resolve_device(device))
+    batch = forward.batch.windows
+    tiling = planned.tiling
+    end = batch * tiling.stride
+    low, high = forward.reach(0, end)
+    # Any bases do: the time of a network does not depend on them.
+    codes = np.array([1, 2, 4, 8], dtype=np.uint8)[np.arange(high - low) % 4]
+    stretch = Stretch(reverse_complement(codes), low)
+    forward.predict(stretch, 0, end, planned.fold_names)
+    began = time.perf_counter()
+    forward.predict(stretch, 0, end, planned.fold_names)
+    return (time.perf_counter() - began) / (batch * _passes(planned))

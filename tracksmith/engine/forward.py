@@ -1,0 +1,328 @@
+"""From the bases of a chunk to the values of its tracks: folds, strands, shifts, stitching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tracksmith.engine.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.engine.tiling import Orientation, Tiling, orientations
+from tracksmith.engine.windows import Encoder, Stretch, WindowView
+from tracksmith.errors import PluginError, TracksmithError
+from tracksmith.models.card import ModelCard
+from tracksmith.models.contract import Loaded, Predictor
+from tracksmith.models.encoding import encoding_table
+
+__all__ = ["Forward", "ForwardOptions", "as_predictor"]
+
+STRETCH_WINDOWS = 8
+"""Windows per call of ``predict_stretch`` unless the network says ``stretch_windows``."""
+
+
+@dataclass(frozen=True)
+class ForwardOptions:
+    """What is averaged, and in which precision."""
+
+    reverse: bool = False
+    shifts: tuple[int, ...] = (0,)
+    spread: bool = False
+    dtype: str = "float32"
+    shortcuts: bool = True
+
+
+def as_predictor(loaded: Loaded, folds: Sequence[str]) -> Predictor:
+    """Return what a plugin loaded as a :class:`Predictor` with a network per fold."""
+    if isinstance(loaded, Predictor):
+        return loaded
+    if isinstance(loaded, nn.Module):
+        return Predictor(dict.fromkeys(folds, loaded))
+    if isinstance(loaded, Mapping):
+        return Predictor(dict(loaded))
+    raise PluginError(
+        f"load() returned {type(loaded).__name__}: "
+        "return an nn.Module, a mapping from fold to nn.Module, or a Predictor."
+    )
+
+
+class Forward:
+    """A loaded model on a device, applied chunk by chunk.
+
+    ``card`` holds the tracks to write, in order, closed under ``rc_partner``.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        predictor: Predictor,
+        tiling: Tiling,
+        device: torch.device,
+        batch: BatchSize,
+        options: ForwardOptions,
+    ) -> None:
+        self.card = card
+        self.tiling = tiling
+        self.device = device
+        self.batch = batch
+        self.options = options
+        self.encode = Encoder(encoding_table(card.alphabet))
+        self.to_tracks = predictor.to_tracks
+        self.networks = {
+            fold: network.to(device).eval().requires_grad_(False)
+            for fold, network in predictor.networks.items()
+        }
+        self.orientations = orientations(tiling, options.shifts, options.reverse)
+        self._columns = self._track_columns(predictor)
+        self._partners = torch.tensor(card.rc_partners(), device=device)
+        self._stretch_windows = self._stretch_size()
+
+    def _track_columns(self, predictor: Predictor) -> Tensor | None:
+        """Return which returned tracks are the wanted ones; None when they are those."""
+        wanted = [track.id for track in self.card.tracks]
+        returned = predictor.tracks
+        if returned is None or list(returned) == wanted:
+            return None
+        return torch.tensor([returned.index(track) for track in wanted], device=self.device)
+
+    def _stretch_size(self) -> int:
+        """Windows that share one pass; 0 when the networks offer no stretch."""
+        offered = all(hasattr(network, "predict_stretch") for network in self.networks.values())
+        if not offered or not self.options.shortcuts or self.tiling.network.whole_window:
+            return 0
+        sizes = [getattr(net, "stretch_windows", STRETCH_WINDOWS) for net in self.networks.values()]
+        return int(min(sizes))
+
+    def reach(self, start: int, end: int) -> tuple[int, int]:
+        """Return the bases ``[start, end)`` that predicting ``[start, end)`` bp needs."""
+        lows, highs = [], []
+        for orientation in self.orientations:
+            first, last = self._cores(start, end, orientation)
+            lows.append(self.tiling.window_start(first) + orientation.delta)
+            highs.append(self.tiling.window_start(last - 1) + orientation.delta)
+        return min(*lows, start), max(max(highs) + self.tiling.window, end)
+
+    def _cores(self, start: int, end: int, orientation: Orientation) -> tuple[int, int]:
+        moved = orientation.moved_bins * self.tiling.bin
+        return self.tiling.cores(start - moved, end - moved)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        stretch: Stretch,
+        start: int,
+        end: int,
+        folds: Sequence[str],
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float32]:
+        """Predict the bins of ``[start, end)``; ``start`` lies on the core grid.
+
+        Parameters
+        ----------
+        stretch
+            Bases covering at least :meth:`reach`.
+        folds
+            Names of the folds to average; none gives gaps only.
+        wanted
+            bool ``(bins,)``: bins that were asked for; None means all.
+
+        Returns
+        -------
+        values
+            float32 ``(outputs, bins)``: the mean of every track, then, with
+            ``spread``, the standard deviation over folds (n - 1) of every
+            track. NaN where nothing was predicted.
+        """
+        bins = -(-(end - start) // self.tiling.bin)
+        tracks = len(self.card.tracks)
+        sets = 1 + len(folds) if self.options.spread else 1
+        gaps = self._gaps(stretch, start, bins, wanted)
+        if not folds or gaps.all():
+            return np.full((tracks * min(sets, 2), bins), np.nan, dtype=np.float32)
+        total = torch.zeros((sets, tracks, bins), device=self.device)
+        missing = np.zeros(bins, dtype=np.bool_)
+        for orientation in self.orientations:
+            missing |= self._add(total, stretch, orientation, (start, end), folds, gaps)
+        total /= len(self.orientations)
+        return self._finish(total, gaps | missing, start)
+
+    def _gaps(
+        self, stretch: Stretch, start: int, bins: int, wanted: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_]:
+        gaps = np.zeros(bins, dtype=np.bool_) if wanted is None else ~wanted
+        blank = stretch.blank_bins(start, bins, self.tiling.bin)
+        return gaps if blank is None else gaps | blank
+
+    def _add(
+        self,
+        total: Tensor,
+        stretch: Stretch,
+        orientation: Orientation,
+        span: tuple[int, int],
+        folds: Sequence[str],
+        gaps: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Add one orientation to ``total``; return the bins that no window predicted."""
+        first, last = self._cores(*span, orientation)
+        skip = span[0] // self.tiling.bin - orientation.moved_bins - first * self.tiling.bins
+        bins = gaps.size
+        useful = np.zeros((last - first) * self.tiling.bins, dtype=np.bool_)
+        useful[skip : skip + bins] = ~gaps
+        view = stretch.windows(self.tiling, orientation, first, last)
+        keep = view.known & useful.reshape(-1, self.tiling.bins).any(axis=1)
+        sets, tracks = total.shape[:2]
+        shape = (sets, tracks, last - first, self.tiling.bins)
+        stitched = torch.zeros(shape, device=self.device)
+        for chosen in self._passes(keep):
+            self._fill(stitched, view, orientation, folds, chosen)
+        total += stitched.reshape(sets, tracks, -1)[:, :, skip : skip + bins]
+        missed = np.repeat(~keep, self.tiling.bins)[skip : skip + bins]
+        return missed & ~gaps
+
+    def _passes(self, keep: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+        """Return the kept windows in sets: runs of neighbours where these share work, else one."""
+        chosen = np.flatnonzero(keep)
+        if not self._stretch_windows:
+            return [chosen]
+        return np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1)
+
+    def _fill(
+        self,
+        stitched: Tensor,
+        view: WindowView,
+        orientation: Orientation,
+        folds: Sequence[str],
+        chosen: NDArray[np.int64],
+    ) -> None:
+        """Predict the chosen windows of a view into ``stitched``."""
+
+        def forward(first: int, last: int) -> None:
+            rows = chosen[first:last]
+            neighbours = rows[-1] - rows[0] == len(rows) - 1
+            masks = view.masks[rows[0] : rows[-1] + 1] if neighbours else view.masks[rows]
+            try:
+                values = self._twice(masks, orientation.reverse, folds)
+            except PluginError as error:
+                start = self.tiling.window_start(view.first_core + int(rows[0]))
+                start += orientation.delta
+                strand = "reverse complement" if orientation.reverse else "forward"
+                raise PluginError(
+                    f"{error}\nIt happened on {len(rows)} windows ({strand}), the first at "
+                    f"{start + 1}-{start + self.tiling.window}."
+                ) from error
+            if neighbours:
+                stitched[:, :, int(rows[0]) : int(rows[-1]) + 1] = values
+            else:
+                stitched[:, :, torch.from_numpy(rows).to(self.device)] = values
+
+        self.batch.run(forward, 0, len(chosen))
+
+    def _twice(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
+        """Run a batch; a plugin that raises gets a second try before it fails."""
+        for attempt in (1, 2):
+            try:
+                return self._batch(masks, reverse, folds)
+            except (TracksmithError, *MEMORY_ERRORS):
+                raise
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                if attempt == 2:
+                    raise PluginError(
+                        f"{self.card.name} raised {type(error).__name__}: {error}"
+                    ) from error
+        raise AssertionError
+
+    def _batch(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
+        """Return ``(sets, tracks, windows, bins)`` for masks ``(windows, window)``."""
+        raws = self._raw(masks, reverse, folds)
+        mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
+        sets = [mean, *raws] if self.options.spread else [mean]
+        return torch.stack([self._tracks(raw, len(masks), reverse) for raw in sets])
+
+    def _raw(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> list[Tensor]:
+        """Return the raw output of every fold, float32 ``(windows, ...)``."""
+        if len(masks) > 1 and self._stretch_windows:
+            return [self._stretched(masks, reverse, self.networks[fold]) for fold in folds]
+        encoded = torch.from_numpy(self.encode(masks)).to(self.device)
+        return [self._call(self.networks[fold], encoded) for fold in folds]
+
+    def _stretched(self, masks: NDArray[np.uint8], reverse: bool, network: Any) -> Tensor:
+        pieces = []
+        for first in range(0, len(masks), self._stretch_windows):
+            rows = masks[first : first + self._stretch_windows]
+            # Rows of a reverse view ascend in the forward frame: read them backwards.
+            ordered = rows[::-1] if reverse else rows
+            bases = np.concatenate(
+                [ordered[0], *(row[-self.tiling.stride :] for row in ordered[1:])]
+            )
+            encoded = torch.from_numpy(self.encode(bases[None])[0]).to(self.device)
+            raw = self._call(network.predict_stretch, encoded, self.tiling.stride)
+            pieces.append(raw.flip(0) if reverse else raw)
+        return torch.cat(pieces)
+
+    def _call(self, function: Any, *arguments: Any) -> Tensor:
+        dtype = DTYPES[self.options.dtype]
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
+            raw = function(*arguments)
+        if not isinstance(raw, Tensor) or raw.ndim < 1:
+            raise PluginError(f"{self.card.name} returned {type(raw).__name__}, not a tensor.")
+        if dtype is torch.float32 and raw.dtype is not torch.float32:
+            raise PluginError(f"{self.card.name} returned {raw.dtype}; a network returns float32.")
+        return raw.float()
+
+    def _tracks(self, raw: Tensor, windows: int, reverse: bool) -> Tensor:
+        """Return ``(tracks, windows, bins)`` of the wanted tracks in the forward frame."""
+        values = raw if self.to_tracks is None else self.to_tracks(raw)
+        bins = self.tiling.network.bins
+        if values.ndim != 3 or values.shape[0] != windows or values.shape[2] != bins:
+            raise PluginError(
+                f"{self.card.name} returned shape {tuple(values.shape)} for {windows} windows; "
+                f"the card promises ({windows}, tracks, {bins})."
+            )
+        if self._columns is not None:
+            values = values.index_select(1, self._columns)
+        if values.shape[1] != len(self.card.tracks):
+            raise PluginError(
+                f"{self.card.name} returned {values.shape[1]} tracks; "
+                f"the card promises {len(self.card.tracks)}."
+            )
+        if reverse:
+            values = values.flip(2).index_select(1, self._partners)
+        kept = values[:, :, self.tiling.first_bin : self.tiling.first_bin + self.tiling.bins]
+        return kept.transpose(0, 1)
+
+    def _finish(self, total: Tensor, gaps: NDArray[np.bool_], start: int) -> NDArray[np.float32]:
+        mean = total[0]
+        outputs = mean
+        if self.options.spread:
+            spread = total[1:].std(dim=0) if len(total) > 2 else torch.full_like(mean, torch.nan)
+            outputs = torch.cat([mean, spread])
+        self._refuse_unfinite(mean, gaps, start)
+        values: NDArray[np.float32] = outputs.cpu().numpy()
+        for row, track in enumerate(self.card.tracks):
+            if track.stored_sign < 0:
+                np.negative(values[row], out=values[row])
+        if gaps.any():
+            values[:, gaps] = np.nan
+        return values
+
+    def _refuse_unfinite(self, mean: Tensor, gaps: NDArray[np.bool_], start: int) -> None:
+        if bool(torch.isfinite(mean).all()):
+            return
+        bad = ~torch.isfinite(mean).cpu().numpy() & ~gaps
+        if not bad.any():
+            return
+        track, bin_number = (int(x) for x in np.argwhere(bad)[0])
+        position = start + bin_number * self.tiling.bin
+        core = position // self.tiling.stride
+        window = self.tiling.window_start(core)
+        raise PluginError(
+            f"{self.card.name} returned {float(mean[track, bin_number])} for track "
+            f"{self.card.tracks[track].id} at position {position + 1}, from the window at "
+            f"{window + 1}-{window + self.tiling.window}. Check the weights and --dtype."
+        )

@@ -1,0 +1,204 @@
+"""Parts on disk: written aside, named by a manifest, checked before they are believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tracksmith.errors import IncompleteError, ResourceError
+from tracksmith.files import aside, crash_point, digest_of_file, fsync_folder, write_json
+from tracksmith.run import Run
+
+__all__ = ["PartStore", "PartWriter"]
+
+log = logging.getLogger(__name__)
+
+MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PartWriter:
+    """Where a part's pieces go, in order: chunk by chunk, output by output."""
+
+    handle: BinaryIO
+    lengths: list[list[int]]
+    digest: Any
+
+    def write_chunk(self, pieces: list[bytes]) -> None:
+        """Append the pieces of one chunk, one per output."""
+        for piece in pieces:
+            if self.handle.write(piece) != len(piece):
+                raise ResourceError("A write came back short: the disk is full.")
+            self.digest.update(piece)
+        self.lengths.append([len(piece) for piece in pieces])
+
+
+class PartStore:
+    """The parts of a run.
+
+    Parts are numbered over all models of the run. A part is two files: the
+    pieces, and a manifest that names the run, the part, its chunks, the sizes
+    and the digest. It is there when its manifest is there and fits.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.bounds = [
+            (model, number)
+            for model, starts in enumerate(run.parts)
+            for number in range(len(starts))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.bounds)
+
+    def chunk_range(self, part: int, chunks: int) -> tuple[int, int]:
+        """Return the half-open range of chunks of a part, of a model with ``chunks``."""
+        model, number = self.bounds[part]
+        starts = self.run.parts[model]
+        last = starts[number + 1] if number + 1 < len(starts) else chunks
+        return starts[number], last
+
+    def data_path(self, part: int) -> Path:
+        """Path of the pieces."""
+        return self.run.parts_folder / f"part-{part:05}.bin"
+
+    def manifest_path(self, part: int) -> Path:
+        """Path of the manifest."""
+        return self.run.parts_folder / f"part-{part:05}.json"
+
+    def failure_path(self, part: int) -> Path:
+        """Path of the note on why a part failed."""
+        return self.run.parts_folder / f"part-{part:05}.failed.txt"
+
+    def write(self, part: int, fill: Callable[[PartWriter], dict[str, Any]]) -> None:
+        """Write a part whole. Two writers of one part write the same bytes, so both may win.
+
+        ``fill`` writes the pieces and returns facts for the manifest (interval,
+        device, smallest batch).
+        """
+        data, manifest = self.data_path(part), self.manifest_path(part)
+        with aside(data) as temporary, temporary.open("wb") as handle:
+            writer = PartWriter(handle, [], hashlib.sha256())
+            facts = fill(writer)
+            size = handle.tell()
+        crash_point("part-data")
+        entry = self._identity(part) | facts
+        entry |= {"lengths": writer.lengths, "size": size, "sha256": writer.digest.hexdigest()}
+        write_json(manifest, entry)
+        with suppress(FileNotFoundError):
+            self.failure_path(part).unlink()
+
+    def _identity(self, part: int) -> dict[str, Any]:
+        model, number = self.bounds[part]
+        starts = self.run.parts[model]
+        last = starts[number + 1] if number + 1 < len(starts) else None
+        return {
+            "format": MANIFEST_FORMAT,
+            "run": self.run.id,
+            "part": part,
+            "model": model,
+            "chunks": [starts[number], last],
+        }
+
+    def manifest(self, part: int) -> dict[str, Any]:
+        """Return a part's manifest; raises ValueError or OSError where it is no JSON object."""
+        content = json.loads(self.manifest_path(part).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("the manifest is no JSON object")
+        return content
+
+    def problem(self, part: int, deep: bool = False) -> str | None:
+        """Say why a part cannot be used, or None; ``deep`` also checks its digest."""
+        try:
+            manifest = self.manifest(part)
+            size = self.data_path(part).stat().st_size
+        except FileNotFoundError:
+            return "missing"
+        except (OSError, ValueError) as error:
+            return f"unreadable manifest ({error})"
+        for key, value in self._identity(part).items():
+            if manifest.get(key) != value:
+                return f"belongs elsewhere ({key} is {manifest.get(key)!r}, not {value!r})"
+        if manifest.get("size") != size:
+            return f"has {size} bytes, its manifest says {manifest.get('size')}"
+        if not _fits(manifest.get("lengths"), size):
+            return "its manifest does not add up"
+        if deep and digest_of_file(self.data_path(part)) != manifest.get("sha256"):
+            return "its bytes do not match its sha256"
+        return None
+
+    def missing(self) -> list[int]:
+        """Return the parts still to compute; broken ones are moved aside, never deleted."""
+        return [part for part in range(len(self)) if self._discard_if_broken(part)]
+
+    def _discard_if_broken(self, part: int, deep: bool = False) -> str | None:
+        problem = self.problem(part, deep)
+        if problem and problem != "missing":
+            log.warning("part %d: %s; moved aside", part, problem)
+            for path in (self.manifest_path(part), self.data_path(part)):
+                with suppress(FileNotFoundError):
+                    os.replace(path, path.with_name(f".bad-{path.name}"))  # noqa: PTH105
+            fsync_folder(self.run.parts_folder)
+        return problem
+
+    def require_all(self) -> None:
+        """Check every part's digest.
+
+        Raises
+        ------
+        IncompleteError
+            Lists all parts that are missing or broken, and the command that redoes them.
+        """
+        found = {part: self._discard_if_broken(part, deep=True) for part in range(len(self))}
+        bad = {part: problem for part, problem in found.items() if problem}
+        if bad:
+            raise IncompleteError(self.complaint(bad))
+
+    def complaint(self, bad: dict[int, str]) -> str:
+        """Return the message that lists unusable parts."""
+        lines = [f"  part {part}: {problem}" for part, problem in list(bad.items())[:20]]
+        if len(bad) > 20:
+            lines.append(f"  ... and {len(bad) - 20} more")
+        return (
+            f"{self.run.folder} has {len(bad)} of {len(self)} parts still to do:\n"
+            + "\n".join(lines)
+            + f"\nFinish them with `tracksmith work {self.run.folder}`."
+        )
+
+    def pieces(self, model: int, output: int) -> Iterator[tuple[int, bytes]]:
+        """Yield (chunk, bytes) of one output of a model, in order of chunks."""
+        for part, (owner, _) in enumerate(self.bounds):
+            if owner != model:
+                continue
+            manifest = self.manifest(part)
+            chunk = manifest["chunks"][0]
+            with self.data_path(part).open("rb") as handle:
+                for lengths in manifest["lengths"]:
+                    handle.seek(sum(lengths[:output]), os.SEEK_CUR)
+                    yield chunk, handle.read(lengths[output])
+                    handle.seek(sum(lengths[output + 1 :]), os.SEEK_CUR)
+                    chunk += 1
+
+    def remove(self) -> None:
+        """Remove all parts, once the files made of them are finished."""
+        for part in range(len(self)):
+            for path in (self.manifest_path(part), self.data_path(part)):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+        with suppress(OSError):
+            self.run.parts_folder.rmdir()
+
+
+def _fits(lengths: Any, size: int) -> bool:
+    try:
+        return sum(sum(row) for row in lengths) == size
+    except TypeError:
+        return False

@@ -1,0 +1,309 @@
+"""From what a user asked to a run: names resolved, defaults filled in, digests taken."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tracksmith import __version__
+from tracksmith.engine.chunks import make_chunks, part_starts
+from tracksmith.engine.device import DTYPES, default_batch_size, device_kind, parse_devices
+from tracksmith.engine.plan import outputs_of, with_partners
+from tracksmith.engine.tiling import Tiling, chunk_stride, tile
+from tracksmith.errors import UsageError
+from tracksmith.files import aside, digest_of_file, plain
+from tracksmith.genome.contigs import browser_problems
+from tracksmith.genome.fasta import Genome
+from tracksmith.genome.intervals import Regions
+from tracksmith.genome.regions import resolve_regions
+from tracksmith.models.card import ModelCard
+from tracksmith.models.contract import WeightPaths
+from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.models.selection import select_tracks
+from tracksmith.models.weights import find_weights, select_folds
+from tracksmith.run import Run, make_folder
+from tracksmith.tracks.encoding import default_compressor, parse_precision
+
+__all__ = ["PredictRequest", "Resolved", "resolve_request"]
+
+log = logging.getLogger(__name__)
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What ``tracksmith predict`` was asked, before any file was opened.
+
+    ``weights`` maps a model's name to a file or folder; the name ``""`` stands
+    for the only model. ``parts`` is their number per model, None for parts of
+    about 4 Mb. Other fields are the options of the command line.
+    """
+
+    models: tuple[str, ...]
+    genome: Path
+    regions: tuple[str, ...] = ()
+    chroms: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    folds: str = "mean"
+    spread: bool = False
+    reverse_complement: bool | None = None
+    shifts: tuple[int, ...] = (0,)
+    stride: int | None = None
+    batch_size: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    precision: str | None = None
+    compressor: str | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    alias: Path | None = None
+    clip: bool = False
+    parts: int | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A request in the form in which a run stores it, and the open genome."""
+
+    request: dict[str, Any]
+    versions: dict[str, str]
+    places: dict[str, Any]
+    parts: list[list[int]]
+    regions: Regions | None
+    genome: Genome
+
+    def create(self, folder: Path) -> Run:
+        """Write a new run into ``folder``."""
+        make_folder(folder)
+        if self.regions is not None:
+            write_regions(self.regions, self.genome, folder / "regions.bed")
+            if digest_of_file(folder / "regions.bed") != self.request["regions"]["sha256"]:
+                raise RuntimeError("regions.bed does not have the digest of the request")
+        return Run.create(folder, self.request, self.versions, self.places, self.parts)
+
+
+def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -> Resolved:
+    """Open the genome and the weights' files, and fill in every default.
+
+    Raises
+    ------
+    TracksmithError
+        Of the kind that fits: unknown model or track (UsageError), bad genome
+        or regions (InputError), weights that are missing (ResourceError) or
+        differ from their digest (TrustError).
+    """
+    if not asked.models:
+        raise UsageError("No model was named: use -m MODEL; `tracksmith models` lists them.")
+    chosen = [registry.get(name) for name in dict.fromkeys(asked.models)]
+    _check_switches(asked, chosen)
+    kind = device_kind(parse_devices(asked.device)[0])
+    genome = Genome.open(asked.genome, notify=notify)
+    for warning in browser_problems(genome.contigs):
+        notify(warning)
+    regions = resolve_regions(
+        asked.regions, asked.chroms, genome, notify, alias=asked.alias, clip=asked.clip
+    )
+    entries, weights, parts = [], {}, []
+    for registered in chosen:
+        paths = find_weights(registered.model, _weights_for(registered.card.name, asked))
+        entry, tiling = _model_entry(registered, asked, paths, kind)
+        _say_what_matters(entry, registered.card, genome, notify)
+        entries.append(entry)
+        weights[registered.card.name] = {
+            fold: [str(path.resolve()) for path in files] for fold, files in paths.items()
+        }
+        parts.append(_parts(registered, paths, entry, tiling, genome, regions, asked.parts))
+    request = {
+        "genome": _genome_entry(genome),
+        "models": entries,
+        "regions": _regions_entry(regions, genome),
+        "dtype": asked.dtype,
+        "precision": asked.precision,
+        "compressor": asked.compressor or default_compressor(),
+        "device": kind,
+    }
+    versions = {"tracksmith": __version__, "torch": torch.__version__}
+    places = {
+        "genome": str(genome.path.resolve()),
+        "regions": [*asked.regions, *asked.chroms],
+        "weights": weights,
+    }
+    return Resolved(request, versions, places, parts, regions, genome)
+
+
+def _check_switches(asked: PredictRequest, chosen: list[RegisteredModel]) -> None:
+    if asked.dtype not in DTYPES:
+        raise UsageError(f"--dtype {asked.dtype}: use one of {', '.join(DTYPES)}.")
+    if asked.precision is not None:
+        parse_precision(asked.precision)
+    if len(set(asked.shifts)) < len(asked.shifts) or not asked.shifts:
+        raise UsageError(f"--shifts {asked.shifts}: give different numbers of bp, e.g. -43,0,43.")
+    for value, name in ((asked.batch_size, "--batch-size"), (asked.parts, "--parts")):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} {value}: give 1 or more.")
+    several = [name for name in asked.weights if not name]
+    if several and len(chosen) > 1:
+        raise UsageError("With several models say whose weights: --weights MODEL=PATH.")
+    unknown = set(asked.weights) - {""} - {item.card.name for item in chosen}
+    if unknown:
+        raise UsageError(f"--weights names {', '.join(sorted(unknown))}, which was not asked for.")
+
+
+def _weights_for(name: str, asked: PredictRequest) -> Path | None:
+    return asked.weights.get(name, asked.weights.get(""))
+
+
+def _model_entry(
+    registered: RegisteredModel, asked: PredictRequest, paths: WeightPaths, kind: str
+) -> tuple[dict[str, Any], Tiling]:
+    model = registered.model
+    card = model.describe(paths) if model.describe else model.card
+    tracks = select_tracks(card, asked.tracks)
+    tiling = tile(card.window_geometry, asked.stride)
+    names = _folds(card, paths, asked)
+    used = {fold: files for fold, files in paths.items() if not names or fold in names}
+    window = tiling.window
+    entry = {
+        "card": plain(card.with_tracks(tracks).to_dict()),
+        "plugin": f"{registered.distribution} {registered.version}",
+        "geometry": {
+            "window": window,
+            "core_start": tiling.core_start,
+            "core_length": tiling.stride,
+            "stride": tiling.stride,
+            "bin": tiling.bin,
+            "whole_window": card.window_geometry.whole_window,
+        },
+        "folds": {"rule": asked.folds, "names": list(names), "spread": asked.spread},
+        "weights": {fold: [_file_entry(path) for path in files] for fold, files in used.items()},
+        "reverse_complement": _reverse(card, asked.reverse_complement),
+        "shifts": list(asked.shifts),
+        "options": _options(card, asked.options),
+        "dtype": asked.dtype,
+        "batch_size": asked.batch_size or default_batch_size(kind, window),
+    }
+    return entry, tiling
+
+
+def _folds(card: ModelCard, paths: WeightPaths, asked: PredictRequest) -> tuple[str, ...]:
+    """Return the names of the folds that a run needs; ``("",)`` for a model without folds."""
+    available = tuple(paths) or ("",)
+    if asked.folds not in ("mean", "held-out"):
+        if asked.folds not in available:
+            raise UsageError(
+                f"--folds {asked.folds}: the weights of {card.name} have the folds "
+                f"{', '.join(name for name in available if name) or 'none'}. "
+                "Use mean, held-out, or one of these."
+            )
+        available = (asked.folds,)
+    select_folds(card, available, asked.folds)
+    if asked.spread and len(available) < 2:
+        raise UsageError(
+            f"--spread needs at least two folds; {card.name} has {len(available)} here."
+        )
+    return available
+
+
+def _reverse(card: ModelCard, asked: bool | None) -> bool:
+    if asked and card.reverse_complement == "wrong":
+        raise UsageError(
+            f"--rc: the card of {card.name} says that averaging with the reverse complement "
+            "is wrong for this model."
+        )
+    return card.reverse_complement == "default" if asked is None else asked
+
+
+def _options(card: ModelCard, given: Mapping[str, str]) -> dict[str, str]:
+    known = {option.name: option for option in card.options}
+    for name, value in given.items():
+        if name not in known:
+            raise UsageError(
+                f"--option {name}: {card.name} has "
+                + (f"the options {', '.join(known)}." if known else "no options.")
+            )
+        if known[name].choices and value not in known[name].choices:
+            raise UsageError(
+                f"--option {name}={value}: use one of {', '.join(known[name].choices)}."
+            )
+    return {name: given.get(name, option.default) for name, option in known.items()}
+
+
+def _file_entry(path: Path) -> dict[str, Any]:
+    return {"name": path.name, "size": path.stat().st_size, "sha256": digest_of_file(path)}
+
+
+def _genome_entry(genome: Genome) -> dict[str, Any]:
+    return {
+        "name": genome.path.name,
+        "sha256": genome.sha256(),
+        "size": genome.path.stat().st_size,
+        "contigs": [[name, int(length)] for name, length in genome.contigs],
+    }
+
+
+def _parts(
+    registered: RegisteredModel,
+    paths: WeightPaths,
+    entry: dict[str, Any],
+    tiling: Tiling,
+    genome: Genome,
+    regions: Regions | None,
+    count: int | None,
+) -> list[int]:
+    model = registered.model
+    card = model.describe(paths) if model.describe else model.card
+    closed = with_partners(card, [track["id"] for track in entry["card"]["tracks"]])
+    span = chunk_stride(tiling, len(outputs_of(closed, entry)))
+    chunks = make_chunks(genome.contigs, regions and regions.widen_to_bins(tiling.bin), span)
+    return part_starts(chunks, tiling, count)
+
+
+def _regions_entry(regions: Regions | None, genome: Genome) -> dict[str, Any] | None:
+    if regions is None:
+        return None
+    return {
+        "bases": int(regions.bases),
+        "count": sum(len(regions.contig_arrays(i)[0]) for i in range(len(genome.contigs))),
+        "sha256": digest_of_regions(regions, genome),
+    }
+
+
+def regions_text(regions: Regions, genome: Genome) -> str:
+    """Return merged regions as BED3."""
+    return "".join(
+        f"{name}\t{start}\t{end}\n"
+        for index, name in enumerate(genome.contigs.names)
+        for start, end in zip(*(a.tolist() for a in regions.contig_arrays(index)), strict=True)
+    )
+
+
+def digest_of_regions(regions: Regions, genome: Genome) -> str:
+    """Return the sha256 of the regions as BED3."""
+    return hashlib.sha256(regions_text(regions, genome).encode()).hexdigest()
+
+
+def write_regions(regions: Regions, genome: Genome, path: Path) -> None:
+    """Write merged regions as BED3, whole or not at all."""
+    with aside(path) as temporary:
+        temporary.write_text(regions_text(regions, genome), encoding="utf-8")
+
+
+def _say_what_matters(
+    entry: dict[str, Any], card: ModelCard, genome: Genome, notify: Notify
+) -> None:
+    if not card.commercial_use:
+        notify(f"NOTE: {card.name} may not be used commercially ({card.weights_licence}).")
+    if entry["folds"]["rule"] == "held-out":
+        choose = select_folds(card, tuple(entry["folds"]["names"]), "held-out")
+        none = [name for name in genome.contigs.names if not choose(name)]
+        if none:
+            notify(
+                f"{card.name}: {len(none)} contigs have no fold that is known not to have seen "
+                f"them and stay gaps: {', '.join(none[:5])}{' ...' if len(none) > 5 else ''}"
+            )
