@@ -150,9 +150,9 @@ class Model:
 
     ``features`` belongs to a region model, one over a list of regions instead
     of windows, and opens what makes its input matrix: the card has a
-    :class:`~tracksmith.models.card.RegionGeometry`, the network maps ``(batch, regions, features)`` to
-    ``(batch, regions, tracks)``, all tracks of the card in order, and works
-    for any number of regions.
+    :class:`~tracksmith.models.card.RegionGeometry`, and the network maps
+    ``(batch, regions, features)`` to ``(batch, regions, tracks)``, all tracks
+    of the card in order, for any number of regions.
     """
 
     card: ModelCard
