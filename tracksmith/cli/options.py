@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -50,7 +50,14 @@ _RUN = (
 )
 
 
-def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+class OptionSet(Protocol):
+    """A decorator that adds options to a command."""
+
+    def __call__(self, command: Command) -> Command:
+        """Return the command with the options."""
+
+
+def add_options(*options: Callable[[Any], Any]) -> OptionSet:
     """Return a decorator that adds options in the order given."""
 
     def decorate(command: Command) -> Command:
@@ -61,8 +68,8 @@ def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], C
     return decorate
 
 
-model_options: Any = add_options(*_MODEL)
-run_options: Any = add_options(*_RUN)
+model_options = add_options(*_MODEL)
+run_options = add_options(*_RUN)
 
 
 def numbers(text: str, name: str) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ _REGIONS = (
     click.option("--parts", type=int, help="Parts per model; default: about 4 Mb each."),
 )  # fmt: skip
 
-request_options: Any = add_options(model_options, *_REGIONS)
+request_options = add_options(model_options, *_REGIONS)
 
 
 def request_from(values: dict[str, Any]) -> Any:

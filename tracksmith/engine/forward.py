@@ -225,7 +225,7 @@ class Forward:
         """Run a batch; a plugin that raises gets a second try before it fails."""
         for attempt in (1, 2):
             try:
-                return self._batch(masks, reverse, folds)
+                return self.windows(masks, reverse, folds)
             except (TracksmithError, *MEMORY_ERRORS):
                 raise
             except Exception as error:
@@ -237,8 +237,23 @@ class Forward:
                     ) from error
         raise AssertionError
 
-    def _batch(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
-        """Return ``(sets, tracks, windows, bins)`` for masks ``(windows, window)``."""
+    @torch.inference_mode()
+    def windows(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
+        """Predict windows that the caller cut.
+
+        Parameters
+        ----------
+        masks
+            uint8 ``(windows, window)``; with ``reverse`` each row is the reverse
+            complement of its window, and the result is turned back.
+
+        Returns
+        -------
+        values
+            float32 ``(sets, tracks, windows, bins)`` on the device: the mean over
+            folds, then, with ``spread``, every fold. Values of minus-strand
+            tracks are not negated here.
+        """
         raws = self._raw(masks, reverse, folds)
         mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
         sets = [mean, *raws] if self.options.spread else [mean]

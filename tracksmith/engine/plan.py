@@ -14,11 +14,11 @@ from tracksmith.engine.chunks import ChunkTable, make_chunks
 from tracksmith.engine.forward import ForwardOptions
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
 from tracksmith.errors import TrustError
-from tracksmith.files import digest_of_file, plain
+from tracksmith.files import plain
 from tracksmith.genome.bed import read_bed
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome
-from tracksmith.genome.intervals import Regions, merge
+from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model, WeightPaths
 from tracksmith.models.registry import Registry
@@ -113,6 +113,7 @@ class Plan:
     def __init__(self, run: Run, registry: Registry) -> None:
         self.run = run
         self.contigs = contigs_of(run.request)
+        self._widened: dict[int, Regions] = {}
         self.models = [self._model(entry, registry) for entry in run.request["models"]]
 
     def _model(self, entry: Mapping[str, Any], registry: Registry) -> PlannedModel:
@@ -137,9 +138,10 @@ class Plan:
         if self.run.request["regions"] is None:
             return None
         path = self.run.folder / "regions.bed"
-        if not path.is_file() or digest_of_file(path) != self.run.request["regions"]["sha256"]:
+        regions = read_bed(path, self.contigs).regions()
+        if regions.digest() != self.run.request["regions"]["sha256"]:
             raise TrustError(f"{path} is not the file of the plan. Restore it, or start anew.")
-        return merge(read_bed(path, self.contigs, notify=_ignore).intervals, self.contigs)
+        return regions
 
     def chunks(self, model: int) -> ChunkTable:
         """Return the chunks of a model."""
@@ -150,7 +152,9 @@ class Plan:
         """Return the regions widened to whole bins of a tiling."""
         if self.regions is None:
             return None
-        return self.regions.widen_to_bins(tiling.bin)
+        if tiling.bin not in self._widened:
+            self._widened[tiling.bin] = self.regions.widen_to_bins(tiling.bin)
+        return self._widened[tiling.bin]
 
     def wanted(self, model: int, contig: int, start: int, end: int) -> np.ndarray[Any, Any] | None:
         """Return which bins of ``[start, end)`` were asked for; None means all."""
@@ -167,10 +171,6 @@ class Plan:
         np.add.at(edges, last, -1)
         covered = np.cumsum(edges[:-1]) > 0
         return None if covered.all() else covered
-
-
-def _ignore(text: str) -> None:
-    """Say nothing: the names in a plan's own files were resolved when it was made."""
 
 
 def _check_card(full: ModelCard, chosen: list[str], entry: Mapping[str, Any]) -> None:
