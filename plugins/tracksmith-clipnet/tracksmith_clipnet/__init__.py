@@ -1,0 +1,1 @@
+"""CLIPNET as a tracksmith plugin; :mod:`tracksmith_clipnet.plugin` holds the cards."""
