@@ -1,0 +1,1 @@
+"""GET region models for tracksmith."""
