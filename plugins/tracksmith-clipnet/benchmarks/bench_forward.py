@@ -29,6 +29,9 @@ class PlainClipnet(nn.Module):
     def __init__(self, layers: Layers) -> None:
         super().__init__()
         self.weights = {name: torch.from_numpy(values) for name, values in layers.items()}
+        for name, weight in self.weights.items():
+            if name.startswith("conv1d") and name.endswith("kernel"):
+                self.weights[name] = weight.permute(2, 1, 0).contiguous()
 
     def _norm(self, x: Tensor, number: int) -> Tensor:
         name = "batch_normalization" + (f"_{number}" if number else "")
@@ -37,11 +40,11 @@ class PlainClipnet(nn.Module):
 
     def _conv(self, x: Tensor, number: int, dilation: int = 0) -> Tensor:
         name = "conv1d" + (f"_{number}" if number else "")
-        weight = self.weights[f"{name}/kernel"].permute(2, 1, 0)
-        bias = self.weights[f"{name}/bias"]
+        weight, bias = self.weights[f"{name}/kernel"], self.weights[f"{name}/bias"]
         return functional.conv1d(x, weight, bias, padding=dilation, dilation=max(dilation, 1))
 
     def forward(self, bases: Tensor) -> Tensor:
+        """Map ``(batch, 4, 1000)`` to ``(batch, 1001)``, as `Clipnet` does."""
         x = functional.elu(self._norm(self._conv(self._norm(bases, 0), 0), 1))
         x = functional.max_pool1d(x, 2)
         x = functional.max_pool1d(functional.relu(self._norm(self._conv(x, 1), 2)), 2)
@@ -106,10 +109,8 @@ def main() -> None:
                 "stretch": lambda bases=bases: folded.predict_stretch(bases, CORE),
             }
             ns = measure(calls, batch)
-            ratio = ns["plain"] / ns["stretch"]
-            print(
-                f"{batch:5d} {ns['plain']:7.0f} {ns['folded']:7.0f} {ns['stretch']:7.0f} {ratio:14.2f}"
-            )
+            columns = " ".join(f"{value:7.0f}" for value in ns.values())
+            print(f"{batch:5d} {columns} {ns['plain'] / ns['stretch']:14.2f}")
 
 
 if __name__ == "__main__":

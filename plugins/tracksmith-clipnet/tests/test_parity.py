@@ -154,9 +154,12 @@ def test_calibration_is_refused_for_fewer_than_nine_folds(published_like):
 def test_a_gpu_gives_the_original_outputs(networks, oracle):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
+    from tracksmith.engine.device import resolve_device
+
+    device = resolve_device("cuda")  # also switches TF32 off
     with torch.inference_mode():
-        values = networks["1"].cuda()(encode(oracle["seqs"]).cuda()).cpu().numpy()
-        networks["1"].cpu()
+        values = networks["1"].to(device)(encode(oracle["seqs"]).to(device)).cpu().numpy()
+    networks["1"].cpu()
     np.testing.assert_allclose(values[:, :1000], oracle["fold1_profile"], rtol=0, atol=2e-3)
     np.testing.assert_allclose(values[:, 1000:], oracle["fold1_quantity"], rtol=1e-4, atol=5e-3)
 
