@@ -65,6 +65,9 @@ def test_complementing_columns_equals_complementing_the_code(
     assert np.array_equal(table[mask][complement_columns(alphabet)], table[complement])
 
 
-@pytest.mark.parametrize(("order", "columns"), [("ACGT", [3, 2, 1, 0]), ("AGCT", [3, 2, 1, 0]), ("ATCG", [1, 0, 3, 2])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("order", "columns"),
+    [("ACGT", [3, 2, 1, 0]), ("AGCT", [3, 2, 1, 0]), ("ATCG", [1, 0, 3, 2])],
+)
 def test_complement_columns_of_known_orders(order, columns):
     assert complement_columns(Alphabet(order=order)) == columns

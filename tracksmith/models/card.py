@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from tracksmith.errors import CardError, UsageError
@@ -133,7 +134,9 @@ class Track:
     def problems(self) -> Iterator[str]:
         """Say what is contradictory, one sentence each."""
         if not _IDENTIFIER.fullmatch(self.id):
-            yield f"track id {self.id!r}: a letter, then letters, digits, '_', '-', '.' (64 at most)"
+            yield (
+                f"track id {self.id!r}: a letter, then letters, digits, '_', '-', '.' (64 at most)"
+            )
         if self.strand not in "+-." or len(self.strand) != 1:
             yield f"track {self.id}: strand {self.strand!r} must be '+', '-' or '.'"
         if len(self.color) != 3 or not all(0 <= part <= 255 for part in self.color):
@@ -237,7 +240,7 @@ class ModelCard:
         yield from self.alphabet.problems()
         yield from self._track_problems()
         yield from _repeats("fold", [fold.name for fold in self.folds])
-        yield from _repeats("weight file", [file.name for file in self.weights])
+        yield from self._weight_problems()
         yield from self._variant_problems()
 
     def _track_problems(self) -> Iterator[str]:
@@ -245,7 +248,7 @@ class ModelCard:
             yield "a model needs at least one track"
         ids = [track.id for track in self.tracks]
         yield from _repeats("track", ids)
-        yield from _repeats("track (ignoring case)", sorted({i for i in ids}, key=str.lower), str.lower)
+        yield from _repeats("track (ignoring case)", sorted(set(ids), key=str.lower), str.lower)
         partners = {track.id: track.rc_partner or track.id for track in self.tracks}
         for track in self.tracks:
             yield from track.problems()
@@ -254,6 +257,15 @@ class ModelCard:
                 yield f"track {track.id}: its rc_partner {partner!r} is no track of this model"
             elif partners[partner] != track.id:
                 yield f"track {track.id}: its rc_partner {partner!r} does not name it in return"
+
+    def _weight_problems(self) -> Iterator[str]:
+        yield from _repeats("weight file", [file.name for file in self.weights])
+        folds = [fold.name for fold in self.folds] or [""]
+        for file in self.weights:
+            if file.fold not in folds:
+                yield f"weight file {file.name!r} belongs to {file.fold!r}, which is no fold"
+            if PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts:
+                yield f"weight file {file.name!r} must be a name inside the model's folder"
 
     def _variant_problems(self) -> Iterator[str]:
         if isinstance(self.geometry, RegionGeometry):

@@ -1,0 +1,333 @@
+"""Where a model's weights lie, whether they are the right files, and which folds to use."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracksmith.errors import (
+    InputError,
+    PluginError,
+    ResourceError,
+    TracksmithError,
+    TrustError,
+    UsageError,
+)
+from tracksmith.files import digest_of_file
+from tracksmith.models.card import Fold, ModelCard, WeightFile
+from tracksmith.models.contract import Model, WeightPaths
+
+__all__ = [
+    "CheckedFile",
+    "check_weights",
+    "find_weights",
+    "locate_weights",
+    "places",
+    "select_folds",
+    "weights_cache",
+]
+
+
+def weights_cache(card: ModelCard) -> Path:
+    """Return the folder into which ``tracksmith models fetch`` puts a model's weights.
+
+    ``$TRACKSMITH_CACHE/weights/<model>/<version>``; without that variable the
+    user's cache folder of the operating system.
+    """
+    chosen = os.environ.get("TRACKSMITH_CACHE")
+    if chosen:
+        root = Path(chosen).expanduser()
+    else:
+        import platformdirs
+
+        root = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
+    return root / "weights" / card.name / card.version
+
+
+def places(card: ModelCard) -> list[Path]:
+    """Return the folders that are looked at when the user names none, in order."""
+    chosen = os.environ.get("TRACKSMITH_WEIGHTS")
+    own = [Path(chosen).expanduser() / card.name] if chosen else []
+    return [*own, weights_cache(card)]
+
+
+def needs_weights(model: Model) -> bool:
+    """Say whether a model has weights outside its code."""
+    return bool(model.card.weights) or model.find_weights is not None
+
+
+def locate_weights(model: Model, given: Path | None = None) -> WeightPaths:
+    """Return the files of each fold without reading them.
+
+    Looks at ``given`` alone where the user named a file or folder, else at
+    ``$TRACKSMITH_WEIGHTS/<model>/``, then at the cache; the first place with
+    a complete fold counts. A model that needs no weights has its folds (or
+    ``""``) with no files.
+
+    Raises
+    ------
+    InputError
+        ``given`` does not exist or holds no complete fold.
+    ResourceError
+        The weights are nowhere; the message says where they were looked for.
+    """
+    card = model.card
+    if not needs_weights(model):
+        return {fold.name: () for fold in card.folds} or {"": ()}
+    if given is not None:
+        return _at_given(model, given)
+    reasons = []
+    for place in places(card):
+        if not place.is_dir():
+            reasons.append(f"{place}: no such folder")
+            continue
+        try:
+            return _at(model, place)
+        except InputError as error:
+            reasons.append(f"{place}: {error}")
+    looked = "\n".join(f"  - {reason}" for reason in reasons)
+    raise ResourceError(
+        f"The weights of {card.name} {card.version} are not on this machine. Looked at:\n{looked}\n"
+        f"Run `tracksmith models fetch {card.name}`, or name a file or folder with --weights PATH."
+    )
+
+
+def find_weights(model: Model, given: Path | None = None) -> WeightPaths:
+    """Locate a model's weights and check each file whose digest the card states.
+
+    Raises
+    ------
+    InputError, ResourceError
+        As :func:`locate_weights`.
+    TrustError
+        A file is not the published one; it must not be loaded.
+    """
+    paths = locate_weights(model, given)
+    for file in check_weights(model.card, paths, only_stated=True):
+        if file.wrong:
+            raise TrustError(mismatch(model.card, file))
+    return paths
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A weight file with its digest, and the one that the card states, if any."""
+
+    fold: str
+    path: Path
+    size: int
+    sha256: str
+    stated: WeightFile | None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the card states another digest or size."""
+        stated = self.stated
+        return stated is not None and (
+            stated.sha256 not in (None, self.sha256) or stated.size not in (None, self.size)
+        )
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the card states this very digest."""
+        return self.stated is not None and self.stated.sha256 == self.sha256
+
+
+def check_weights(
+    card: ModelCard, paths: WeightPaths, only_stated: bool = False
+) -> Iterator[CheckedFile]:
+    """Compute the sha256 of every file; ``only_stated`` skips those that the card does not know.
+
+    A file is known by its name: weights of the user's own under another name
+    are compared with nothing.
+    """
+    known = {(file.fold, Path(file.name).name): file for file in card.weights}
+    for fold, files in paths.items():
+        for path in files:
+            stated = known.get((fold, path.name))
+            if only_stated and (not stated or (not stated.sha256 and not stated.size)):
+                continue
+            yield CheckedFile(fold, path, path.stat().st_size, digest_of_file(path), stated)
+
+
+def mismatch(card: ModelCard, file: CheckedFile) -> str:
+    """Say what is wrong with a file that differs from its card."""
+    stated = file.stated or WeightFile(file.path.name)
+    return (
+        f"{file.path} is not the published weight file of {card.name} {card.version}.\n"
+        f"  expected sha256 {stated.sha256 or 'unknown'}, {stated.size or 'unknown'} bytes\n"
+        f"  got      sha256 {file.sha256}, {file.size} bytes\n"
+        "It was not loaded: it may be damaged, cut short or replaced. Fetch it again with "
+        f"`tracksmith models fetch {card.name}`; give weights of your own another name."
+    )
+
+
+def _at_given(model: Model, given: Path) -> WeightPaths:
+    if not given.exists():
+        raise InputError(f"--weights {given}: there is no such file or folder ({given.resolve()}).")
+    try:
+        return _at(model, given)
+    except InputError as error:
+        raise InputError(
+            f"--weights {given} holds no weights of {model.card.name}: {error}\n"
+            f"`tracksmith models show {model.card.name}` lists the files."
+        ) from error
+
+
+def _at(model: Model, place: Path) -> WeightPaths:
+    """Return what one file or folder holds.
+
+    Raises
+    ------
+    InputError
+        There is no complete fold.
+    """
+    if model.find_weights is None:
+        return _by_card(model.card, place)
+    try:
+        found = model.find_weights(place)
+    except TracksmithError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{model.card.name} failed in find_weights({str(place)!r}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    _check_found(model.card, found)
+    return found
+
+
+def _check_found(card: ModelCard, found: object) -> None:
+    names = {fold.name for fold in card.folds} or {""}
+    if not isinstance(found, Mapping) or not all(
+        isinstance(files, tuple) and all(isinstance(path, Path) for path in files)
+        for files in found.values()
+    ):
+        raise PluginError(f"{card.name}: find_weights must return a dict of fold to tuple of Path")
+    if set(found) - names:
+        raise PluginError(
+            f"{card.name}: find_weights returns the folds {sorted(set(found) - names)}, "
+            f"which the card does not name ({sorted(names)})"
+        )
+    if not found:
+        raise InputError("no weight file of this model is there")
+
+
+def _files_by_fold(card: ModelCard) -> dict[str, list[WeightFile]]:
+    files: dict[str, list[WeightFile]] = {fold.name: [] for fold in card.folds}
+    for file in card.weights:
+        files.setdefault(file.fold, []).append(file)
+    return {fold: listed for fold, listed in files.items() if listed}
+
+
+def _by_card(card: ModelCard, place: Path) -> WeightPaths:
+    wanted = _files_by_fold(card)
+    if place.is_file():
+        return _single_file(wanted, place)
+    found, missing = {}, []
+    for fold, files in wanted.items():
+        paths = tuple(place / file.name for file in files)
+        absent = [path.name for path in paths if not path.is_file()]
+        missing += absent
+        if not absent:
+            found[fold] = paths
+    if not found:
+        raise InputError(f"missing {_shown(missing)}")
+    return found
+
+
+def _single_file(wanted: Mapping[str, list[WeightFile]], place: Path) -> WeightPaths:
+    fits = [fold for fold, files in wanted.items() if place.name in {f.name for f in files}]
+    if len(wanted) == 1:
+        fits = list(wanted)
+    if not fits:
+        names = [file.name for files in wanted.values() for file in files]
+        raise InputError(f"its name says no fold; expected one of {_shown(names)}")
+    (fold,) = fits
+    if len(wanted[fold]) > 1:
+        names = [file.name for file in wanted[fold]]
+        raise InputError(f"one file is not enough; name a folder with {_shown(names)}")
+    return {fold: (place,)}
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def select_folds(
+    card: ModelCard, available: tuple[str, ...], rule: str
+) -> Callable[[str], tuple[str, ...]]:
+    """Return a function from a contig to the folds that predict it, in the card's order.
+
+    Parameters
+    ----------
+    available
+        Folds whose weights are there; ``("",)`` for a model without folds.
+    rule
+        ``mean``: all of them. ``held-out``: those that never saw the contig in
+        training, all where no fold saw it, none otherwise (the contig stays a
+        gap). Else the name of one fold. Contigs are compared without a
+        leading ``chr``.
+
+    Raises
+    ------
+    UsageError
+        No such fold, or the card does not say what its folds held out.
+    ResourceError
+        The fold's weights are not there; from the returned function: the
+        weights of all folds that held the contig out are not.
+    """
+    order = [fold.name for fold in card.folds] or [""]
+    present = tuple(name for name in order if name in available)
+    if rule == "mean":
+        return lambda contig: present
+    if rule == "held-out":
+        return _held_out(card, present)
+    if rule not in order or not rule:
+        near = difflib.get_close_matches(rule, ["mean", "held-out", *filter(None, order)], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        names = ", ".join(filter(None, order)) or "none"
+        raise UsageError(
+            f"--folds {rule}: use mean, held-out or a fold's name.{hint} "
+            f"Folds of {card.name}: {names}."
+        )
+    if rule not in present:
+        raise ResourceError(_fold_missing(card, [rule]))
+    return lambda contig: (rule,)
+
+
+def _held_out(card: ModelCard, present: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    if not any(fold.held_out for fold in card.folds) and not card.unseen:
+        raise UsageError(
+            f"--folds held-out: the card of {card.name} does not say which contigs its folds "
+            "never saw. Use --folds mean."
+        )
+
+    def choose(contig: str) -> tuple[str, ...]:
+        if _bare(contig) in map(_bare, card.unseen):
+            return present
+        wanted = [fold.name for fold in card.folds if _held(fold, contig)]
+        chosen = tuple(name for name in present if name in wanted)
+        if wanted and not chosen:
+            raise ResourceError(f"{contig}: " + _fold_missing(card, wanted))
+        return chosen
+
+    return choose
+
+
+def _held(fold: Fold, contig: str) -> bool:
+    return _bare(contig) in map(_bare, fold.held_out)
+
+
+def _bare(contig: str) -> str:
+    return contig.removeprefix("chr")
+
+
+def _fold_missing(card: ModelCard, folds: list[str]) -> str:
+    return (
+        f"the weights of fold {', '.join(folds)} of {card.name} are not on this machine. "
+        f"Run `tracksmith models fetch {card.name}`, or use --weights PATH."
+    )
