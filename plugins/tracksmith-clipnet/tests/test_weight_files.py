@@ -119,7 +119,7 @@ def test_a_lambda_layer_is_not_trusted_however_deep(tmp_path, write, random_laye
     wrapper = {"class_name": "TimeDistributed", "config": {"name": "t", "layer": inner}}
     config["config"]["layers"].append(wrapper)
     path = write(tmp_path / "fold_1.h5", random_layers, config)
-    with pytest.raises(TrustError, match="Lambda layer, which is program code"):
+    with pytest.raises(TrustError, match=r"fold_1\.h5: .*has a Lambda layer"):
         read_layers(path)
 
 
@@ -142,10 +142,17 @@ def test_a_link_to_another_file_is_not_followed(published_like, tmp_path):
         read_layers(path)
 
 
+def test_a_configuration_without_layers_is_refused(published_like, tmp_path):
+    with edited(published_like, tmp_path) as (path, file):
+        file.attrs["model_config"] = '{"class_name": "Functional", "config": {}}'
+    with pytest.raises(InputError, match=r"its attribute 'model_config' cannot be read"):
+        read_layers(path)
+
+
 def test_a_broken_configuration_is_refused(published_like, tmp_path):
     with edited(published_like, tmp_path) as (path, file):
         file.attrs["model_config"] = '{"class_name": "Functional", "config"'
-    with pytest.raises(InputError, match="'model_config' cannot be read"):
+    with pytest.raises(InputError, match=r"fold_1\.h5: .*model_config is not readable JSON"):
         read_layers(path)
 
 

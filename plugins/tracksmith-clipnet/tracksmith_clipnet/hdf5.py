@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.errors import InputError, TrustError
+from tracksmith.errors import InputError, TracksmithError, TrustError
+from tracksmith.models.safe_load import refuse_lambda
 from tracksmith_clipnet.network import BATCH_NORM_EPSILON, BLOCKS, SHAPES
 from tracksmith_clipnet.plugin import OTHER_ARCHITECTURE
 
@@ -128,12 +129,11 @@ def _check_config(text: Any, path: Path) -> None:
     if text is None:
         return
     try:
+        refuse_lambda(text)
+    except TracksmithError as error:
+        raise type(error)(f"{path}: {error}") from error
+    try:
         config = json.loads(text)
-        if '"class_name": "Lambda"' in json.dumps(config):
-            raise TrustError(
-                f"{path} has a Lambda layer, which is program code inside a model file: refused. "
-                "CLIPNET's published files have none."
-            )
         layers = config["config"]["layers"]
         problems = [problem for layer in layers for problem in _layer_problems(layer)]
     except (KeyError, TypeError, ValueError) as error:
