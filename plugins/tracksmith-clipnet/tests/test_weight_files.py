@@ -1,6 +1,7 @@
 """Good weight files are read, and bad ones are refused with what is wrong."""
 
 import copy
+import json
 import shutil
 from contextlib import contextmanager
 
@@ -19,6 +20,12 @@ def edited(source, folder):
     shutil.copyfile(source, path)
     with h5py.File(path, "r+") as file:
         yield path, file
+
+
+def with_config(source, folder, config):
+    with edited(source, folder) as (path, file):
+        file.attrs["model_config"] = json.dumps(config)
+    return path
 
 
 def layer_of(config, name):
@@ -96,29 +103,29 @@ def test_values_that_no_training_leaves_are_refused(published_like, tmp_path, na
     ],
 )
 def test_settings_that_shapes_do_not_show_are_compared(
-    tmp_path, write, random_layers, model_config, layer, key, value
+    tmp_path, published_like, model_config, layer, key, value
 ):
     config = copy.deepcopy(model_config)
     layer_of(config, layer)["config"][key] = value
-    path = write(tmp_path / "fold_1.h5", random_layers, config)
+    path = with_config(published_like, tmp_path, config)
     with pytest.raises(InputError, match=f"  - {layer} has {key}"):
         read_layers(path)
 
 
-def test_a_layer_of_another_kind_is_refused(tmp_path, write, random_layers, model_config):
+def test_a_layer_of_another_kind_is_refused(tmp_path, published_like, model_config):
     config = copy.deepcopy(model_config)
     config["config"]["layers"].append({"class_name": "Softmax", "config": {"name": "shape"}})
-    path = write(tmp_path / "fold_1.h5", random_layers, config)
+    path = with_config(published_like, tmp_path, config)
     with pytest.raises(InputError, match="shape is a Softmax layer"):
         read_layers(path)
 
 
-def test_a_lambda_layer_is_not_trusted_however_deep(tmp_path, write, random_layers, model_config):
+def test_a_lambda_layer_is_not_trusted_however_deep(tmp_path, published_like, model_config):
     config = copy.deepcopy(model_config)
     inner = {"class_name": "Lambda", "config": {"name": "f", "function": ["4wEAAAA="]}}
     wrapper = {"class_name": "TimeDistributed", "config": {"name": "t", "layer": inner}}
     config["config"]["layers"].append(wrapper)
-    path = write(tmp_path / "fold_1.h5", random_layers, config)
+    path = with_config(published_like, tmp_path, config)
     with pytest.raises(TrustError, match=r"fold_1\.h5: .*has a Lambda layer"):
         read_layers(path)
 
