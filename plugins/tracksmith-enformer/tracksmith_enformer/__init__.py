@@ -1,0 +1,1 @@
+"""Enformer as a tracksmith plugin; :mod:`tracksmith_enformer.plugin` holds the cards."""
