@@ -29,7 +29,9 @@ def masks_of(sequence: str, start: int, end: int) -> np.ndarray:
     return np.concatenate([np.zeros(left, np.uint8), inside, np.zeros(right, np.uint8)])
 
 
-def run_engine(sequence, networks, geometry, stride=None, span=None, batch=4, wanted=None, **options):
+def run_engine(
+    sequence, networks, geometry, stride=None, span=None, batch=4, wanted=None, **options
+):
     card = toy_card(geometry, list(networks))
     forward = Forward(
         card,

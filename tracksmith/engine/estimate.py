@@ -19,7 +19,7 @@ from tracksmith.engine.windows import Stretch
 from tracksmith.engine.work import load_forward
 from tracksmith.errors import ResourceError
 from tracksmith.genome.bases import reverse_complement
-from tracksmith.tracks.encoding import TrackOptions, forecast_bytes, parse_precision
+from tracksmith.tracks.options import TrackOptions, forecast_bytes, parse_precision
 
 __all__ = ["ModelEstimate", "disk_needed", "estimate_model", "refuse_full_disk"]
 

@@ -16,9 +16,10 @@ from tracksmith.progress import Progress
 from tracksmith.provenance import file_entry
 from tracksmith.run import Run, make_folder
 from tracksmith.tracks.bigwig import TrackSummary, write_bigwig
-from tracksmith.tracks.encoding import EncodedPiece, TrackOptions, parse_precision, quantiles
+from tracksmith.tracks.options import TrackOptions, parse_precision
+from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["damaged_files", "finish_run"]
+__all__ = ["damaged_files", "finish_run", "refuse_damage", "value_facts"]
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def _finish_output(plan: Plan, store: PartStore, job: _Job, progress: Progress) 
 
     def pieces() -> Iterator[tuple[int, EncodedPiece]]:
         for chunk, data in store.pieces(job.model, column):
-            yield int(table.contig[chunk]), EncodedPiece.from_bytes(data)
+            yield int(plan.track_index[table.contig[chunk]]), EncodedPiece.from_bytes(data)
 
     request = plan.run.request
     precision = request["precision"]
@@ -114,8 +115,7 @@ def _finish_output(plan: Plan, store: PartStore, job: _Job, progress: Progress) 
         precision=parse_precision(precision) if precision else None,
     )
     path = plan.run.folder / job.path
-    contigs = list(plan.contigs)
-    summary = write_bigwig(path, contigs, pieces, planned.tiling.bin, options)
+    summary = write_bigwig(path, plan.track_contigs, pieces, planned.tiling.bin, options)
     crash_point("track-finished")
     if summary.bases == 0:
         progress.note(f"{job.path} holds no value: everything asked for is N or not predictable.")
@@ -123,21 +123,21 @@ def _finish_output(plan: Plan, store: PartStore, job: _Job, progress: Progress) 
         "model": planned.card.name,
         "track": job.output.track,
         "statistic": job.output.statistic,
-        **_value_facts(summary),
+        **value_facts(summary),
     }
     return file_entry(plan.run.folder, job.path, "bigwig", facts)
 
 
-def _value_facts(summary: TrackSummary) -> dict[str, Any]:
+def value_facts(summary: TrackSummary) -> dict[str, Any]:
     """Return bases covered and the distribution of the values, for scales and provenance."""
     if summary.bases == 0:
         return {"values": 0, "min": None, "max": None, "mean": None, "quantiles": {}}
-    found = quantiles(summary.histogram, PROBABILITIES)
+    found = summary.quantiles(PROBABILITIES)
     return {
         "values": summary.bases,
-        "min": summary.minimum,
-        "max": summary.maximum,
-        "mean": summary.sum / summary.bases,
+        "min": summary.totals.minimum,
+        "max": summary.totals.maximum,
+        "mean": summary.totals.mean,
         "quantiles": {f"{p:g}": float(q) for p, q in zip(PROBABILITIES, found, strict=True)},
     }
 

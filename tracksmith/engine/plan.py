@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracksmith.engine.chunks import ChunkTable, make_chunks
 from tracksmith.engine.forward import ForwardOptions
@@ -129,8 +130,18 @@ class Plan:
         card = with_partners(full, chosen)
         stride = entry["geometry"]["stride"]
         tiling = tile(card.window_geometry, stride)
-        span = chunk_stride(tiling, len(outputs_of(card, entry)))
+        span = chunk_stride(tiling, len(outputs_of(card, entry)), self.contigs.bases)
         return PlannedModel(model, card, tiling, entry, weights, span)
+
+    @cached_property
+    def track_contigs(self) -> list[tuple[str, int]]:
+        """The contigs that a track file lists: those with bases."""
+        return [(name, length) for name, length in self.contigs if length]
+
+    @cached_property
+    def track_index(self) -> NDArray[np.int64]:
+        """The number of each contig in a track file, by its number in the genome."""
+        return np.cumsum(self.contigs.lengths > 0) - 1
 
     @cached_property
     def regions(self) -> Regions | None:
@@ -156,7 +167,7 @@ class Plan:
             self._widened[tiling.bin] = self.regions.widen_to_bins(tiling.bin)
         return self._widened[tiling.bin]
 
-    def wanted(self, model: int, contig: int, start: int, end: int) -> np.ndarray[Any, Any] | None:
+    def wanted(self, model: int, contig: int, start: int, end: int) -> NDArray[np.bool_] | None:
         """Return which bins of ``[start, end)`` were asked for; None means all."""
         tiling = self.models[model].tiling
         regions = self.widened(tiling)

@@ -27,9 +27,16 @@ from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.selection import select_tracks
 from tracksmith.models.weights import find_weights, select_folds
 from tracksmith.run import Run, make_folder
-from tracksmith.tracks.encoding import default_compressor, parse_precision
+from tracksmith.tracks.options import default_compressor, parse_precision
 
-__all__ = ["PredictRequest", "Resolved", "resolve_request"]
+__all__ = [
+    "PredictRequest",
+    "Resolved",
+    "card_options",
+    "file_facts",
+    "genome_facts",
+    "resolve_request",
+]
 
 log = logging.getLogger(__name__)
 Notify = Callable[[str], None]
@@ -117,7 +124,7 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
         }
         parts.append(_parts(registered, paths, entry, tiling, genome, regions, asked.parts))
     request = {
-        "genome": _genome_entry(genome),
+        "genome": genome_facts(genome),
         "models": entries,
         "regions": _regions_entry(regions),
         "dtype": asked.dtype,
@@ -178,10 +185,10 @@ def _model_entry(
             "whole_window": card.window_geometry.whole_window,
         },
         "folds": {"rule": asked.folds, "names": list(names), "spread": asked.spread},
-        "weights": {fold: [_file_entry(path) for path in files] for fold, files in used.items()},
+        "weights": {fold: [file_facts(path) for path in files] for fold, files in used.items()},
         "reverse_complement": _reverse(card, asked.reverse_complement),
         "shifts": list(asked.shifts),
-        "options": _options(card, asked.options),
+        "options": card_options(card, asked.options),
         "dtype": asked.dtype,
         "batch_size": asked.batch_size or default_batch_size(kind, window),
     }
@@ -216,7 +223,8 @@ def _reverse(card: ModelCard, asked: bool | None) -> bool:
     return card.reverse_complement == "default" if asked is None else asked
 
 
-def _options(card: ModelCard, given: Mapping[str, str]) -> dict[str, str]:
+def card_options(card: ModelCard, given: Mapping[str, str]) -> dict[str, str]:
+    """Return every option of the card with its value, given or default."""
     known = {option.name: option for option in card.options}
     for name, value in given.items():
         if name not in known:
@@ -231,11 +239,13 @@ def _options(card: ModelCard, given: Mapping[str, str]) -> dict[str, str]:
     return {name: given.get(name, option.default) for name, option in known.items()}
 
 
-def _file_entry(path: Path) -> dict[str, Any]:
+def file_facts(path: Path) -> dict[str, Any]:
+    """Return name, size (bytes) and sha256 of a file."""
     return {"name": path.name, "size": path.stat().st_size, "sha256": digest_of_file(path)}
 
 
-def _genome_entry(genome: Genome) -> dict[str, Any]:
+def genome_facts(genome: Genome) -> dict[str, Any]:
+    """Return what a run stores of a genome."""
     return {
         "name": genome.path.name,
         "sha256": genome.sha256(),
@@ -256,7 +266,7 @@ def _parts(
     model = registered.model
     card = model.describe(paths) if model.describe else model.card
     closed = with_partners(card, [track["id"] for track in entry["card"]["tracks"]])
-    span = chunk_stride(tiling, len(outputs_of(closed, entry)))
+    span = chunk_stride(tiling, len(outputs_of(closed, entry)), genome.contigs.bases)
     chunks = make_chunks(genome.contigs, regions and regions.widen_to_bins(tiling.bin), span)
     return part_starts(chunks, tiling, count)
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 from tracksmith.errors import UsageError
 from tracksmith.models.card import WindowGeometry
+from tracksmith.tracks.zoom import BINS_PER_RECORD
 
-__all__ = ["ZOOM_BINS", "Orientation", "Tiling", "chunk_stride", "orientations", "tile"]
-
-ZOOM_BINS = 64
-"""Bins in the finest zoom record of a bigWig; chunks end on such a border where they can."""
+__all__ = ["Orientation", "Tiling", "chunk_stride", "orientations", "tile"]
 
 CHUNK_BASES = 1 << 20
+SMALL_CHUNK_BASES = 1 << 13
+CHUNKS_OF_A_SMALL_GENOME = 32
 CHUNK_VALUES = 1 << 25
 
 
@@ -100,15 +100,17 @@ def _paint(geometry: WindowGeometry, stride: int) -> Tiling:
     return Tiling(network, network.core_start, stride, stride, 0)
 
 
-def chunk_stride(tiling: Tiling, values_per_bin: int) -> int:
-    """Return the length of a chunk in bp: near 1 Mb, less for many tracks.
+def chunk_stride(tiling: Tiling, values_per_bin: int, genome_bases: int) -> int:
+    """Return the length of a chunk in bp: near 1 Mb, less for many tracks or a small genome.
 
-    It depends on the geometry and the number of values per bin alone, never on
-    batch size, device or parts. Where the grids allow it, chunks end on the
-    border of a zoom record as well as of a core.
+    It depends on the geometry, the number of values per bin and the size of
+    the genome alone, never on batch size, device, regions or parts. Where the
+    grids allow it, chunks end on the border of a zoom record as well as of a
+    core.
     """
-    bases = min(CHUNK_BASES, CHUNK_VALUES * tiling.bin // max(1, values_per_bin))
-    step = math.lcm(tiling.stride, ZOOM_BINS * tiling.bin)
+    fair = max(SMALL_CHUNK_BASES, genome_bases // CHUNKS_OF_A_SMALL_GENOME)
+    bases = min(CHUNK_BASES, fair, CHUNK_VALUES * tiling.bin // max(1, values_per_bin))
+    step = math.lcm(tiling.stride, BINS_PER_RECORD * tiling.bin)
     if step > bases:
         step = tiling.stride
     return max(step, bases // step * step)

@@ -24,7 +24,8 @@ from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.contract import LoadRequest
 from tracksmith.progress import Progress
-from tracksmith.tracks.encoding import TrackOptions, encode_values, parse_precision
+from tracksmith.tracks.encoding import encode_values
+from tracksmith.tracks.options import TrackOptions, parse_precision
 
 __all__ = ["PartWorker", "compute_parts", "load_forward"]
 
@@ -193,8 +194,14 @@ class PartWorker:
         length = int(self.plan.contigs.lengths[chunk.contig])
 
         def encode(row: int) -> bytes:
-            bin_size = planned.tiling.bin
-            piece = encode_values(values[row], chunk.start, bin_size, length, self._options)
+            piece = encode_values(
+                values[row],
+                chunk.start,
+                planned.tiling.bin,
+                length,
+                self._options,
+                contig=int(self.plan.track_index[chunk.contig]),
+            )
             return piece.to_bytes()
 
         return [pool.submit(encode, output.row) for output in planned.outputs]
