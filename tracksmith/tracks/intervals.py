@@ -1,4 +1,4 @@
-"""Values over intervals of any width, instead of bins: reading a bigWig over them."""
+"""Values over intervals of any width, instead of bins: read from a bigWig, encoded for one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,129 @@ import numpy as np
 import pyBigWig
 from numpy.typing import NDArray
 
-from tracksmith.errors import InputError
+from tracksmith.errors import InputError, TracksmithError
 from tracksmith.genome.contigs import Contigs, check_lengths
 from tracksmith.genome.fasta import Notify, silent
+from tracksmith.tracks.encoding import ITEM, LARGEST_VALUE, SAMPLES, _Sections, _summarise
+from tracksmith.tracks.histogram import count_values
+from tracksmith.tracks.options import TrackOptions, round_values
+from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece
+from tracksmith.tracks.zoom import BINS_PER_RECORD, RECORD, BinGrid, reduce_records
 
-__all__ = ["sum_over_intervals"]
+__all__ = ["INTERVAL_BIN", "encode_intervals", "sum_over_intervals"]
+
+INTERVAL_BIN = 16
+"""The bin size in bp to write intervals under: the finest zoom level has records of 1,024 bp."""
+
+
+def encode_intervals(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    values: NDArray[np.float32],
+    contig_length: int,
+    options: TrackOptions,
+    *,
+    contig: int,
+) -> EncodedPiece:
+    """Encode one value for each of some intervals of one contig; gaps lie between them.
+
+    Give :func:`tracksmith.tracks.bigwig.write_bigwig` the bin size `INTERVAL_BIN`.
+
+    Parameters
+    ----------
+    starts, ends
+        int64, shape (intervals,): bp, 0-based half-open, ascending, disjoint.
+    values
+        float32, shape (intervals,), all finite. The histogram counts intervals.
+    contig_length
+        In bp.
+    contig
+        Index of the contig in the genome.
+
+    Returns
+    -------
+    piece : EncodedPiece
+        Its bytes depend on the arguments alone.
+
+    Raises
+    ------
+    InputError
+        A value is not finite or beyond 1e14 in size.
+    TracksmithError
+        The intervals are none, out of order, overlap, or pass the contig's end.
+    """
+    values = round_values(np.ascontiguousarray(values, dtype=np.float32), options.precision)
+    _check_intervals(starts, ends, values, contig_length, contig)
+    items = np.empty(len(starts), ITEM)
+    items["start"], items["end"], items["value"] = starts, ends, values
+    grid = BinGrid(contig, int(starts[0]) // INTERVAL_BIN * INTERVAL_BIN, INTERVAL_BIN)
+    writer = _Sections(options, grid)
+    writer.bedgraph(items)
+    zoom = _records(items, contig)
+    return EncodedPiece(
+        grid=grid,
+        end=int(ends[-1]),
+        data=b"".join(writer.blocks),
+        sections=np.array(writer.rows, SECTION),
+        zoom=zoom,
+        histogram=count_values(values),
+        samples=_samples(items),
+        summary=_summarise(zoom, len(items)),
+        block_size=writer.block_size,
+    )
+
+
+def _check_intervals(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    values: NDArray[np.float32],
+    contig_length: int,
+    contig: int,
+) -> None:
+    if not len(starts) == len(ends) == len(values) > 0:
+        raise TracksmithError("Intervals to encode need one start, end and value each.")
+    ordered = np.all(starts < ends) and np.all(ends[:-1] <= starts[1:])
+    if not ordered or starts[0] < 0 or ends[-1] > contig_length:
+        raise TracksmithError(
+            f"Intervals of contig {contig} must be ascending, disjoint and within 0 to "
+            f"{contig_length} bp."
+        )
+    bad = np.flatnonzero(~(np.abs(values) <= LARGEST_VALUE))
+    if bad.size:
+        at = int(bad[0])
+        raise InputError(
+            f"The value of the interval {starts[at]}-{ends[at]} (0-based) of contig {contig} is "
+            f"{values[at]}: it must be finite and at most {LARGEST_VALUE:g} in size."
+        )
+
+
+def _records(items: NDArray[np.void], contig: int) -> NDArray[np.void]:
+    """Summarise intervals by cells of the finest zoom level, cutting them at its borders."""
+    cell = BINS_PER_RECORD * INTERVAL_BIN
+    starts, ends = items["start"].astype(np.int64), items["end"].astype(np.int64)
+    first = starts // cell
+    cells = -(-ends // cell) - first
+    owner = np.repeat(np.arange(len(items)), cells)
+    number = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(cells) - cells, cells)
+    wide = items["value"][owner].astype(np.float64)
+    records = np.empty(len(owner), RECORD)
+    records["contig"] = contig
+    records["start"] = np.maximum(starts[owner], number * cell)
+    records["end"] = np.minimum(ends[owner], (number + 1) * cell)
+    records["count"] = records["end"] - records["start"]
+    records["min"] = records["max"] = wide
+    records["sum"] = wide * records["count"]
+    records["sum_squares"] = wide * wide * records["count"]
+    return reduce_records(records, cell)
+
+
+def _samples(items: NDArray[np.void]) -> NDArray[np.void]:
+    """Choose the first, middle and last interval."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, SAMPLES).astype(np.int64))
+    samples = np.empty(len(chosen), SAMPLE)
+    for name in ("start", "end", "value"):
+        samples[name] = items[name][chosen]
+    return samples
 
 
 def sum_over_intervals(

@@ -1,0 +1,242 @@
+"""The bigWig writer: joins encoded pieces, builds the indexes and the zoom levels.
+
+Format: Kent et al. 2010, "BigWig and BigBed", version 4. All contigs of the
+genome are listed, also those without data, so that a reader sees the assembly
+the file belongs to. Ids follow the genome's order and names lie sorted in the
+B+ tree, which maps each name to its id; data are sorted by id.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.errors import InputError, TracksmithError
+from tracksmith.files import aside
+from tracksmith.tracks.histogram import Histogram, quantiles
+from tracksmith.tracks.options import TrackOptions
+from tracksmith.tracks.piece import EncodedPiece, Summary
+from tracksmith.tracks.pyramid import MOST_LEVELS, Pyramid, Thinned, ZoomLevel
+from tracksmith.tracks.trees import BLOCK, BlockTable, write_name_tree, write_position_tree
+from tracksmith.tracks.verify import Probe, verify_bigwig
+from tracksmith.tracks.zoom import BINS_PER_RECORD
+
+__all__ = ["TrackSummary", "check_contigs", "write_bigwig"]
+
+MAGIC = 0x888FFC26
+VERSION = 4
+FILE_HEAD = struct.Struct("<IHHQQQHHQQIQ")
+ZOOM_HEAD = struct.Struct("<IIQQ")
+TOTALS = struct.Struct("<Q4d")
+TOTALS_OFFSET = FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size
+CONTIG = np.dtype([("id", "<u4"), ("length", "<u4")])
+
+
+@dataclass
+class TrackSummary:
+    """What a finished track holds; ``totals.bases`` is 0 for a track of gaps only."""
+
+    totals: Summary = field(default_factory=Summary)
+    histogram: Histogram = field(default_factory=Histogram)
+    sections: int = 0
+    zoom_levels: int = 0
+    block_size: int = 0
+
+    @property
+    def bases(self) -> int:
+        """Bases with a value."""
+        return self.totals.bases
+
+    def quantiles(self, probabilities: Sequence[float]) -> list[float]:
+        """Return quantiles of the values (bins), within 0.4 %; NaN when there are none."""
+        return quantiles(self.histogram, probabilities)
+
+
+def check_contigs(contigs: Sequence[tuple[str, int]]) -> None:
+    """Refuse contigs that no bigWig or bigBed can list."""
+    if not contigs:
+        raise InputError("The genome has no contigs: there is nothing to write a track for.")
+    seen: set[str] = set()
+    for name, length in contigs:
+        if not name or "\0" in name or name in seen:
+            kind = "occurs twice" if name in seen else "is not possible"
+            raise InputError(f"The contig name {name!r} {kind} in a track: rename it in the FASTA.")
+        if not 1 <= length <= 0xFFFFFFFF:
+            raise InputError(
+                f"Contig {name!r} has {length:,} bp; a track holds contigs of 1 to 4,294,967,295."
+            )
+        seen.add(name)
+
+
+def write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
+    """Write the B+ tree from contig name to id and length."""
+    listed = sorted((name.encode(), id_, length) for id_, (name, length) in enumerate(contigs))
+    values = np.array([(id_, length) for _, id_, length in listed], CONTIG)
+    write_name_tree(out, [name for name, _, _ in listed], values)
+
+
+def write_bigwig(
+    path: Path,
+    contigs: Sequence[tuple[str, int]],
+    pieces: Callable[[], Iterable[tuple[int, EncodedPiece]]],
+    bin_size: int,
+    options: TrackOptions,
+) -> TrackSummary:
+    """Join pieces into a bigWig that is whole, checked by a second reader, or absent.
+
+    Parameters
+    ----------
+    path : Path
+        The target; an existing file is replaced at the end, in one step.
+    contigs : sequence of (str, int)
+        All contigs of the genome, in its order, with lengths in bp.
+    pieces : callable
+        Called once; yields (index of the contig, piece), contigs in order and
+        starts ascending.
+    bin_size : int
+        Bases per value, the same for all pieces.
+    options : TrackOptions
+        With which the pieces were encoded.
+
+    Returns
+    -------
+    summary : TrackSummary
+        Totals, quantiles, counts. Memory does not grow with the track.
+
+    Raises
+    ------
+    InputError
+        The contigs cannot be listed in a bigWig.
+    ResourceError
+        The folder cannot be written or the disk is full.
+    TracksmithError
+        Pieces out of order, or the finished file does not read back as written.
+    """
+    check_contigs(contigs)
+    with aside(path) as temporary:
+        folder = path.parent
+        pyramid = Pyramid(BINS_PER_RECORD * bin_size, folder, options)
+        with pyramid, temporary.open("wb") as out:
+            file = _BigWig(out, contigs, bin_size, options)
+            summary, samples = file.write_data(pieces(), pyramid, folder)
+            probes = file.write_zooms(pyramid)
+            file.write_head(summary)
+        verify_bigwig(temporary, contigs, summary.totals, samples, probes)
+    return summary
+
+
+class _BigWig:
+    """One file being written, section after section."""
+
+    def __init__(
+        self,
+        out: BinaryIO,
+        contigs: Sequence[tuple[str, int]],
+        bin_size: int,
+        options: TrackOptions,
+    ) -> None:
+        self.out, self.contigs, self.bin_size, self.options = out, contigs, bin_size, options
+        self.zooms: list[tuple[int, int, int]] = []
+        out.write(bytes(TOTALS_OFFSET + TOTALS.size))
+        self.contigs_offset = out.tell()
+        write_contigs(out, contigs)
+        self.data_offset = out.tell()
+        self.index_offset = 0
+
+    def write_data(
+        self, pieces: Iterable[tuple[int, EncodedPiece]], pyramid: Pyramid, folder: Path
+    ) -> tuple[TrackSummary, list[Probe]]:
+        """Copy the pieces' sections and write the index over them."""
+        summary, samples = TrackSummary(), Thinned[Probe]()
+        table = BlockTable(folder)
+        try:
+            self.out.write(bytes(8))
+            place = (0, 0)
+            for contig, piece in pieces:
+                place = self._check_place(contig, piece, place)
+                table.append(_blocks(contig, piece, self.out.tell()))
+                self.out.write(piece.data)
+                pyramid.add(piece.zoom)
+                summary.totals += piece.summary
+                summary.histogram.add(piece.histogram)
+                summary.block_size = max(summary.block_size, piece.block_size)
+                for sample in piece.samples:
+                    samples.append((contig, *sample.item()))
+            summary.sections = table.count
+            self.index_offset = self.out.tell()
+            write_position_tree(self.out, table, 0, self.options.items_per_block)
+        finally:
+            table.close()
+        return summary, samples.items
+
+    def _check_place(
+        self, contig: int, piece: EncodedPiece, place: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Refuse a piece that belongs elsewhere; return where the next may start."""
+        grid, index = piece.grid, piece.grid.contig
+        if contig != index or index >= len(self.contigs) or grid.bin_size != self.bin_size:
+            raise TracksmithError(
+                f"A piece of contig {index} with bins of {grid.bin_size} bp was given for contig "
+                f"{contig} and {self.bin_size} bp: it belongs to another track or genome."
+            )
+        name, length = self.contigs[contig]
+        if (contig, grid.start) < place or piece.end > length:
+            raise TracksmithError(
+                f"The piece {name}:{grid.start}-{piece.end} overlaps what came before, comes out "
+                f"of order, or passes the contig's end ({length} bp)."
+            )
+        return contig, piece.end
+
+    def write_zooms(self, pyramid: Pyramid) -> list[tuple[ZoomLevel, list[NDArray[np.void]]]]:
+        """Write the zoom levels; return them with what they must add up to."""
+        levels = pyramid.finish()
+        for level, _ in levels:
+            self.zooms.append((level.reduction, *level.write(self.out)))
+        return levels
+
+    def write_head(self, summary: TrackSummary) -> None:
+        """Write the closing magic, then everything that had to wait for offsets."""
+        out = self.out
+        out.write(struct.pack("<I", MAGIC))
+        summary.zoom_levels = len(self.zooms)
+        zoom_block = 32 * 1024 if self.zooms else 0
+        out.seek(0)
+        out.write(
+            FILE_HEAD.pack(
+                MAGIC,
+                VERSION,
+                len(self.zooms),
+                self.contigs_offset,
+                self.data_offset,
+                self.index_offset,
+                0,
+                0,
+                0,
+                TOTALS_OFFSET,
+                max(summary.block_size, zoom_block),
+                0,
+            )
+        )
+        for reduction, data, index in self.zooms:
+            out.write(ZOOM_HEAD.pack(reduction, 0, data, index))
+        out.seek(TOTALS_OFFSET)
+        totals = summary.totals if summary.bases else Summary(0, 0, 0.0, 0.0)
+        out.write(TOTALS.pack(totals.bases, *totals[2:]))
+        out.seek(self.data_offset)
+        out.write(struct.pack("<Q", summary.sections))
+
+
+def _blocks(contig: int, piece: EncodedPiece, offset: int) -> NDArray[np.void]:
+    """Return the index rows of a piece whose data begin at ``offset`` of the file."""
+    blocks = np.empty(len(piece.sections), BLOCK)
+    blocks["first_contig"] = blocks["last_contig"] = contig
+    for name in ("start", "end", "size"):
+        blocks[name] = piece.sections[name]
+    blocks["offset"] = piece.sections["offset"] + np.uint64(offset)
+    return blocks

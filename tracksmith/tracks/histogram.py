@@ -1,0 +1,72 @@
+"""A histogram that merges exactly and gives quantiles within half a percent.
+
+A value is counted under the upper 16 bits of its float32 pattern (sign,
+exponent and 7 mantissa bits), so a class is at most 1/128 of its value wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CLASSES", "HISTOGRAM", "Histogram", "count_values", "quantiles"]
+
+CLASSES = 1 << 16
+CHUNK = 1 << 18
+NOT_FINITE = 0x7F80
+
+HISTOGRAM = np.dtype([("key", "<u2"), ("count", "<u8")])
+"""Sparse form: classes that occur, ascending by key."""
+
+
+def count_values(values: NDArray[np.float32]) -> NDArray[np.void]:
+    """Count finite float32 values into the sparse form; NaN is left out."""
+    patterns = np.ascontiguousarray(values).view(np.uint32)
+    total = np.zeros(CLASSES, np.int64)
+    for first in range(0, len(patterns), CHUNK):
+        found = np.bincount(patterns[first : first + CHUNK] >> np.uint32(16))
+        total[: len(found)] += found
+    keys = np.flatnonzero(total)
+    keys = keys[(keys & NOT_FINITE) != NOT_FINITE]
+    sparse = np.empty(len(keys), HISTOGRAM)
+    sparse["key"] = keys
+    sparse["count"] = total[keys]
+    return sparse
+
+
+class Histogram:
+    """Counts of all classes, to which sparse histograms are added."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(CLASSES, np.int64)
+
+    def add(self, sparse: NDArray[np.void]) -> None:
+        """Add a sparse histogram; the order of additions does not matter."""
+        self.counts[sparse["key"]] += sparse["count"].astype(np.int64)
+
+    @property
+    def total(self) -> int:
+        """Number of values counted."""
+        return int(self.counts.sum())
+
+
+def quantiles(histogram: Histogram, probabilities: Sequence[float]) -> list[float]:
+    """Return the value at each probability, within 0.4 % of a value of the data.
+
+    The value of rank ``ceil(p * n)`` is looked up and the middle of its class
+    given; zero is exact. Without values the answer is NaN.
+    """
+    order = np.concatenate([np.arange(CLASSES - 1, CLASSES // 2 - 1, -1), np.arange(CLASSES // 2)])
+    counts = histogram.counts[order]
+    reached = np.cumsum(counts)
+    total = int(reached[-1])
+    if total == 0:
+        return [float("nan")] * len(probabilities)
+    ranks = np.clip(np.ceil(np.asarray(probabilities) * total), 1, total)
+    keys = order[np.searchsorted(reached, ranks, side="left")].astype(np.uint32)
+    middle = ((keys << np.uint32(16)) | np.uint32(0x8000)).view(np.float32)
+    return [
+        0.0 if key & 0x7FFF == 0 else float(value) for key, value in zip(keys, middle, strict=True)
+    ]

@@ -1,0 +1,166 @@
+"""The zoom levels of one file, built in one pass with memory that stays flat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.tracks.options import TrackOptions
+from tracksmith.tracks.trees import BLOCK, IN_MEMORY, BlockTable, write_position_tree
+from tracksmith.tracks.zoom import RECORD, reduce_records
+
+__all__ = ["MOST_LEVELS", "ZOOM_RATIO", "Pyramid", "Thinned", "ZoomLevel"]
+
+MOST_LEVELS = 10
+ZOOM_RATIO = 4
+RECORDS_PER_BLOCK = 1024
+RECORDS_AT_ONCE = 1 << 14
+COPY_BYTES = 1 << 20
+LARGEST_REDUCTION = 0xFFFFFFFF
+
+STORED = np.dtype(
+    [(name, "<f4" if kind == "<f8" else kind) for name, kind in RECORD.descr]  # type: ignore[misc]
+)
+"""A zoom record as the file holds it: sums in float32."""
+
+Item = TypeVar("Item")
+
+
+class Thinned(Generic[Item]):
+    """At most ``most`` items spread evenly over all that were appended."""
+
+    def __init__(self, most: int = 128) -> None:
+        self.items: list[Item] = []
+        self._most, self._step, self._seen = most, 1, 0
+
+    def append(self, item: Item) -> None:
+        """Keep every n-th item, with n doubling when the store is full."""
+        if self._seen % self._step == 0:
+            if len(self.items) == self._most:
+                self.items = self.items[::2]
+                self._step *= 2
+            if self._seen % self._step == 0:
+                self.items.append(item)
+        self._seen += 1
+
+
+class ZoomLevel:
+    """Records of one reduction, compressed block by block into a temporary file."""
+
+    def __init__(self, reduction: int, folder: Path, options: TrackOptions) -> None:
+        self.reduction = reduction
+        self.records = 0
+        self.probes: Thinned[NDArray[np.void]] = Thinned(16)
+        self._options = options
+        self._table = BlockTable(folder)
+        self._data = SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - closed below
+        self._waiting: list[NDArray[np.void]] = []
+        self._open = np.empty(0, RECORD)
+        self._size = 0
+
+    def add(self, records: NDArray[np.void], *, last: bool = False) -> NDArray[np.void]:
+        """Reduce records of the level below and return those that are complete.
+
+        The last one stays open, for what follows may belong to it, unless this
+        is the ``last`` call.
+        """
+        merged = reduce_records(np.concatenate([self._open, records]), self.reduction)
+        split = len(merged) if last else len(merged) - 1
+        done, self._open = merged[: max(0, split)], merged[max(0, split) :]
+        if len(done):
+            self.records += len(done)
+            self.probes.append(done[len(done) // 2])
+            self._waiting.append(done)
+            self._write_blocks(last=False)
+        if last:
+            self._write_blocks(last=True)
+        return done
+
+    def _write_blocks(self, *, last: bool) -> None:
+        if sum(map(len, self._waiting)) < RECORDS_PER_BLOCK and not last:
+            return
+        records = np.concatenate([np.empty(0, RECORD), *self._waiting])
+        whole = len(records) if last else len(records) // RECORDS_PER_BLOCK * RECORDS_PER_BLOCK
+        self._waiting = [records[whole:]]
+        for first in range(0, whole, RECORDS_PER_BLOCK):
+            self._write_block(records[first : min(whole, first + RECORDS_PER_BLOCK)])
+
+    def _write_block(self, records: NDArray[np.void]) -> None:
+        data = self._options.compress(records.astype(STORED).tobytes())
+        self._data.write(data)
+        a, b = records[0], records[-1]
+        row = (a["contig"], a["start"], b["contig"], b["end"], self._size, len(data))
+        self._table.append(np.array([row], BLOCK))
+        self._size += len(data)
+
+    def write(self, out: BinaryIO) -> tuple[int, int]:
+        """Append the level to a file; return the offsets of its data and index."""
+        start = out.tell()
+        out.write(self.records.to_bytes(4, "little"))
+        base = out.tell()
+        self._data.seek(0)
+        while raw := self._data.read(COPY_BYTES):
+            out.write(raw)
+        index = out.tell()
+        write_position_tree(out, self._table, base, RECORDS_PER_BLOCK)
+        return start, index
+
+    def close(self) -> None:
+        """Delete the temporary files."""
+        self._data.close()
+        self._table.close()
+
+
+class Pyramid:
+    """Up to ten levels, each four times coarser, made exactly from the one below.
+
+    One level more than the file can hold is kept: its records say what groups
+    of four of the last level must add up to.
+    """
+
+    def __init__(self, reduction: int, folder: Path, options: TrackOptions) -> None:
+        reductions = [reduction * ZOOM_RATIO**level for level in range(MOST_LEVELS + 1)]
+        self._levels = [ZoomLevel(value, folder, options) for value in reductions]
+        self._waiting: list[NDArray[np.void]] = []
+        self._count = 0
+
+    def __enter__(self) -> Pyramid:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for level in self._levels:
+            level.close()
+
+    def add(self, records: NDArray[np.void]) -> None:
+        """Add records of the first reduction, sorted, after all earlier ones.
+
+        The last record added before and the first one now may share a cell.
+        """
+        self._waiting.append(records)
+        self._count += len(records)
+        if self._count >= RECORDS_AT_ONCE:
+            self._pass_on(last=False)
+
+    def _pass_on(self, *, last: bool) -> None:
+        records = np.concatenate([np.empty(0, RECORD), *self._waiting])
+        self._waiting, self._count = [], 0
+        for level in self._levels:
+            records = level.add(records, last=last)
+
+    def finish(self) -> list[tuple[ZoomLevel, list[NDArray[np.void]]]]:
+        """Return the levels worth writing, each with records four times as coarse.
+
+        A level that has as many records as the one before is left out; the
+        first is always there when the track has a value.
+        """
+        self._pass_on(last=True)
+        kept: list[tuple[ZoomLevel, list[NDArray[np.void]]]] = []
+        for level, above in zip(self._levels, self._levels[1:], strict=False):
+            fewer = not kept or level.records < kept[-1][0].records
+            if level.records and fewer and level.reduction <= LARGEST_REDUCTION:
+                kept.append((level, above.probes.items))
+        return kept

@@ -1,0 +1,186 @@
+"""The two indexes of bigWig and bigBed: the B+ tree by name, the R tree by position.
+
+Layout after Kent et al. 2010 (supplement): every level lies in one stretch,
+the root first; a node is full except the last of its level.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BLOCK", "NODE_ITEMS", "BlockTable", "write_name_tree", "write_position_tree"]
+
+NODE_ITEMS = 256
+IN_MEMORY = 1 << 20  # bytes of a temporary file before it goes to the disk
+ROWS_AT_ONCE = NODE_ITEMS * 64
+
+NAME_MAGIC = 0x78CA8C91
+NAME_HEAD = struct.Struct("<4IQQ")
+POSITION_MAGIC = 0x2468ACE0
+POSITION_HEAD = struct.Struct("<IIQ4IQII")
+NODE_HEAD = struct.Struct("<BBH")
+
+BLOCK = np.dtype(
+    [
+        ("first_contig", "<u4"),
+        ("start", "<u4"),
+        ("last_contig", "<u4"),
+        ("end", "<u4"),
+        ("offset", "<u8"),
+        ("size", "<u8"),
+    ]
+)
+"""A compressed block, as a leaf of the R tree lists it."""
+
+BRANCH = np.dtype(BLOCK.descr[:5])
+
+
+class BlockTable:
+    """Blocks in file order, kept on disk beside the target when they become many."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - closed below
+        self.count = 0
+
+    def append(self, blocks: NDArray[np.void]) -> None:
+        """Add blocks of dtype `BLOCK` that follow all earlier ones."""
+        self._file.write(blocks.tobytes())
+        self.count += len(blocks)
+
+    def chunks(self) -> Iterator[NDArray[np.void]]:
+        """Yield all blocks again, a whole number of leaf nodes at a time."""
+        self._file.seek(0)
+        while raw := self._file.read(ROWS_AT_ONCE * BLOCK.itemsize):
+            yield np.frombuffer(raw, BLOCK)
+
+    def close(self) -> None:
+        """Delete the temporary file."""
+        self._file.close()
+
+
+def _levels(items: int) -> list[int]:
+    """Return how many nodes each level has, leaves first, up to the root."""
+    counts = [max(1, -(-items // NODE_ITEMS))]
+    while counts[-1] > 1:
+        counts.append(-(-counts[-1] // NODE_ITEMS))
+    return counts
+
+
+def _node_offsets(start: int, items: int, leaf_width: int, branch_width: int) -> list[int]:
+    """Return where each level starts, leaves first; the root lies at ``start``."""
+    counts = _levels(items)
+    entries = [items, *counts[:-1]]
+    widths = [leaf_width] + [branch_width] * (len(counts) - 1)
+    offsets, at = [0] * len(counts), start
+    for level in reversed(range(len(counts))):
+        offsets[level] = at
+        at += counts[level] * NODE_HEAD.size + entries[level] * widths[level]
+    return offsets
+
+
+def _child_offsets(start: int, width: int, children: int) -> NDArray[np.uint64]:
+    """Return where the nodes of a level lie; all but the last are full."""
+    step = NODE_HEAD.size + NODE_ITEMS * width
+    return start + np.arange(children, dtype=np.uint64) * np.uint64(step)
+
+
+def _write_nodes(out: BinaryIO, entries: NDArray[np.void], *, leaf: bool) -> None:
+    """Write entries as consecutive nodes."""
+    for first in range(0, max(1, len(entries)), NODE_ITEMS):
+        node = entries[first : first + NODE_ITEMS]
+        out.write(NODE_HEAD.pack(leaf, 0, len(node)))
+        out.write(node.tobytes())
+
+
+def write_name_tree(out: BinaryIO, names: Sequence[bytes], values: NDArray[np.void]) -> None:
+    """Write a B+ tree at the current position of ``out``.
+
+    Parameters
+    ----------
+    out : binary file
+        Open for writing.
+    names : sequence of bytes
+        Keys, ascending bytewise, without NUL bytes.
+    values : structured array
+        What belongs to each key, copied as it is.
+    """
+    key_size = max((len(name) for name in names), default=1)
+    key = f"S{key_size}"
+    leaf = np.dtype([("key", key), ("value", values.dtype)])
+    branch = np.dtype([("key", key), ("child", "<u8")])
+    head = (NAME_MAGIC, NODE_ITEMS, key_size, values.dtype.itemsize, len(names), 0)
+    out.write(NAME_HEAD.pack(*head))
+    offsets = _node_offsets(out.tell(), len(names), leaf.itemsize, branch.itemsize)
+    entries = np.zeros(len(names), leaf)
+    entries["key"], entries["value"] = names, values
+    levels = [entries]
+    for level in range(1, len(offsets)):
+        below = levels[-1]["key"][::NODE_ITEMS]
+        width = levels[-1].dtype.itemsize
+        nodes = np.zeros(len(below), branch)
+        nodes["key"] = below
+        nodes["child"] = _child_offsets(offsets[level - 1], width, len(below))
+        levels.append(nodes)
+    for level in reversed(range(len(levels))):
+        _write_nodes(out, levels[level], leaf=level == 0)
+
+
+def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_block: int) -> None:
+    """Write an R tree over blocks whose offsets count from ``base`` in the file.
+
+    The blocks are read twice from the table and never held together.
+    """
+    end_of_data = out.tell()
+    bounds = _bounds(table)
+    whole = _enclose(bounds) if len(bounds) else np.zeros(1, BRANCH)
+    extent = [int(whole[name][0]) for name in ("first_contig", "start", "last_contig", "end")]
+    out.write(
+        POSITION_HEAD.pack(
+            POSITION_MAGIC, NODE_ITEMS, table.count, *extent, end_of_data, items_per_block, 0
+        )
+    )
+    offsets = _node_offsets(out.tell(), table.count, BLOCK.itemsize, BRANCH.itemsize)
+    levels = []
+    for level in range(1, len(offsets)):
+        width = BLOCK.itemsize if level == 1 else BRANCH.itemsize
+        bounds["offset"] = _child_offsets(offsets[level - 1], width, len(bounds))
+        levels.append(bounds)
+        bounds = _enclose(bounds)
+    for nodes in reversed(levels):
+        _write_nodes(out, nodes, leaf=False)
+    _write_leaves(out, table.chunks(), base)
+    if table.count == 0:
+        _write_nodes(out, np.empty(0, BLOCK), leaf=True)
+
+
+def _write_leaves(out: BinaryIO, chunks: Iterable[NDArray[np.void]], base: int) -> None:
+    for chunk in chunks:
+        moved = chunk.copy()
+        moved["offset"] += np.uint64(base)
+        _write_nodes(out, moved, leaf=True)
+
+
+def _bounds(table: BlockTable) -> NDArray[np.void]:
+    """Return the extent of every leaf node, one row of dtype `BRANCH` each."""
+    parts = [_enclose(chunk) for chunk in table.chunks()]
+    return np.concatenate(parts) if parts else np.empty(0, BRANCH)
+
+
+def _enclose(entries: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the extent of each group of entries that shares a node."""
+    first = np.arange(0, len(entries), NODE_ITEMS)
+    extent = np.zeros(len(first), BRANCH)
+    extent["first_contig"] = entries["first_contig"][first]
+    extent["start"] = entries["start"][first]
+    ends = entries["last_contig"].astype(np.uint64) << np.uint64(32) | entries["end"]
+    furthest = np.maximum.reduceat(ends, first)
+    extent["last_contig"] = furthest >> np.uint64(32)
+    extent["end"] = furthest & np.uint64(0xFFFFFFFF)
+    return extent

@@ -1,0 +1,106 @@
+"""A second reader's look at a finished file before it gets its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.errors import InputError, TracksmithError
+from tracksmith.tracks.piece import Summary
+from tracksmith.tracks.pyramid import ZOOM_RATIO, ZoomLevel
+from tracksmith.tracks.reader import open_track
+
+__all__ = ["Probe", "verify_bigwig"]
+
+Probe: TypeAlias = tuple[int, int, int, float]
+"""Contig index, start, end and the one value of all bases between."""
+
+MEAN_TOLERANCE = 1e-5  # of the largest value: a zoom record's sum is a float32
+LARGEST_INTEGER = 1 << 62
+
+
+def verify_bigwig(
+    path: Path,
+    contigs: Sequence[tuple[str, int]],
+    totals: Summary,
+    samples: Sequence[Probe],
+    levels: Sequence[tuple[ZoomLevel, list[NDArray[np.void]]]],
+) -> None:
+    """Read a finished bigWig with pyBigWig and compare it with what was written.
+
+    Parameters
+    ----------
+    samples : sequence of Probe
+        Values that the file must hold, bit for bit.
+    levels : sequence of (ZoomLevel, records)
+        Records four times as coarse as the level: what its summaries must be.
+
+    Raises
+    ------
+    TracksmithError
+        Anything differs; the message names the first difference.
+    """
+    try:
+        with open_track(path) as handle:
+            if handle.chroms() != dict(contigs):
+                raise _differs("its contigs are not those of the genome")
+            _check_totals(handle.header(), totals, len(levels))
+            for contig, start, end, value in samples:
+                _check_sample(handle, contigs[contig][0], (start, end), value)
+            for level, records in levels:
+                for record in records:
+                    _check_record(handle, contigs, level.reduction, record)
+    except (InputError, RuntimeError) as error:
+        raise _differs(str(error)) from error
+
+
+def _differs(reason: str) -> TracksmithError:
+    return TracksmithError(
+        f"A finished track does not read back as it was written: {reason}. It was not given its "
+        "name. Check the disk and repeat the command; if it happens again, report it."
+    )
+
+
+def _check_totals(header: dict[str, Any], totals: Summary, levels: int) -> None:
+    if header["nBasesCovered"] != totals.bases or header["nLevels"] != levels:
+        raise _differs(
+            f"{header['nBasesCovered']} bases in {header['nLevels']} zoom levels, "
+            f"not {totals.bases} in {levels}"
+        )
+    if totals.bases == 0:
+        return
+    # the reader gives these four as whole numbers
+    names = ("minVal", "maxVal", "sumData", "sumSquared")
+    for name, value in zip(names, totals[2:], strict=True):
+        if abs(value) < LARGEST_INTEGER and header[name] != int(value):
+            raise _differs(f"{name} is {header[name]}, not {value}")
+
+
+def _check_sample(handle: Any, name: str, span: tuple[int, int], value: float) -> None:
+    found = np.asarray(handle.values(name, *span), np.float32)
+    if not (found == np.float32(value)).all():
+        raise _differs(f"{name}:{span[0]}-{span[1]} holds {found[0]}, not {value}")
+
+
+def _check_record(
+    handle: Any, contigs: Sequence[tuple[str, int]], reduction: int, record: NDArray[np.void]
+) -> None:
+    """Ask for the aligned stretch of four cells around a record; it is read from this level."""
+    name, length = contigs[int(record["contig"])]
+    width = reduction * ZOOM_RATIO
+    start = int(record["start"]) // width * width
+    end = min(start + width, length)
+    mean = float(record["sum"]) / int(record["count"])
+    low, high = float(record["min"]), float(record["max"])
+    found = [handle.stats(name, start, end, type=kind)[0] for kind in ("min", "max", "mean")]
+    tolerance = MEAN_TOLERANCE * max(abs(low), abs(high))
+    if found[:2] != [low, high] or not math.isclose(found[2], mean, rel_tol=0, abs_tol=tolerance):
+        raise _differs(
+            f"zoom level {reduction} gives minimum, maximum and mean {found} for "
+            f"{name}:{start}-{end}, not {[low, high, mean]}"
+        )

@@ -1,0 +1,117 @@
+"""Zoom records: made from bins, and reduced from one level to the next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BINS_PER_RECORD", "RECORD", "BinGrid", "records_of_bins", "reduce_records"]
+
+BINS_PER_RECORD = 64
+ROWS_AT_ONCE = 512  # 128 KiB of float32: stays in the cache
+
+RECORD = np.dtype(
+    [
+        ("contig", "<u4"),
+        ("start", "<u4"),
+        ("end", "<u4"),
+        ("count", "<u4"),
+        ("min", "<f4"),
+        ("max", "<f4"),
+        ("sum", "<f8"),
+        ("sum_squares", "<f8"),
+    ]
+)
+"""First and last covered base, covered bases, and the moments over bases."""
+
+
+class BinGrid(NamedTuple):
+    """Where values lie: consecutive bins of ``bin_size`` bp of one contig from ``start``."""
+
+    contig: int
+    start: int
+    bin_size: int
+
+
+def records_of_bins(values: NDArray[np.float32], grid: BinGrid) -> NDArray[np.void]:
+    """Summarise full bins by records of 64 bins, aligned to multiples of 64 bins.
+
+    NaN is a gap; records without a value are left out; a record starts and ends
+    at its first and last covered base. Sums run in float64 in a fixed order.
+    """
+    lead = grid.start // grid.bin_size % BINS_PER_RECORD
+    rows = -(-(lead + len(values)) // BINS_PER_RECORD)
+    first_base = grid.start - lead * grid.bin_size
+    parts = []
+    for row in range(0, rows, ROWS_AT_ONCE):
+        table = _table(values, row, min(rows, row + ROWS_AT_ONCE), lead)
+        base = first_base + row * BINS_PER_RECORD * grid.bin_size
+        parts.append(_summarise(table, grid._replace(start=base)))
+    return np.concatenate(parts) if parts else np.empty(0, RECORD)
+
+
+def _table(
+    values: NDArray[np.float32], first_row: int, last_row: int, lead: int
+) -> NDArray[np.float32]:
+    """Return bins as columns of 64, shape (64, rows), NaN outside ``values``."""
+    first = first_row * BINS_PER_RECORD - lead
+    last = last_row * BINS_PER_RECORD - lead
+    part = values[max(0, first) : last]
+    if len(part) < last - first:
+        padded = np.full(last - first, np.nan, np.float32)
+        offset = max(0, -first)
+        padded[offset : offset + len(part)] = part
+        part = padded
+    return np.ascontiguousarray(part.reshape(-1, BINS_PER_RECORD).T)
+
+
+def _summarise(table: NDArray[np.float32], grid: BinGrid) -> NDArray[np.void]:
+    """Summarise the columns of a ``(64, rows)`` table into records."""
+    records = np.empty(table.shape[1], RECORD)
+    records["contig"] = grid.contig
+    first = np.arange(table.shape[1], dtype=np.int64) * BINS_PER_RECORD
+    last = first + BINS_PER_RECORD
+    with np.errstate(invalid="ignore"):
+        records["min"] = table.min(axis=0)
+    if np.isnan(records["min"]).any():
+        valid = ~np.isnan(table)
+        count = valid.sum(axis=0)
+        first, last = first + valid.argmax(axis=0), last - valid[::-1].argmax(axis=0)
+        records["min"] = np.where(valid, table, np.inf).min(axis=0)
+        records["max"] = np.where(valid, table, -np.inf).max(axis=0)
+        table = np.where(valid, table, np.float32(0))
+    else:
+        count = np.full(table.shape[1], BINS_PER_RECORD)
+        records["max"] = table.max(axis=0)
+    records["start"] = grid.start + first * grid.bin_size
+    records["end"] = grid.start + last * grid.bin_size
+    records["count"] = count * grid.bin_size
+    wide = table.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        records["sum"] = np.add.reduce(wide, axis=0) * grid.bin_size
+        np.multiply(wide, wide, out=wide)
+        records["sum_squares"] = np.add.reduce(wide, axis=0) * grid.bin_size
+    kept: NDArray[np.void] = records[count > 0]
+    return kept
+
+
+def reduce_records(records: NDArray[np.void], reduction: int) -> NDArray[np.void]:
+    """Merge sorted records whose starts share a multiple of ``reduction`` bp."""
+    if len(records) < 2:
+        return records
+    cells = records["start"] // np.uint64(reduction)
+    key = (records["contig"].astype(np.uint64) << np.uint64(32)) | cells
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    if len(first) == len(records):
+        return records
+    last = np.append(first[1:], len(records)) - 1
+    merged = records[first]
+    merged["end"] = records["end"][last]
+    merged["count"] = np.add.reduceat(records["count"], first)
+    merged["min"] = np.minimum.reduceat(records["min"], first)
+    merged["max"] = np.maximum.reduceat(records["max"], first)
+    merged["sum"] = np.add.reduceat(records["sum"], first)
+    merged["sum_squares"] = np.add.reduceat(records["sum_squares"], first)
+    return merged
