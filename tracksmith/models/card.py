@@ -266,6 +266,9 @@ class ModelCard:
                 yield f"weight file {file.name!r} belongs to {file.fold!r}, which is no fold"
             if PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts:
                 yield f"weight file {file.name!r} must be a name inside the model's folder"
+            for url in file.urls:
+                if not url.startswith(("https://", "http://")):
+                    yield f"weight file {file.name!r}: {url!r} is no http(s) address"
 
     def _variant_problems(self) -> Iterator[str]:
         if isinstance(self.geometry, RegionGeometry):
