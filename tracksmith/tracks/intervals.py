@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyBigWig
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError, TracksmithError
-from tracksmith.genome.contigs import Contigs, check_lengths
+from tracksmith.genome.contigs import Contigs, check_lengths, shown
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.tracks.encoding import ITEM, LARGEST_VALUE, SAMPLES, _Sections, _summarise
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
 from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece
+from tracksmith.tracks.reader import open_track
 from tracksmith.tracks.zoom import BINS_PER_RECORD, RECORD, BinGrid, reduce_records
 
 __all__ = ["INTERVAL_BIN", "encode_intervals", "sum_over_intervals"]
@@ -161,41 +161,30 @@ def sum_over_intervals(
         The file is missing, no bigWig, of another assembly, or has a negative
         or infinite value in an interval.
     """
-    file = _open(path)
-    try:
+    with open_track(path) as file:
+        if not file.isBigWig():
+            raise InputError(f"{path} is a bigBed file; give a bigWig.")
         names = _names(file, path, contigs)
         absent = [contigs.names[n] for n in np.unique(contig) if int(n) not in names]
         if absent:
-            notify(f"{path} has no contig {', '.join(absent[:5])}: intervals there sum to 0.")
+            notify(f"{path} has no contig {shown(absent)}: intervals there sum to 0.")
         sums = np.zeros(len(starts))
         for row in np.flatnonzero(np.isin(contig, list(names))):
-            span = int(starts[row]), int(ends[row])
-            values = file.values(names[int(contig[row])], *span, numpy=True)
-            values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf)
-            if not np.all((values >= 0) & (values < np.inf)):
-                wrong = span[0] + int(np.argmin((values >= 0) & (values < np.inf)))
-                raise InputError(
-                    f"{path} holds {values[wrong - span[0]]:g} at "
-                    f"{names[int(contig[row])]}:{wrong + 1:,}; a signal is never negative or "
-                    "infinite. Give coverage or counts, not a logarithm or a ratio."
-                )
-            sums[row] = values.sum()
+            place = names[int(contig[row])], int(starts[row]), int(ends[row])
+            sums[row] = _sum(file, path, *place)
         return sums
-    finally:
-        file.close()
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist (that is {path.absolute()}).")
-    try:
-        file = pyBigWig.open(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path} is no bigWig file: {error}.") from None
-    if not file.isBigWig():
-        file.close()
-        raise InputError(f"{path} is a bigBed file; a bigWig is needed.")
-    return file
+def _sum(file: Any, path: Path, name: str, start: int, end: int) -> float:
+    values = np.asarray(file.values(name, start, end), np.float64)
+    wrong = np.flatnonzero((values < 0) | np.isinf(values))
+    if wrong.size:
+        at = int(wrong[0])
+        raise InputError(
+            f"{path} holds {values[at]:g} at {name}:{start + at + 1:,}; a signal is never negative "
+            "or infinite. Give coverage or counts, not a logarithm or a ratio."
+        )
+    return float(np.nansum(values))
 
 
 def _names(file: Any, path: Path, contigs: Contigs) -> dict[int, str]:

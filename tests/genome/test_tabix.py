@@ -1,0 +1,34 @@
+import pysam
+import pytest
+
+from tracksmith.errors import InputError
+from tracksmith.genome.tabix import TabixBed
+
+ROWS = [("chr1", 10, 20, "AP1/1", "3.5"), ("chr1", 20, 30, "E2F", "1"), ("chr2", 0, 4, "E2F", "2")]
+
+
+@pytest.fixture()
+def bed(tmp_path):
+    plain = tmp_path / "a.bed"
+    plain.write_text("".join("\t".join(map(str, row)) + "\n" for row in ROWS))
+    return tmp_path / pysam.tabix_index(str(plain), preset="bed")
+
+
+def test_records_that_share_a_base_are_found_and_those_that_touch_are_not(bed):
+    with TabixBed(bed) as file:
+        assert [row[3] for row in file.overlapping("chr1", 0, 10)] == []
+        assert [row[3] for row in file.overlapping("chr1", 0, 11)] == ["AP1/1"]
+        assert [row[3] for row in file.overlapping("chr1", 19, 21)] == ["AP1/1", "E2F"]
+        assert [row[3:] for row in file.overlapping("chr1", 20, 21)] == [("E2F", "1")]
+        assert list(file.overlapping("chr3", 0, 100)) == []
+
+
+def test_a_file_without_index_or_that_is_no_bgzip_is_refused(bed, tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        TabixBed(tmp_path / "absent.bed.gz")
+    (tmp_path / "b.bed.gz").write_bytes(bed.read_bytes())
+    with pytest.raises(InputError, match="no index.*tabix -p bed"):
+        TabixBed(tmp_path / "b.bed.gz")
+    (tmp_path / "b.bed.gz.tbi").write_text("nonsense")
+    with pytest.raises(InputError, match="Cannot read"):
+        TabixBed(tmp_path / "b.bed.gz")
