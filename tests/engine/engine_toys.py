@@ -18,7 +18,7 @@ ONE_HOT = {"A": (1, 0, 0, 0), "C": (0, 1, 0, 0), "G": (0, 0, 1, 0), "T": (0, 0, 
 PAIR = {"A": "T", "C": "G", "G": "C", "T": "A", "N": "N"}
 
 
-def toy_card(geometry: WindowGeometry, folds: Sequence[str] = (), **changes) -> ModelCard:
+def toy_card(geometry: WindowGeometry, names: Sequence[str] = (), **changes) -> ModelCard:
     facts = {
         "name": "toy",
         "version": "1",
@@ -32,7 +32,7 @@ def toy_card(geometry: WindowGeometry, folds: Sequence[str] = (), **changes) -> 
             Track("minus", "minus", "-", rc_partner="plus", signed=True),
             Track("both", "both", ".", signed=True),
         ),
-        "folds": tuple(Fold(name) for name in folds),
+        "folds": tuple(Fold(name) for name in names),
         "alphabet": Alphabet(),
     }
     return ModelCard(**(facts | changes))

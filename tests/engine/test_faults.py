@@ -195,7 +195,7 @@ def test_a_lost_track_of_a_finished_run_is_noticed(run):
 def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
     register, genome, tmp_path, toy
 ):
-    failing = Failing(GEOMETRY, 0, after=700)
+    failing = Failing(GEOMETRY, 0, after=900)
     register(Model(toy.card, lambda request: Predictor({"1": failing})))
     out = tmp_path / "broken"
     with pytest.raises(IncompleteError, match=r"1 of 4 parts failed \(2\)") as caught:
@@ -265,17 +265,24 @@ import tracksmith
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 from tracksmith.errors import TracksmithError
 try:
-    tracksmith.predict("core-promoter", sys.argv[1], sys.argv[2], parts=3)
+    tracksmith.predict("core-promoter", sys.argv[1], sys.argv[2], parts=6)
 except TracksmithError as error:
     print(error)
     sys.exit(error.exit_code)
 """
 
 
-@pytest.mark.parametrize("limit", [3_000, 40_000])
+@pytest.mark.parametrize("stage", ["part", "finish"])
 def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
-    genome, tmp_path, limit
+    genome, tmp_path, stage
 ):
+    whole = tracksmith.predict(
+        "core-promoter", genome, tmp_path / "whole", parts=6, keep_parts=True, device="cpu"
+    )
+    part = max(path.stat().st_size for path in (tmp_path / "whole" / "parts").iterdir())
+    track = max(entry["size"] for entry in whole.files)
+    assert part + 500 < track
+    limit = part - 100 if stage == "part" else track - 100
     out = tmp_path / "run"
     command = [sys.executable, "-c", FULL_DISK, str(genome), str(out)]
     done = subprocess.run([*command, str(limit)], capture_output=True, text=True, timeout=60)
@@ -285,7 +292,6 @@ def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
     assert not list(out.rglob(".tmp-*"))
     done = subprocess.run([*command, "-1"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    whole = tracksmith.predict("core-promoter", genome, tmp_path / "whole", parts=3)
     for entry in whole.files:
         assert digest_of_file(out / entry["path"]) == entry["sha256"]
 

@@ -17,9 +17,9 @@ from tracksmith.models.contract import Model, Predictor
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 
 
-def toy(folds=("1",), geometry=GEOMETRY, **changes) -> Model:
-    card = toy_card(geometry, folds, **changes)
-    networks = {name: Dense(geometry, seed) for seed, name in enumerate(folds)}
+def toy(names=("1",), geometry=GEOMETRY, **changes) -> Model:
+    card = toy_card(geometry, names, **changes)
+    networks = {name: Dense(geometry, seed) for seed, name in enumerate(names)}
     return Model(card, lambda request: Predictor(networks))
 
 

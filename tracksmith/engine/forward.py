@@ -53,7 +53,8 @@ def as_predictor(loaded: Loaded, folds: Sequence[str]) -> Predictor:
 class Forward:
     """A loaded model on a device, applied chunk by chunk.
 
-    ``card`` holds the tracks to write, in order, closed under ``rc_partner``.
+    ``card`` holds the tracks to compute, in order, closed under ``rc_partner``;
+    ``predictor.tracks`` names those that the networks return, if others.
     """
 
     def __init__(
@@ -77,17 +78,18 @@ class Forward:
             for fold, network in predictor.networks.items()
         }
         self.orientations = orientations(tiling, options.shifts, options.reverse)
-        self._columns = self._track_columns(predictor)
+        self._returned = list(predictor.tracks or (track.id for track in card.tracks))
+        self._columns = self._track_columns()
         self._partners = torch.tensor(card.rc_partners(), device=device)
         self._stretch_windows = self._stretch_size()
 
-    def _track_columns(self, predictor: Predictor) -> Tensor | None:
+    def _track_columns(self) -> Tensor | None:
         """Return which returned tracks are the wanted ones; None when they are those."""
         wanted = [track.id for track in self.card.tracks]
-        returned = predictor.tracks
-        if returned is None or list(returned) == wanted:
+        if self._returned == wanted:
             return None
-        return torch.tensor([returned.index(track) for track in wanted], device=self.device)
+        columns = [self._returned.index(track) for track in wanted]
+        return torch.tensor(columns, device=self.device)
 
     def _stretch_size(self) -> int:
         """Windows that share one pass; 0 when the networks offer no stretch."""
@@ -299,13 +301,13 @@ class Forward:
                 f"{self.card.name} returned shape {tuple(values.shape)} for {windows} windows; "
                 f"the card promises ({windows}, tracks, {bins})."
             )
-        if self._columns is not None:
-            values = values.index_select(1, self._columns)
-        if values.shape[1] != len(self.card.tracks):
+        if values.shape[1] != len(self._returned):
             raise PluginError(
                 f"{self.card.name} returned {values.shape[1]} tracks; "
-                f"the card promises {len(self.card.tracks)}."
+                f"the card promises {len(self._returned)}."
             )
+        if self._columns is not None:
+            values = values.index_select(1, self._columns)
         if reverse:
             values = values.flip(2).index_select(1, self._partners)
         kept = values[:, :, self.tiling.first_bin : self.tiling.first_bin + self.tiling.bins]

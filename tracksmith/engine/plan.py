@@ -45,10 +45,15 @@ class Output:
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """One model of a run. ``card`` holds the computed tracks, closed under ``rc_partner``."""
+    """One model of a run.
+
+    ``card`` holds the computed tracks, closed under ``rc_partner``; ``tracks``
+    names all that the model has.
+    """
 
     model: Model
     card: ModelCard
+    tracks: tuple[str, ...]
     tiling: Tiling
     entry: Mapping[str, Any]
     weights: WeightPaths
@@ -131,7 +136,8 @@ class Plan:
         stride = entry["geometry"]["stride"]
         tiling = tile(card.window_geometry, stride)
         span = chunk_stride(tiling, len(outputs_of(card, entry)), self.contigs.bases)
-        return PlannedModel(model, card, tiling, entry, weights, span)
+        tracks = tuple(track.id for track in full.tracks)
+        return PlannedModel(model, card, tracks, tiling, entry, weights, span)
 
     @cached_property
     def track_contigs(self) -> list[tuple[str, int]]:

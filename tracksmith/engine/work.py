@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ def load_forward(planned: PlannedModel, device: torch.device) -> Forward:
             f"{planned.card.name} failed to load: {type(error).__name__}: {error}"
         ) from error
     predictor = as_predictor(loaded, planned.fold_names)
+    predictor = replace(predictor, tracks=predictor.tracks or planned.tracks)
     batch = BatchSize(planned.entry["batch_size"])
     return Forward(planned.card, predictor, planned.tiling, device, batch, planned.options)
 
