@@ -36,8 +36,10 @@ __all__ = [
 ]
 
 _inflate: Callable[[bytes, int], bytes] = zlib.decompress
+_inflate_errors: tuple[type[Exception], ...] = (zlib.error,)
 if find_spec("isal"):  # 1.7 times faster, the same bytes
-    _inflate = import_module("isal.isal_zlib").decompress
+    _isal = import_module("isal.isal_zlib")
+    _inflate, _inflate_errors = _isal.decompress, (zlib.error, _isal.error)
 
 EOF_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _CACHED_BLOCKS = 64
@@ -219,7 +221,7 @@ class BgzfFile:
         (at, plain), (next_at, next_plain) = self._table[number : number + 2].tolist()
         try:
             block = _inflate(self._file.read(at, next_at - at), 31)
-        except zlib.error as error:
+        except _inflate_errors as error:
             raise self._broken(at, str(error)) from error
         if len(block) != next_plain - plain:
             raise self._broken(at, "it holds another number of bytes than its index says")

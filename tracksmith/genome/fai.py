@@ -8,7 +8,7 @@ right before its offset and the file must end with the last contig.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,27 +52,30 @@ class FastaIndex:
 
     def byte_at(self, contig: int, position: int) -> int:
         """Return where in the plain bytes the base at ``position`` (0-based) stands."""
-        row, column = divmod(position, max(1, int(self.line_bases[contig])))
+        row, column = divmod(position, int(self.line_bases[contig]))
         return int(self.offsets[contig]) + row * int(self.line_bytes[contig]) + column
 
-    def ends(self) -> Column:
-        """Return the place after every contig's last base, before any line end it is short of."""
-        bases = np.where(self.line_bases > 0, self.line_bases, 1)
-        rows = self.lengths // bases
-        return self.offsets + rows * self.line_bytes + (self.lengths - rows * bases)
+    def last_bases(self) -> Column:
+        """Return the place of every contig's last base."""
+        last = self.lengths - 1
+        rows = last // self.line_bases
+        found: Column = self.offsets + rows * self.line_bytes + (last - rows * self.line_bases)
+        return found
 
 
 def read_fai(path: Path) -> FastaIndex | None:
     """Read a ``.fai`` file; None where it is none (other columns, no numbers)."""
     try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        text = path.read_bytes().decode("utf-8").removesuffix("\n")
+        rows = [line.split("\t") for line in text.split("\n")]
         numbers = np.array([[int(text) for text in row[1:]] for row in rows], dtype=np.int64)
     except (ValueError, OverflowError):
         return None
     if not rows or numbers.ndim != 2 or numbers.shape[1] != 4 or (numbers < 0).any():
         return None
     names = tuple(row[0] for row in rows)
-    if len(set(names)) < len(names) or (numbers[:, 3] < numbers[:, 2]).any():
+    no_layout = (numbers[:, 0] < 1) | (numbers[:, 2] < 1) | (numbers[:, 3] < numbers[:, 2])
+    if len(set(names)) < len(names) or no_layout.any():
         return None
     return FastaIndex(names, *np.ascontiguousarray(numbers.T))
 
@@ -81,31 +84,44 @@ def index_problem(index: FastaIndex, file: ByteFile, everything: bool) -> str | 
     """Say why ``index`` does not belong to ``file``, or None where it does.
 
     Between the last base of one contig and the first of the next there must be
-    exactly the next one's header line, and after the last contig nothing. With
+    only header lines, the last of them the next one's, and after the last contig nothing. With
     ``everything`` each such place is read, else 200 of them.
     """
     count = len(index.names)
-    ends = index.ends()
-    gap_starts = np.concatenate([[0], ends[:-1]])
-    room = np.array([len(name.encode("utf-8")) + 2 for name in index.names])
-    if (index.offsets - gap_starts < room).any() or not 0 <= int(ends[-1]) <= file.size + 2:
+    lasts = index.last_bases()
+    gap_starts = np.concatenate([[0], lasts[:-1]])
+    if (index.offsets <= gap_starts).any() or not 0 <= int(lasts[-1]) < file.size:
         return "its offsets do not fit the file"
     step = 1 if everything else max(1, count // _SAMPLED_CONTIGS)
     for number in {*range(0, count, step), count - 1}:
         start, end = int(gap_starts[number]), int(index.offsets[number])
-        between = file.read(start, min(end - start, _LONGEST_HEADER)).lstrip(b"\r\n")
-        if not _is_header(between, index.names[number].encode("utf-8")):
+        between = file.read(start, min(end - start, _LONGEST_HEADER))
+        name = index.names[number].encode("utf-8")
+        if not (_leads_to(between, name) and (number == 0 or _ends_a_line(between))):
             return f"contig {index.names[number]!r} does not begin where it says"
-    tail = file.read(int(ends[-1]), max(0, file.size - int(ends[-1])))
-    if tail.strip(b"\r\n") or int(ends[-1]) > file.size:
+    tail = file.read(int(lasts[-1]), file.size - int(lasts[-1]))
+    if not (_ends_a_line(tail) and _only_headers(tail.split(b"\n")[1:])):
         return f"the file does not end with contig {index.names[-1]!r} as it says"
     return None
 
 
-def _is_header(line: bytes, name: bytes) -> bool:
-    """Whether ``line`` is one whole header line of the contig ``name``."""
-    whole = line.endswith(b"\n") and line.count(b"\n") == 1
-    return whole and line[:1] == b">" and line[1:].split(None, 1)[:1] == [name]
+def _ends_a_line(text: bytes) -> bool:
+    """Whether ``text`` begins with a line's last base and its line end, or the file's."""
+    return text[:1] not in b"\r\n" and text[1:2] in b"\r\n"
+
+
+def _only_headers(lines: list[bytes]) -> bool:
+    """Whether all lines are headers or blank: contigs without bases have no entry."""
+    return all(line[:1] in b">\r" for line in lines)
+
+
+def _leads_to(text: bytes, name: bytes) -> bool:
+    """Whether only headers follow the first base of ``text``, the last that of ``name``."""
+    lines = text.split(b"\n")
+    if text[:1] not in b">\r\n":
+        del lines[0]
+    whole = len(lines) > 1 and lines.pop() == b"" and _only_headers(lines)
+    return whole and lines[-1][1:].split(None, 1)[:1] == [name]
 
 
 @dataclass
@@ -126,8 +142,8 @@ class _Contig:
     blank: bool = False
 
 
-def scan_fasta(file: ByteFile) -> FastaIndex:
-    """Index a FASTA file, reading all of it once.
+def scan_fasta(file: ByteFile, notify: Callable[[str], None]) -> FastaIndex:
+    """Index a FASTA file, reading all of it once; contigs without bases are left out, aloud.
 
     Raises
     ------
@@ -139,7 +155,11 @@ def scan_fasta(file: ByteFile) -> FastaIndex:
     scanner = _Scanner(file)
     for lines in _lines(file):
         scanner.take(lines)
-    return scanner.finish()
+    index = scanner.finish()
+    empty = len(scanner.lines) - len(index.names)
+    if empty:
+        notify(f"{file.path}: {empty:,} contigs without bases are left out.")
+    return index
 
 
 @dataclass(frozen=True)
@@ -197,7 +217,7 @@ def _cut(
     if ends[0] == 0:
         before[0] = last[0] if last else 0
     lengths = ends + offset - starts
-    widths = lengths + (ends < len(data))
+    widths = lengths + 1
     lengths = lengths - ((before == 13) & (lengths > 0))
     headers = np.flatnonzero((first == ord(">")) & (lengths > 0))
     texts = []
@@ -214,6 +234,7 @@ class _Scanner:
         self.path = file.path
         self.size = file.size
         self.lines: dict[str, int] = {}
+        self.names: list[str] = []
         self.columns: list[tuple[int, int, int, int]] = []
         self.open: _Contig | None = None
 
@@ -328,13 +349,13 @@ class _Scanner:
                 f"contig {contig.name!r} has {contig.length:,} bp; a bigWig holds at most "
                 f"{MAX_CONTIG:,}. Split the contig.",
             )
-        empty = contig.length == 0
-        full, width = (0, 0) if empty else (contig.full, contig.width)
-        self.columns.append((contig.length, min(contig.offset, self.size), full, width))
+        if contig.length:
+            self.names.append(contig.name)
+            self.columns.append((contig.length, contig.offset, contig.full, contig.width))
 
     def finish(self) -> FastaIndex:
         self._close()
         if not self.columns:
-            what = "is empty" if self.size == 0 else "holds no contig (no line begins with '>')"
+            what = "is empty" if self.size == 0 else "holds no contig with bases"
             raise InputError(f"{self.path} {what}. Give a FASTA file of the genome.")
-        return FastaIndex(tuple(self.lines), *np.array(self.columns, dtype=np.int64).T.copy())
+        return FastaIndex(tuple(self.names), *np.array(self.columns, dtype=np.int64).T.copy())

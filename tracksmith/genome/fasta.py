@@ -220,7 +220,7 @@ class _IndexStore:
                     return index
             problem = f"{place} does not belong to {self.path}: {found}"
         self._announce(problem, ".fai", f"samtools faidx {self.path}")
-        index = scan_fasta(file)
+        index = scan_fasta(file, self.notify)
         self._keep(".fai", index.to_bytes())
         return index
 

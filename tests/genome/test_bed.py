@@ -1,0 +1,160 @@
+import gzip
+from pathlib import Path
+
+import pysam
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tracksmith.errors import InputError
+from tracksmith.genome.bed import read_bed
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.fasta import Genome
+from tracksmith.genome.regions import resolve_regions
+
+CONTIGS = Contigs(["chr1", "chr2"], [1_000, 200])
+PLAIN = b"chr1\t10\t20\tpeak\t0\t-\nchr2\t0\t200\tother\t1\t+\nchr1\t5\t15\n"
+
+SAME = {
+    "CRLF": PLAIN.replace(b"\n", b"\r\n"),
+    "no final newline": PLAIN.rstrip(b"\n"),
+    "blank last lines": PLAIN + b"\n  \n\r\n",
+    "byte order mark": b"\xef\xbb\xbf" + PLAIN,
+    "comments": b"# made by x\n" + PLAIN + b"#end\n",
+    "browser and track lines": b"browser position chr1:1-9\ntrack name=x\n" + PLAIN,
+    "titles": b"chrom\tchromStart\tchromEnd\tname\n" + PLAIN,
+    "marked titles": b"#chrom\tstart\tend\n" + PLAIN,
+    "gzip": gzip.compress(PLAIN),
+    "two gzip members": gzip.compress(PLAIN[:20]) + gzip.compress(PLAIN[20:]),
+    "names without prefix": PLAIN.replace(b"chr", b""),
+}
+
+
+@pytest.mark.parametrize("content", SAME.values(), ids=SAME)
+def test_decoration_line_ends_and_compression_do_not_matter(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.bed").write_bytes(content)
+    bed = read_bed(tmp_path / "x.bed", CONTIGS)
+    assert [(i.contig, i.start, i.end) for i in bed] == [
+        ("chr1", 10, 20), ("chr2", 0, 200), ("chr1", 5, 15),
+    ]  # fmt: skip
+    assert bed.names == ["peak", "other", ""]
+    assert bed.strands == ["-", "+", "."]
+    assert bed.extra == [("peak", "0", "-"), ("other", "1", "+"), ()]
+    assert [str(region) for region in bed.regions()] == ["chr1:6-20", "chr2:1-200"]
+
+
+BAD = {
+    "start equals end": (b"chr1\t5\t5\n", r":1: start 5 is not below end 5"),
+    "start above end": (b"chr1\t1\t2\nchr1\t9\t5\n", r":2: start 9"),
+    "negative": (b"chr1\t-1\t5\n", r":1: start -1 is negative"),
+    "not whole": (b"chr1\t1\t5.5\n", r":1: end '5.5' is no whole number"),
+    "scientific": (b"chr1\t1\t5\nchr1\t1e2\t5\n", r":2: start '1e2'"),
+    "titles later": (b"chr1\t1\t5\nchr\tstart\tend\n", r":2: start 'start'"),
+    "one column": (b"#x\nchr1\n", r":2: 'chr1' has fewer than three"),
+    "region string": (b"chr1:1-5\n", r":1: .*fewer than three"),
+    "blanks for tabs": (b"chr1 1 5\n", r":1: columns are separated by blanks"),
+    "past the end": (b"chr2\t0\t201\n", r":1: end 201 passes the end of chr2.*200 bp.*--clip"),
+    "unknown contig": (b"chr1\t0\t1\nchrZ\t0\t1\n", r":2: .*no contig 'chrZ'.*--alias"),
+    "mitochondria": (b"MT\t0\t1\n", r":1: .*no contig 'MT'"),
+    "empty": (b"", r"holds no regions"),
+    "only comments": (b"#a\ntrack x\n\n", r"holds no regions"),
+    "zero bytes": (b"chr1\0\0\n", r":1: .*zero byte"),
+    "UTF-16": ("chr1\t1\t5\n".encode("utf-16"), r"no plain text; its first bytes are ff fe"),
+    "spreadsheet": (b"PK\x03\x04aaaa", r"no plain text"),
+    "cut gzip": (gzip.compress(PLAIN * 99)[:-20], r"cut short or broken after line \d+"),
+    "broken gzip": (gzip.compress(PLAIN)[:12] + b"\xff" * 30, r"cut short or broken after line 0"),
+    "huge": (b"chr1\t1\t" + b"9" * 30 + b"\n", r":1: end 9.* passes the end"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_a_wrong_bed_file_is_refused_with_line_and_cause(content, message, tmp_path) -> None:
+    (tmp_path / "x.bed").write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_bed(tmp_path / "x.bed", CONTIGS)
+    assert str(tmp_path / "x.bed") in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Cannot read .*absent.bed"):
+        read_bed(tmp_path / "absent.bed", CONTIGS)
+    with pytest.raises(InputError, match="is a folder"):
+        read_bed(tmp_path, CONTIGS)
+
+
+def test_clip_cuts_at_the_contig_end_and_says_so(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "x.bed").write_text("chr2\t150\t999\tcut\nchr2\t300\t400\tgone\nchr2\t0\t9\tkept\n")
+    bed = read_bed(tmp_path / "x.bed", CONTIGS, told.append, clip=True)
+    assert [(i.start, i.end) for i in bed] == [(150, 200), (0, 9)]
+    assert bed.names == ["cut", "kept"]
+    assert "2 intervals passed the end" in told[0]
+    (tmp_path / "y.bed").write_text("chr2\t300\t400\n")
+    with pytest.raises(InputError, match="no regions within the genome"):
+        read_bed(tmp_path / "y.bed", CONTIGS, clip=True)
+
+
+def test_an_alias_file_names_the_contigs(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "x.bed").write_text("NC_1\t0\t5\n")
+    (tmp_path / "alias").write_text("NC_1\tchr2\n")
+    bed = read_bed(tmp_path / "x.bed", CONTIGS, told.append, alias=tmp_path / "alias")
+    assert [i.contig for i in bed] == ["chr2"]
+    assert "by the alias file" in told[0]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=80) | st.text("chr12\t\n -#.\r", max_size=60).map(str.encode))
+def test_any_bytes_are_read_or_refused_but_never_crash(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.bed"
+    path.write_bytes(content)
+    try:
+        bed = read_bed(path, CONTIGS)
+    except InputError as error:
+        assert str(path) in str(error)
+    else:
+        assert all(0 <= i.start < i.end <= CONTIGS.length(i.contig) for i in bed)
+
+
+def test_measured_peaks_agree_with_tabix(shared: Path) -> None:
+    path = shared / "data/hg38_chr21/K562_PROcap_PINTS.chr21_25Mb.bed.gz"
+    bed = read_bed(path, Contigs(["chr21"], [46_709_983]))
+    with pysam.TabixFile(str(path)) as tabix:
+        rows = [line.split("\t") for line in tabix.fetch("chr21")]
+    assert [(i.contig, i.start, i.end) for i in bed] == [(r[0], int(r[1]), int(r[2])) for r in rows]
+    assert bed.extra == [tuple(row[3:]) for row in rows]
+    assert len(bed) == 14
+
+
+@pytest.fixture
+def genome(genome_of) -> Genome:
+    return genome_of(">chr1\n" + "ACGTACGTAC\n" * 10 + ">chr2\nACGT\n>alt|1\nACGT\n")
+
+
+def test_regions_and_chroms_are_joined_and_limited(genome: Genome, tmp_path: Path) -> None:
+    (tmp_path / "x.bed").write_text("chr1\t0\t10\nchr2\t0\t2\n")
+    bed = str(tmp_path / "x.bed")
+
+    def regions(arguments: list[str], chroms: list[str]) -> list[str]:
+        found = resolve_regions(arguments, chroms, genome)
+        assert found is not None
+        return [str(region) for region in found]
+
+    assert resolve_regions([], [], genome) is None
+    assert regions([bed, "chr1:5-20"], []) == ["chr1:1-20", "chr2:1-2"]
+    assert regions([bed], ["chr2"]) == ["chr2:1-2"]
+    assert regions([], ["chr*"]) == ["chr1:1-100", "chr2:1-4"]
+    assert regions([], ["1", "alt|1"]) == ["chr1:1-100", "alt|1:1-4"]
+    assert regions(["alt|1"], []) == ["alt|1:1-4"]
+
+
+def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) -> None:
+    for arguments, chroms, message in (
+        (["absent.bed"], [], "No BED file at absent.bed"),
+        (["chr7:1-2"], [], "no contig 'chr7'"),
+        ([], ["chrZ*"], "'chrZ\\*' matches no contig"),
+        (["chr1"], ["chr2"], "No region is left"),
+    ):
+        with pytest.raises(InputError, match=message):
+            resolve_regions(arguments, chroms, genome)
+    resolve_regions(["1:1-2"], [], genome, told.append)
+    assert told == ["'1:1-2' is read as chr1:1-2: the genome's name is 'chr1'."]
