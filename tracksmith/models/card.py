@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -303,10 +303,22 @@ class ModelCard:
         by_id = {track.id: track for track in self.tracks}
         return replace(self, tracks=tuple(by_id[i] for i in ids))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the card as plain values for JSON."""
+    def to_dict(self, tracks: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the card as plain values for JSON, with these tracks only (None: all)."""
         kind = "regions" if isinstance(self.geometry, RegionGeometry) else "windows"
-        return {"reads": kind, **asdict(self)}
+        kept = self.tracks if tracks is None else [t for t in self.tracks if t.id in set(tracks)]
+        values: dict[str, Any] = {"reads": kind}
+        for item in fields(self):
+            value = kept if item.name == "tracks" else getattr(self, item.name)
+            values[item.name] = _plain(value)
+        return values
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses as dictionaries, also inside lists."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _repeats(what: str, names: Sequence[str], key: Any = None) -> Iterator[str]:
