@@ -259,41 +259,47 @@ def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
 
 
 FULL_DISK = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-import tracksmith
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+import pathlib, resource, signal, sys
+from tracksmith.engine import api
+from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import TracksmithError
+
+genome, out, stage, limit = sys.argv[1:]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+full = (int(limit), resource.RLIM_INFINITY)
+asked = PredictRequest(("core-promoter",), pathlib.Path(genome), parts=6)
 try:
-    tracksmith.predict("core-promoter", sys.argv[1], sys.argv[2], parts=6)
+    api.plan(asked, pathlib.Path(out))
+    if stage == "work":
+        resource.setrlimit(resource.RLIMIT_FSIZE, full)
+    api.work(pathlib.Path(out))
+    resource.setrlimit(resource.RLIMIT_FSIZE, full)
+    api.finish(pathlib.Path(out))
 except TracksmithError as error:
     print(error)
     sys.exit(error.exit_code)
 """
 
 
-@pytest.mark.parametrize("stage", ["part", "finish"])
+@pytest.mark.parametrize("stage", ["work", "finish"])
 def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
-    genome, tmp_path, stage
+    toy, genome, register, tmp_path, stage
 ):
-    whole = tracksmith.predict(
-        "core-promoter", genome, tmp_path / "whole", parts=6, keep_parts=True, device="cpu"
-    )
-    part = max(path.stat().st_size for path in (tmp_path / "whole" / "parts").iterdir())
-    track = max(entry["size"] for entry in whole.files)
-    assert part + 500 < track
-    limit = part - 100 if stage == "part" else track - 100
     out = tmp_path / "run"
-    command = [sys.executable, "-c", FULL_DISK, str(genome), str(out)]
-    done = subprocess.run([*command, str(limit)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 5, done.stderr
-    assert "Cannot write" in done.stdout or "disk" in done.stdout
+    command = [sys.executable, "-c", FULL_DISK, str(genome), str(out), stage]
+    done = subprocess.run([*command, "5000"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "Cannot write" in done.stdout
     assert not list(out.glob("tracks/*")), "nothing has a final name"
     assert not list(out.rglob(".tmp-*"))
     done = subprocess.run([*command, "-1"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    for entry in whole.files:
-        assert digest_of_file(out / entry["path"]) == entry["sha256"]
+    whole = subprocess.run(
+        [*command[:4], str(tmp_path / "whole"), stage, "-1"], capture_output=True, timeout=60
+    )
+    assert whole.returncode == 0
+    for path in (tmp_path / "whole" / "tracks").iterdir():
+        assert digest_of_file(out / "tracks" / path.name) == digest_of_file(path)
 
 
 def test_a_second_driver_is_refused_with_host_and_pid(run):

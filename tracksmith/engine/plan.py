@@ -191,9 +191,7 @@ class Plan:
 
 
 def _check_card(full: ModelCard, chosen: list[str], entry: Mapping[str, Any]) -> None:
-    known = {track.id for track in full.tracks}
-    now: Any = full.with_tracks([i for i in chosen if i in known]).to_dict()
-    found = differences(entry["card"], plain(now))
+    found = differences(entry["card"], plain(full.to_dict(chosen)))
     if found:
         listed = "\n".join(f"  {line}" for line in found[:10])
         raise TrustError(

@@ -174,7 +174,7 @@ def _model_entry(
     used = {fold: files for fold, files in paths.items() if not names or fold in names}
     window = tiling.window
     entry = {
-        "card": plain(card.with_tracks(tracks).to_dict()),
+        "card": plain(card.to_dict(tracks)),
         "plugin": f"{registered.distribution} {registered.version}",
         "geometry": {
             "window": window,
