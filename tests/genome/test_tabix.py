@@ -27,7 +27,7 @@ def test_a_file_without_index_or_that_is_no_bgzip_is_refused(bed, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         TabixBed(tmp_path / "absent.bed.gz")
     (tmp_path / "b.bed.gz").write_bytes(bed.read_bytes())
-    with pytest.raises(InputError, match="no index.*tabix -p bed"):
+    with pytest.raises(InputError, match=r"no index.*tabix -p bed"):
         TabixBed(tmp_path / "b.bed.gz")
     (tmp_path / "b.bed.gz.tbi").write_text("nonsense")
     with pytest.raises(InputError, match="Cannot read"):

@@ -182,6 +182,8 @@ def _open_bytes(path: Path, store: _IndexStore) -> ByteFile:
         raise InputError(
             f"{path} (that is {path.resolve()}) is a folder. Name the FASTA file in it."
         )
+    if not path.is_file():
+        raise InputError(f"{path} is no regular file. A genome is read at random: save it first.")
     try:
         plain = PlainFile(path)
     except OSError as error:
