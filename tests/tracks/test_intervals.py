@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pybigtools
 import pyBigWig
@@ -28,7 +30,7 @@ def write(path, by_contig, options=TrackOptions()):  # noqa: B008 - frozen
 def intervals(draw, length=100_000):
     edges = draw(st.lists(st.integers(0, length), min_size=2, max_size=60, unique=True))
     edges.sort()
-    pairs = list(zip(edges[:-1], edges[1:], strict=True))
+    pairs = list(pairwise(edges))
     kept = draw(st.lists(st.sampled_from(pairs), min_size=1, unique=True))
     kept.sort()
     values = draw(st.lists(st.floats(-100, 100, width=32), min_size=len(kept), max_size=len(kept)))

@@ -117,15 +117,20 @@ def predict_regions(
     """
     told = progress or Silent()
     resolved = _resolve(asked, told)
-    run = _open_run(resolved, out, overwrite)
-    with run.lock():
-        if run.finished:
-            refuse_damage(run)
+    if Run.exists(out) and not overwrite:
+        found = Run.open(out)
+        found.refuse_other(resolved.request, resolved.versions)
+        if found.finished:
+            refuse_damage(found)
             told.note(f"{out} is finished already; nothing to do.")
-            return run
+            return found
+    # Everything that can be wrong with the inputs is said before the folder is made.
+    work = _prepare(resolved, told)
+    run = _make_run(resolved, out)
+    with run.lock():
         run.sweep()
-        peaks, values, normalisers = _compute(resolved, told)
-        run.content["files"] = write_files(run, _chosen(resolved, values), peaks, normalisers)
+        values, normalisers = _compute(work, told)
+        run.content["files"] = write_files(run, _chosen(resolved, values), work.peaks, normalisers)
         run.content["finished"] = True
         run.save()
     return run
@@ -158,7 +163,7 @@ def _resolve(asked: RegionRequest, progress: Progress) -> _Resolved:
     genome = Genome.open(asked.genome, notify=progress.note)
     kind = device_kind(parse_devices(asked.device)[0])
     entry = {
-        "card": plain(card.with_tracks(select_tracks(card, asked.tracks)).to_dict()),
+        "card": plain(card.to_dict(select_tracks(card, asked.tracks))),
         "plugin": f"{registered.distribution} {registered.version}",
         "geometry": {"context": geometry.context, "stride": geometry.stride},
         "folds": {"rule": "mean", "names": list(weights) or [""], "spread": False},
@@ -229,11 +234,7 @@ def _inputs(asked: RegionRequest, geometry: RegionGeometry) -> dict[str, Any]:
     return {name: file_facts(path) for name, path in files.items()}
 
 
-def _open_run(resolved: _Resolved, out: Path, overwrite: bool) -> Run:
-    if Run.exists(out) and not overwrite:
-        run = Run.open(out)
-        run.refuse_other(resolved.request, resolved.versions)
-        return run
+def _make_run(resolved: _Resolved, out: Path) -> Run:
     if Run.exists(out):
         remove_run(Run.open(out))
     asked = resolved.asked
@@ -250,26 +251,41 @@ def _open_run(resolved: _Resolved, out: Path, overwrite: bool) -> Run:
     return Run.create(out, resolved.request, resolved.versions, places, [[]])
 
 
-def _compute(
-    resolved: _Resolved, progress: Progress
-) -> tuple[Peaks, NDArray[np.float32], dict[str, Any]]:
-    """Return the peaks, their values ``(regions, tracks)`` of the card, and the normalisers."""
-    asked, entry = resolved.asked, resolved.request["models"][0]
+@dataclass(frozen=True)
+class _Work:
+    """All that a run needs, opened and checked."""
+
+    genome: Genome
+    peaks: Peaks
+    source: FeatureSource
+    forward: RegionForward
+    normalisers: dict[str, Any] | None
+
+
+def _prepare(resolved: _Resolved, progress: Progress) -> _Work:
+    asked = resolved.asked
     device = resolve_device(parse_devices(asked.device)[0])
     wanted = PeaksRequest(
         **{name: getattr(asked, name) for name in PeaksRequest.__dataclass_fields__}
     )
+    normalisers = read_normalisers(asked.normalisers)
     peaks = read_peaks(wanted, resolved.genome.contigs, progress.note)
     source = _open_features(resolved, str(device))
     forward = _load(resolved, source, device)
-    raw = _features(source, peaks, resolved.genome, progress)
-    matrix, normalisers = source.normalise(raw, peaks.signal, read_normalisers(asked.normalisers))
+    return _Work(resolved.genome, peaks, source, forward, normalisers)
+
+
+def _compute(work: _Work, progress: Progress) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Return the values of the peaks, ``(regions, tracks)`` of the card, and the normalisers."""
+    peaks, source = work.peaks, work.source
+    raw = _features(source, peaks, work.genome, progress)
+    matrix, normalisers = source.normalise(raw, peaks.signal, work.normalisers)
     if matrix.shape != (len(peaks), len(source.names)) or matrix.dtype != np.float32:
         raise PluginError(
-            f"{entry['card']['name']} made a matrix of {matrix.dtype} {matrix.shape} for "
+            f"{work.forward.name} made a matrix of {matrix.dtype} {matrix.shape} for "
             f"{len(peaks)} regions and {len(source.names)} features; float32 is due."
         )
-    return peaks, forward.predict(peaks, matrix, progress), normalisers
+    return work.forward.predict(peaks, matrix, progress), normalisers
 
 
 def _open_features(resolved: _Resolved, device: str) -> FeatureSource:
