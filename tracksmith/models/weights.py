@@ -22,11 +22,13 @@ from tracksmith.models.contract import Model, WeightPaths
 
 __all__ = [
     "CheckedFile",
+    "WeightsState",
     "check_weights",
     "find_weights",
     "locate_weights",
     "places",
     "select_folds",
+    "state_of_weights",
     "weights_cache",
 ]
 
@@ -93,6 +95,32 @@ def locate_weights(model: Model, given: Path | None = None) -> WeightPaths:
         f"The weights of {card.name} {card.version} are not on this machine. Looked at:\n{looked}\n"
         f"Run `tracksmith models fetch {card.name}`, or name a file or folder with --weights PATH."
     )
+
+
+@dataclass(frozen=True)
+class WeightsState:
+    """What is known about a model's weights without reading them.
+
+    ``paths`` is empty where they are not found, or not needed; ``why_not`` says why.
+    """
+
+    needed: bool
+    paths: WeightPaths
+    places: tuple[Path, ...]
+    why_not: str = ""
+
+
+def state_of_weights(model: Model, given: Path | None = None) -> WeightsState:
+    """Say whether a model's weights are there; missing ones are no error unless ``given``."""
+    looked = (given,) if given is not None else tuple(places(model.card))
+    if not needs_weights(model):
+        return WeightsState(False, {}, ())
+    try:
+        return WeightsState(True, locate_weights(model, given), looked)
+    except TracksmithError as error:
+        if given is not None:
+            raise
+        return WeightsState(True, {}, looked, str(error))
 
 
 def find_weights(model: Model, given: Path | None = None) -> WeightPaths:

@@ -1,0 +1,139 @@
+"""``tracksmith models``: what models there are, what they say, and where their weights lie."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracksmith.cli.describe import broken_text, card_text, listing, listing_json, show_json
+from tracksmith.cli.tables import output_width, table
+from tracksmith.errors import TrustError
+from tracksmith.models.card import ModelCard
+from tracksmith.models.contract import Model
+from tracksmith.models.registry import load_registry
+from tracksmith.models.weights import state_of_weights
+
+__all__ = ["models"]
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List models, their cards, tracks and weights."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+
+
+@models.command("list")
+@_json
+def list_models(as_json: bool = False) -> None:
+    """List every model, and every plugin that is broken."""
+    registry = load_registry()
+    if as_json:
+        _print_json(listing_json(registry))
+        return
+    width = output_width()
+    click.echo(listing(registry, width))
+    if registry.broken:
+        click.echo("\n" + broken_text(registry, width))
+
+
+@models.command()
+@click.argument("name")
+@_json
+def show(name: str, as_json: bool) -> None:
+    """Show the card of a model: geometry, folds, weights, licence, citation."""
+    registered = load_registry().get(name)
+    if as_json:
+        _print_json(show_json(registered))
+    else:
+        click.echo(card_text(registered, output_width()))
+
+
+@models.command()
+@click.argument("name")
+@click.option("--grep", default="", metavar="TEXT", help="Only tracks with TEXT in any field.")
+@click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
+def tracks(name: str, grep: str, weights: Path | None) -> None:
+    """List the tracks of a model; number and id are what --tracks takes."""
+    from tracksmith.models.selection import grep_tracks
+
+    card = _described(load_registry().get(name).model, weights)
+    numbers = {track.id: number for number, track in enumerate(card.tracks)}
+    found = grep_tracks(card, grep)
+    rows = [
+        (str(numbers[t.id]), t.id, t.label, t.strand, t.assay, t.cell_type, t.ontology, t.units)
+        for t in found
+    ]
+    headers = ("#", "ID", "LABEL", "STRAND", "ASSAY", "CELL TYPE", "ONTOLOGY", "UNITS")
+    kept = [i for i, head in enumerate(headers) if i < 4 or any(row[i] for row in rows)]
+    shown = [[row[i] for i in kept] for row in rows]
+    click.echo(table([headers[i] for i in kept], shown, output_width(), right="#"))
+    if grep:
+        click.echo(f"{len(found)} of {len(card.tracks)} tracks have {grep!r}.", err=True)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--from", "source", metavar="FOLDER|URL", help="Take the files from here.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but licence and errors.")
+def fetch(name: str, source: str | None, quiet: bool) -> None:
+    """Bring a model's weights into the cache. Nothing else ever downloads."""
+    from tracksmith.models.fetch import fetch as fetch_weights
+    from tracksmith.models.fetch import licence_notice
+    from tracksmith.progress import LineProgress
+
+    model = load_registry().get(name).model
+    progress = LineProgress(quiet=quiet)
+    if quiet:
+        click.echo(licence_notice(model.card), err=True)
+    files = fetch_weights(model, source, notify=progress.note, progress=progress)
+    if files and not quiet:
+        click.echo(f"The weights are ready: {name} can be used.", err=True)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
+def verify(name: str, weights: Path | None) -> None:
+    """Compare the sha256 of a model's weights with the published ones."""
+    from tracksmith.models.fetch import verify as verify_weights
+
+    files = verify_weights(load_registry().get(name).model, weights)
+    rows = [
+        (
+            file.fold or "-",
+            str(file.path),
+            f"{file.size:,}",
+            file.sha256,
+            "WRONG" if file.wrong else "as published" if file.confirmed else "not published",
+        )
+        for file in files
+    ]
+    if not rows:
+        click.echo(f"{name} needs no weights.")
+        return
+    click.echo(table(("FOLD", "FILE", "BYTES", "SHA256", "DIGEST"), rows, None, right="BYTES"))
+    wrong = [file for file in files if file.wrong]
+    if wrong:
+        raise TrustError(
+            f"{len(wrong)} of {len(files)} files are not the published ones, first "
+            f"{wrong[0].path}. Fetch them again: `tracksmith models fetch {name}`."
+        )
+
+
+def _described(model: Model, weights: Path | None) -> ModelCard:
+    """Return the card, refined by what lies beside the weights where these are there."""
+    if model.describe is None:
+        return model.card
+    state = state_of_weights(model, weights)
+    return model.describe(state.paths) if state.paths else model.card
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
