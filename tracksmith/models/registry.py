@@ -17,7 +17,6 @@ from types import ModuleType
 
 import pluggy
 
-from tracksmith import __version__
 from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
@@ -151,8 +150,10 @@ def load_registry() -> Registry:
 
 
 def _built_in_sources() -> Iterator[_Source]:
+    # By name: the package's root also names the verbs, which lie above this room.
+    version = import_module("tracksmith").__version__
     for name, module in BUILT_IN.items():
-        yield _Source(name, "tracksmith", __version__, partial(import_module, module))
+        yield _Source(name, "tracksmith", version, partial(import_module, module))
 
 
 def _installed_sources() -> list[_Source]:
