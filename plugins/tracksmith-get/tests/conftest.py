@@ -31,9 +31,7 @@ def one_thread():
 def jaspar(shared) -> MotifSet:
     """182 motifs in 39 clusters."""
     motifs = shared / "data" / "motifs"
-    return MotifSet.read(
-        motifs / "jaspar_2024_consensus.meme", motifs / "jaspar_2024_clusters.tsv"
-    )
+    return MotifSet.read(motifs / "jaspar_2024_consensus.meme", motifs / "jaspar_2024_clusters.tsv")
 
 
 def small_state(features: int = 6, width: int = 8, depth: int = 2, tracks: int = 2) -> dict:

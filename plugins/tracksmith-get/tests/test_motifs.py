@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tracksmith_get.motifs import BACKGROUND, MotifSet, log_odds, read_clusters, read_meme, threshold
+from tracksmith_get.motifs import (
+    BACKGROUND,
+    MotifSet,
+    log_odds,
+    read_clusters,
+    read_meme,
+    threshold,
+)
 
 from tracksmith.errors import InputError
 
@@ -148,7 +155,7 @@ def test_a_malformed_cluster_table_is_refused_with_the_line(tmp_path, text, mess
 def test_a_motif_without_cluster_is_refused(tmp_path):
     (tmp_path / "a.meme").write_text(MEME)
     (tmp_path / "c.tsv").write_text("one\tA\n")
-    with pytest.raises(InputError, match="no cluster for 1 of 2 motifs.*two"):
+    with pytest.raises(InputError, match=r"no cluster for 1 of 2 motifs.*two"):
         MotifSet.read(tmp_path / "a.meme", tmp_path / "c.tsv")
     (tmp_path / "c.tsv").write_text("A\nB\n")
     with pytest.raises(InputError, match="needs two columns"):

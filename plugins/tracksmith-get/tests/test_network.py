@@ -153,7 +153,7 @@ def test_a_pretrained_file_is_refused_because_it_predicts_nothing(state, prefix)
     }
     pretrained["encoder.cls_token"] = pretrained.pop("cls_token")
     pretrained["encoder.head.weight"] = torch.zeros(6, 8)
-    with pytest.raises(InputError, match="is a pre-trained GET model.*no head.*fine-tuned"):
+    with pytest.raises(InputError, match=r"is a pre-trained GET model.*no head.*fine-tuned"):
         build({prefix + name: value for name, value in pretrained.items()}, "x.pth", 2)
 
 
