@@ -22,7 +22,8 @@ from tracksmith.models.encoding import encoding_table
 __all__ = ["Forward", "ForwardOptions", "as_predictor"]
 
 STRETCH_WINDOWS = 8
-"""Windows per call of ``predict_stretch`` unless the network says ``stretch_windows``."""
+"""Fewest windows that one call of ``predict_stretch`` is meant to get, unless the network
+says ``stretch_windows``; a larger batch size gives it more."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Forward:
         self._columns = self._track_columns()
         self._partners = torch.tensor(card.rc_partners(), device=device)
         self._stretch_windows = self._stretch_size()
+        if self._stretch_windows > batch.windows:
+            self.batch = BatchSize(self._stretch_windows)
 
     def _track_columns(self) -> Tensor | None:
         """Return which returned tracks are the wanted ones; None when they are those."""
@@ -227,7 +230,7 @@ class Forward:
         """Run a batch; a plugin that raises gets a second try before it fails."""
         for attempt in (1, 2):
             try:
-                return self.windows(masks, reverse, folds)
+                return self._sets(self._raw(masks, reverse, folds), len(masks), reverse)
             except (TracksmithError, *MEMORY_ERRORS):
                 raise
             except Exception as error:
@@ -256,39 +259,80 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        raws = self._raw(masks, reverse, folds)
+        return self._sets(self._plain(masks, folds), len(masks), reverse)
+
+    @property
+    def offers_alleles(self) -> bool:
+        """Whether the networks have a shortcut for pairs of alleles, and it may be used."""
+        offered = all(hasattr(network, "predict_alleles") for network in self.networks.values())
+        return offered and self.options.shortcuts
+
+    @torch.inference_mode()
+    def alleles(
+        self,
+        reference: NDArray[np.uint8],
+        alternative: NDArray[np.uint8],
+        changed: tuple[int, int],
+        reverse: bool,
+        folds: Sequence[str],
+    ) -> tuple[Tensor, Tensor]:
+        """Predict pairs of windows by the networks' shortcut; see :meth:`windows`.
+
+        ``reference`` and ``alternative``, uint8 ``(pairs, window)``, are equal
+        outside the columns ``changed``, half-open.
+        """
+        encoded = [
+            torch.from_numpy(self.encode(masks)).to(self.device)
+            for masks in (reference, alternative)
+        ]
+        pairs = []
+        for fold in folds:
+            with self._autocast():
+                found = self.networks[fold].predict_alleles(*encoded, *changed)
+            if not isinstance(found, tuple) or len(found) != 2:
+                raise PluginError(f"{self.card.name}: predict_alleles must return two tensors.")
+            pairs.append((self._checked(found[0]), self._checked(found[1])))
+        first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+        windows = len(reference)
+        return self._sets(first, windows, reverse), self._sets(second, windows, reverse)
+
+    def _sets(self, raws: list[Tensor], windows: int, reverse: bool) -> Tensor:
+        """Return the tracks of the mean over folds, then, with spread, of every fold."""
         mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
         sets = [mean, *raws] if self.options.spread else [mean]
-        return torch.stack([self._tracks(raw, len(masks), reverse) for raw in sets])
+        return torch.stack([self._tracks(raw, windows, reverse) for raw in sets])
 
     def _raw(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> list[Tensor]:
-        """Return the raw output of every fold, float32 ``(windows, ...)``."""
+        """Return the raw output of every fold for windows of a view, neighbours if any stretch."""
         if len(masks) > 1 and self._stretch_windows:
             return [self._stretched(masks, reverse, self.networks[fold]) for fold in folds]
+        return self._plain(masks, folds)
+
+    def _plain(self, masks: NDArray[np.uint8], folds: Sequence[str]) -> list[Tensor]:
+        """Return the raw output of every fold, float32 ``(windows, ...)``."""
         encoded = torch.from_numpy(self.encode(masks)).to(self.device)
         return [self._call(self.networks[fold], encoded) for fold in folds]
 
     def _stretched(self, masks: NDArray[np.uint8], reverse: bool, network: Any) -> Tensor:
-        pieces = []
-        for first in range(0, len(masks), self._stretch_windows):
-            rows = masks[first : first + self._stretch_windows]
-            # Rows of a reverse view ascend in the forward frame: read them backwards.
-            ordered = rows[::-1] if reverse else rows
-            bases = np.concatenate(
-                [ordered[0], *(row[-self.tiling.stride :] for row in ordered[1:])]
-            )
-            encoded = torch.from_numpy(self.encode(bases[None])[0]).to(self.device)
-            raw = self._call(network.predict_stretch, encoded, self.tiling.stride)
-            pieces.append(raw.flip(0) if reverse else raw)
-        return torch.cat(pieces)
+        # Rows of a reverse view ascend in the forward frame: read them backwards.
+        rows = masks[::-1] if reverse else masks
+        bases = np.concatenate([rows[0], rows[1:, -self.tiling.stride :].reshape(-1)])
+        encoded = torch.from_numpy(self.encode(bases[None])[0]).to(self.device)
+        raw = self._call(network.predict_stretch, encoded, self.tiling.stride)
+        return raw.flip(0) if reverse else raw
 
     def _call(self, function: Any, *arguments: Any) -> Tensor:
+        with self._autocast():
+            return self._checked(function(*arguments))
+
+    def _autocast(self) -> torch.autocast:
         dtype = DTYPES[self.options.dtype]
-        with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
-            raw = function(*arguments)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32)
+
+    def _checked(self, raw: Any) -> Tensor:
         if not isinstance(raw, Tensor) or raw.ndim < 1:
             raise PluginError(f"{self.card.name} returned {type(raw).__name__}, not a tensor.")
-        if dtype is torch.float32 and raw.dtype is not torch.float32:
+        if self.options.dtype == "float32" and raw.dtype is not torch.float32:
             raise PluginError(f"{self.card.name} returned {raw.dtype}; a network returns float32.")
         return raw.float()
 
@@ -323,7 +367,8 @@ class Forward:
         values: NDArray[np.float32] = outputs.cpu().numpy()
         for row, track in enumerate(self.card.tracks):
             if track.stored_sign < 0:
-                np.negative(values[row], out=values[row])
+                # Not np.negative: that would turn 0 into -0.
+                np.subtract(np.float32(0), values[row], out=values[row])
         if gaps.any():
             values[:, gaps] = np.nan
         return values

@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "Predictor",
     "RegionBatch",
+    "TrackScore",
     "WeightPaths",
 ]
 
@@ -62,7 +63,9 @@ class Predictor:
 
     ``predict_stretch(bases, stride)``
         ``bases`` is ``(4, window + (n - 1) * stride)``; returns what the
-        network returns for the ``n`` windows of that stretch, ``(n, ...)``.
+        network returns for the ``n`` windows of that stretch, ``(n, ...)``. An
+        attribute ``stretch_windows`` says how many windows a call should have
+        at least (8 without it).
     ``predict_alleles(reference, alternative, first, last)``
         Both ``(batch, 4, window)``, equal outside columns ``[first, last)``;
         returns the raw outputs of both, two tensors.
@@ -135,6 +138,23 @@ Loaded: TypeAlias = "Predictor | Mapping[str, nn.Module] | nn.Module"
 
 
 @dataclass(frozen=True)
+class TrackScore:
+    """A variant score of a plugin's own, beside those of tracksmith.
+
+    ``compute`` gets the scoring bins of reference and alternative, both float32
+    ``(tracks, variants, bins)``, matched base by base, 0 where one allele has
+    no base; it returns ``(tracks, variants)``, NaN where not defined.
+    ``formula`` and ``unit`` say what the number is, ``signed`` whether positive
+    means more signal in the alternative.
+    """
+
+    compute: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.floating[Any]]]
+    formula: str
+    unit: str = ""
+    signed: bool = True
+
+
+@dataclass(frozen=True)
 class Model:
     """What the hook returns: a card, and how to load it.
 
@@ -153,6 +173,8 @@ class Model:
     :class:`~tracksmith.models.card.RegionGeometry`, and the network maps
     ``(batch, regions, features)`` to ``(batch, regions, tracks)``, all tracks
     of the card in order, for any number of regions.
+
+    ``scores`` are variant scores of the plugin's own, by name.
     """
 
     card: ModelCard
@@ -160,3 +182,4 @@ class Model:
     find_weights: Callable[[Path], WeightPaths] | None = None
     describe: Callable[[WeightPaths], ModelCard] | None = None
     features: Callable[[FeatureRequest], FeatureSource] | None = None
+    scores: Mapping[str, TrackScore] = field(default_factory=dict)

@@ -80,8 +80,8 @@ class Clipnet(nn.Module):
         The arrays named in `SHAPES`, float32.
     """
 
-    stretch_windows = 4096
-    """Windows that `predict_stretch` may be given at once: more share no more, but cost nothing."""
+    stretch_windows = 16
+    """Few at a time: on a CPU larger batches of the trunk fall out of the cache."""
 
     def __init__(self, layers: Layers) -> None:
         super().__init__()
