@@ -19,6 +19,7 @@ from tracksmith.models.contract import (
     Model,
     Predictor,
     RegionBatch,
+    TrackScore,
     WeightPaths,
 )
 from tracksmith.models.hook import hookimpl
@@ -39,6 +40,7 @@ __all__ = [
     "RegionBatch",
     "RegionGeometry",
     "Track",
+    "TrackScore",
     "TrustError",
     "UsageError",
     "VariantDefaults",
