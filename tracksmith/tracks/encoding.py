@@ -19,11 +19,18 @@ from tracksmith.errors import InputError, TracksmithError
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
 from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece, Summary
-from tracksmith.tracks.zoom import BINS_PER_RECORD, BinGrid, records_of_bins, reduce_records
+from tracksmith.tracks.zoom import (
+    BINS_PER_RECORD,
+    RECORD,
+    BinGrid,
+    join_records,
+    records_of_bins,
+    reduce_records,
+)
 
 __all__ = ["LARGEST_VALUE", "encode_values"]
 
-LARGEST_VALUE = 1e14
+LARGEST_VALUE = 2.0**47
 """Beyond, the sum of squares over a chromosome overflows the float32 of a zoom record."""
 
 LARGEST_CONTIG = 0xFFFFFFFF
@@ -70,7 +77,7 @@ def encode_values(
     Raises
     ------
     InputError
-        A value is infinite or beyond 1e14 in size; a bin lies outside the contig.
+        A value is infinite or beyond 2**47 (1.4e14) in size; a bin lies outside the contig.
     """
     grid = BinGrid(contig, start, bin_size)
     _check_place(np.shape(values), grid, contig_length)
@@ -96,7 +103,7 @@ def encode_values(
         sections=np.array(writer.rows, SECTION),
         zoom=zoom,
         histogram=(histogram := count_values(single)),
-        samples=_samples(single, grid, end),
+        samples=_samples(single, zoom, grid, end),
         summary=_summarise(zoom, int(histogram["count"].sum())),
         block_size=writer.block_size,
     )
@@ -131,7 +138,7 @@ def _check_size(zoom: NDArray[np.void], values: NDArray[np.float32], grid: BinGr
     raise InputError(
         f"The value at {grid.start + index * grid.bin_size:,} bp (0-based) of contig "
         f"{grid.contig} is {values[index]}: it must be finite, fit float32 and be at most "
-        f"{LARGEST_VALUE:g} in size, or the sums of the zoom levels overflow. "
+        f"{LARGEST_VALUE:.2g} in size, or the sums of the zoom levels overflow. "
         "Check the model's output or rescale the track; use NaN for no value."
     )
 
@@ -146,7 +153,7 @@ def _with_short_bin(
     wide, bases = float(value), end - start
     with np.errstate(over="ignore"):
         row = (grid.contig, start, end, bases, value, value, wide * bases, wide * wide * bases)
-    both = np.concatenate([zoom, np.array([row], zoom.dtype)])
+    both = join_records([zoom, np.array([row], RECORD)])
     return reduce_records(both, BINS_PER_RECORD * grid.bin_size)
 
 
@@ -163,12 +170,12 @@ def _summarise(zoom: NDArray[np.void], values: int) -> Summary:
     )
 
 
-def _samples(values: NDArray[np.float32], grid: BinGrid, end: int) -> NDArray[np.void]:
-    """Choose the first, middle and last bin that has a value."""
-    valid = np.flatnonzero(~np.isnan(values))
-    if len(valid) == 0:
-        return np.empty(0, SAMPLE)
-    chosen = np.unique(valid[np.linspace(0, len(valid) - 1, SAMPLES).astype(np.int64)])
+def _samples(
+    values: NDArray[np.float32], zoom: NDArray[np.void], grid: BinGrid, end: int
+) -> NDArray[np.void]:
+    """Choose a few bins with a value: the first of some zoom records, spread evenly."""
+    records = zoom[np.linspace(0, len(zoom) - 1, SAMPLES).astype(np.int64)] if len(zoom) else zoom
+    chosen = np.unique((records["start"].astype(np.int64) - grid.start) // grid.bin_size)
     samples = np.empty(len(chosen), SAMPLE)
     samples["start"] = grid.start + chosen * grid.bin_size
     samples["end"] = np.minimum(grid.start + (chosen + 1) * grid.bin_size, end)
@@ -265,6 +272,8 @@ def _per_chunk(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _runs(valid: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the stretches ``[first, last)`` without a gap."""
+    if valid.all():
+        return [(0, len(valid))]
     edges = np.flatnonzero(np.diff(valid, prepend=False, append=False))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 

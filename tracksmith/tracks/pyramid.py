@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.trees import BLOCK, IN_MEMORY, BlockTable, write_position_tree
-from tracksmith.tracks.zoom import RECORD, reduce_records
+from tracksmith.tracks.zoom import RECORD, join_records, reduce_records
 
 __all__ = ["MOST_LEVELS", "ZOOM_RATIO", "Pyramid", "Thinned", "ZoomLevel"]
 
@@ -68,7 +68,7 @@ class ZoomLevel:
         The last one stays open, for what follows may belong to it, unless this
         is the ``last`` call.
         """
-        merged = reduce_records(np.concatenate([self._open, records]), self.reduction)
+        merged = reduce_records(join_records([self._open, records]), self.reduction)
         split = len(merged) if last else len(merged) - 1
         done, self._open = merged[: max(0, split)], merged[max(0, split) :]
         if len(done):
@@ -83,7 +83,7 @@ class ZoomLevel:
     def _write_blocks(self, *, last: bool) -> None:
         if sum(map(len, self._waiting)) < RECORDS_PER_BLOCK and not last:
             return
-        records = np.concatenate([np.empty(0, RECORD), *self._waiting])
+        records = join_records(self._waiting)
         whole = len(records) if last else len(records) // RECORDS_PER_BLOCK * RECORDS_PER_BLOCK
         self._waiting = [records[whole:]]
         for first in range(0, whole, RECORDS_PER_BLOCK):
@@ -146,7 +146,7 @@ class Pyramid:
             self._pass_on(last=False)
 
     def _pass_on(self, *, last: bool) -> None:
-        records = np.concatenate([np.empty(0, RECORD), *self._waiting])
+        records = join_records(self._waiting)
         self._waiting, self._count = [], 0
         for level in self._levels:
             records = level.add(records, last=last)

@@ -137,22 +137,17 @@ def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_b
 
     The blocks are read twice from the table and never held together.
     """
-    end_of_data = out.tell()
-    bounds = _bounds(table)
-    whole = _enclose(bounds) if len(bounds) else np.zeros(1, BRANCH)
-    extent = [int(whole[name][0]) for name in ("first_contig", "start", "last_contig", "end")]
-    out.write(
-        POSITION_HEAD.pack(
-            POSITION_MAGIC, NODE_ITEMS, table.count, *extent, end_of_data, items_per_block, 0
-        )
-    )
+    levels = [_bounds(table)]
+    while len(levels[-1]) > 1:
+        levels.append(_enclose(levels[-1]))
+    root = levels.pop()
+    extent = root[0].tolist()[:4] if table.count else [0] * 4
+    head = (POSITION_MAGIC, NODE_ITEMS, table.count, *extent, out.tell(), items_per_block, 0)
+    out.write(POSITION_HEAD.pack(*head))
     offsets = _node_offsets(out.tell(), table.count, BLOCK.itemsize, BRANCH.itemsize)
-    levels = []
-    for level in range(1, len(offsets)):
-        width = BLOCK.itemsize if level == 1 else BRANCH.itemsize
-        bounds["offset"] = _child_offsets(offsets[level - 1], width, len(bounds))
-        levels.append(bounds)
-        bounds = _enclose(bounds)
+    for level, nodes in enumerate(levels):
+        width = BRANCH.itemsize if level else BLOCK.itemsize
+        nodes["offset"] = _child_offsets(offsets[level], width, len(nodes))
     for nodes in reversed(levels):
         _write_nodes(out, nodes, leaf=False)
     _write_leaves(out, table.chunks(), base)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS_PER_RECORD", "RECORD", "BinGrid", "records_of_bins", "reduce_records"]
+__all__ = [
+    "BINS_PER_RECORD",
+    "RECORD",
+    "BinGrid",
+    "join_records",
+    "records_of_bins",
+    "reduce_records",
+]
 
 BINS_PER_RECORD = 64
 ROWS_AT_ONCE = 512  # 128 KiB of float32: stays in the cache
@@ -49,7 +57,7 @@ def records_of_bins(values: NDArray[np.float32], grid: BinGrid) -> NDArray[np.vo
         table = _table(values, row, min(rows, row + ROWS_AT_ONCE), lead)
         base = first_base + row * BINS_PER_RECORD * grid.bin_size
         parts.append(_summarise(table, grid._replace(start=base)))
-    return np.concatenate(parts) if parts else np.empty(0, RECORD)
+    return join_records(parts)
 
 
 def _table(
@@ -97,6 +105,11 @@ def _summarise(table: NDArray[np.float32], grid: BinGrid) -> NDArray[np.void]:
     return kept
 
 
+def join_records(parts: Iterable[NDArray[np.void]]) -> NDArray[np.void]:
+    """Concatenate records; NumPy's own way takes ten times as long on named fields."""
+    return np.frombuffer(b"".join(part.tobytes() for part in parts), RECORD)
+
+
 def reduce_records(records: NDArray[np.void], reduction: int) -> NDArray[np.void]:
     """Merge sorted records whose starts share a multiple of ``reduction`` bp."""
     if len(records) < 2:
@@ -107,7 +120,9 @@ def reduce_records(records: NDArray[np.void], reduction: int) -> NDArray[np.void
     if len(first) == len(records):
         return records
     last = np.append(first[1:], len(records)) - 1
-    merged = records[first]
+    merged = np.empty(len(first), RECORD)
+    merged["contig"] = records["contig"][first]
+    merged["start"] = records["start"][first]
     merged["end"] = records["end"][last]
     merged["count"] = np.add.reduceat(records["count"], first)
     merged["min"] = np.minimum.reduceat(records["min"], first)

@@ -1,0 +1,79 @@
+"""Full disks and flat memory, each in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+FULL_DISK = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from tracksmith.errors import ResourceError
+from tracksmith.tracks import TrackOptions, encode_values, write_bigwig
+
+folder, options, n = Path(sys.argv[1]), TrackOptions(), 1_500_000
+values = np.random.default_rng(0).random(n).astype(np.float32)
+pieces = [(0, encode_values(values, 0, 1, n, options, contig=0))]
+target = folder / "a.bw"
+target.write_bytes(b"old")
+write = lambda: write_bigwig(target, [("c", n)], lambda: pieces, 1, options)
+outcomes = []
+for size in json.loads(sys.argv[2]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        write()
+        outcomes.append("written")
+    except ResourceError as error:
+        outcomes.append(str(error))
+    assert sorted(p.name for p in folder.iterdir()) == ["a.bw"], list(folder.iterdir())
+    assert target.read_bytes() == b"old" or outcomes[-1] == "written"
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+write()
+print(json.dumps([outcomes, target.stat().st_size]))
+"""
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from tracksmith.tracks import TrackOptions, encode_values, write_bigwig
+
+options, bases, step = TrackOptions("isal"), int(sys.argv[2]), 1 << 20
+noise = np.random.default_rng(0).random(step).astype(np.float32)
+
+def pieces():
+    for start in range(0, bases, step):
+        part = noise[: min(step, bases - start)]
+        yield 0, encode_values(part, start, 1, bases, options, contig=0)
+
+summary = write_bigwig(Path(sys.argv[1]), [("c", bases)], pieces, 1, options)
+assert summary.bases == bases
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def run(code, *arguments, seconds=20):
+    finished = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True, text=True, timeout=seconds, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
+    sizes = [10, 100, 5_000, 100_000, 1_100_000, 3_000_000, 5_400_000, 5_960_000]
+    outcomes, size = run(FULL_DISK, tmp_path, json.dumps(sizes))
+    assert max(sizes) < size
+    for outcome in outcomes:
+        assert outcome.startswith(f"Cannot write {tmp_path}/a.bw: File too large.")
+        assert "Free some space" in outcome
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts KiB on Linux only")
+def test_ten_times_the_values_need_no_more_memory(tmp_path):
+    small, large = (run(MEMORY, tmp_path / "a.bw", n) for n in (5_000_000, 50_000_000))
+    assert large < 150
+    assert large < 1.15 * small
