@@ -1,0 +1,1 @@
+"""MPRALegNet as a tracksmith plugin; :mod:`tracksmith_mpralegnet.plugin` holds the cards."""
