@@ -16,6 +16,7 @@ from tracksmith.cli.options import (
     weights,
     whole_number,
 )
+from tracksmith.cli.regions import predict_over_peaks, region_options, take_region_options
 
 __all__ = ["predict", "request_from", "request_options"]
 
@@ -50,6 +51,7 @@ def request_from(values: dict[str, Any]) -> Any:
 
 @click.command()
 @request_options
+@region_options
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 @run_options
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
@@ -63,7 +65,7 @@ def predict(
     dry_run: bool,
     **asked: Any,
 ) -> None:
-    """Write prediction tracks (bigWig) along a genome.
+    """Write prediction tracks (bigWig) along a genome, or over --peaks.
 
     Repeated on the same folder, goes on from where it stopped.
     """
@@ -72,6 +74,11 @@ def predict(
     from tracksmith.progress import LineProgress
 
     progress = LineProgress(quiet=quiet)
+    regions = take_region_options(asked)
+    if regions["peaks"] is not None:
+        switches = {"keep_parts": keep_parts, "dry_run": dry_run}
+        say_files(predict_over_peaks(regions, asked | switches, out, progress, overwrite), quiet)
+        return
     request = request_from(asked)
     if dry_run:
         say_estimate(request, progress)

@@ -290,7 +290,10 @@ class ModelCard:
             The model reads regions, not windows.
         """
         if isinstance(self.geometry, RegionGeometry):
-            raise UsageError(f"{self.name} reads a list of regions, not windows along a genome.")
+            raise UsageError(
+                f"{self.name} reads a list of regions, not windows along a genome: "
+                "use `tracksmith predict --peaks FILE.bed`."
+            )
         return self.geometry
 
     def rc_partners(self) -> list[int]:

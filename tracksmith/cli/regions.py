@@ -1,0 +1,103 @@
+"""``tracksmith predict --peaks``: models over a list of regions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracksmith.cli.options import add_options, key_values, weights, whole_number
+from tracksmith.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracksmith.progress import Progress
+    from tracksmith.run import Run
+
+__all__ = ["predict_over_peaks", "region_options", "take_region_options"]
+
+_FILE = click.Path(path_type=Path)
+_SHORTHANDS = ("motifs", "clusters", "archetypes")
+
+_OPTIONS = (
+    click.option("--peaks", type=_FILE, help="BED file of peaks, for a model over regions."),
+    click.option("--motifs", type=_FILE, help="MEME file; short for --input motifs=PATH."),
+    click.option(
+        "--clusters", type=_FILE, help="Motif clusters; short for --input clusters=PATH."
+    ),
+    click.option(
+        "--archetypes", type=_FILE,
+        help="Tabix BED of scanned motifs; short for --input archetypes=PATH.",
+    ),
+    click.option("--input", "inputs", multiple=True, help="A region model's input: NAME=PATH."),
+    click.option("--accessibility", type=_FILE, help="bigWig, summed over each peak."),
+    click.option("--counts-column", type=int, help="Column of the peaks with counts, from 1."),
+    click.option(
+        "--overlaps", type=click.Choice(["refuse", "merge"]), default="refuse", show_default=True,
+        help="What to do with peaks that share a base.",
+    ),
+    click.option("--normalisers", type=_FILE, help="Normalisers of an earlier run."),
+)  # fmt: skip
+
+region_options = add_options(*_OPTIONS)
+_OWN = ("peaks", "accessibility", "counts_column", "overlaps", "normalisers")
+_FLAGS = {"inputs": "--input", "counts_column": "--counts-column"}
+
+# What only models over windows know, and the value that leaves it alone.
+_WINDOWS_ONLY = {
+    "regions": (),
+    "chroms": (),
+    "folds": "mean",
+    "spread": False,
+    "reverse_complement": None,
+    "shifts": "0",
+    "parts": None,
+    "keep_parts": False,
+    "dry_run": False,
+}
+
+
+def take_region_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Remove the options of :func:`region_options` from ``values`` and return them.
+
+    Raises
+    ------
+    UsageError
+        Some were given without ``--peaks``.
+    """
+    taken = {name: values.pop(name) for name in (*_OWN, *_SHORTHANDS, "inputs")}
+    lonely = [name for name, value in taken.items() if value not in (None, (), "refuse")]
+    if taken["peaks"] is None and lonely:
+        named = ", ".join(_FLAGS.get(name, f"--{name}") for name in lonely)
+        raise UsageError(f"{named} belongs to a model over regions: give it --peaks FILE.bed too.")
+    return taken
+
+
+def predict_over_peaks(
+    regions: dict[str, Any], asked: dict[str, Any], out: Path, progress: Progress, overwrite: bool
+) -> Run:
+    """Run the one region model that was asked for; ``regions`` holds the region options.
+
+    Raises
+    ------
+    UsageError
+        Several models, or options that only models over windows know.
+    """
+    from tracksmith.engine.regions import RegionRequest, predict_regions
+
+    given = dict(asked)
+    foreign = [name for name, plain in _WINDOWS_ONLY.items() if given.pop(name, plain) != plain]
+    if foreign:
+        named = ", ".join("--" + name.replace("_", "-") for name in foreign)
+        raise UsageError(f"{named} has no meaning with --peaks: leave it out.")
+    models = given.pop("models")
+    if len(models) != 1:
+        raise UsageError("With --peaks name one model: -m MODEL.")
+    inputs = {n: Path(path) for n, path in key_values(regions["inputs"], "--input").items()}
+    inputs |= {name: regions[name] for name in _SHORTHANDS if regions[name] is not None}
+    given["weights"] = next(iter(weights(given["weights"]).values()), None)
+    given["options"] = key_values(given["options"], "--option")
+    given["batch_size"] = whole_number(given["batch_size"], "--batch-size")
+    own = {name: regions[name] for name in _OWN}
+    request = RegionRequest(model=models[0], inputs=inputs, **own, **given)
+    return predict_regions(request, out, progress, overwrite)
