@@ -1,1 +1,1 @@
-"""Looking and sharing: UCSC hubs, IGV sessions, pages, a checker, a server."""
+"""UCSC hubs, IGV sessions and pages of runs; checking and serving them."""

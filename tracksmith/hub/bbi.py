@@ -1,0 +1,169 @@
+"""The head of a bigWig or bigBed: what it holds, read in a few ranges, nothing decoded.
+
+The library that reads values crashes on a file whose summary is NaN and knows
+no indexes of extra fields; a checker must survive both. Layout after Kent et
+al. 2010, doi:10.1093/bioinformatics/btq351, and its supplement.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tracksmith.errors import InputError
+
+__all__ = ["BbiHead", "Field", "ReadRange", "parse_autosql", "read_head"]
+
+ReadRange = Callable[[int, int], bytes]
+
+BIGWIG, BIGBED = 0x888FFC26, 0x8789F2EB
+_TREE = 0x78CA8C91
+_KINDS = {BIGWIG: "bigWig", BIGBED: "bigBed"}
+_MAX_CONTIGS = 5_000_000
+_FIELD = re.compile(r"^\s*(?P<type>[a-zA-Z]\w*(?:\s*\[[^\]]*\])?)\s+(?P<name>\w+)\s*;", re.M)
+_NUMERIC = ("int", "uint", "short", "ushort", "byte", "ubyte", "float", "double", "bigint")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a bigBed: its autoSql type and name."""
+
+    type: str
+    name: str
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are numbers."""
+        return self.type in _NUMERIC
+
+
+@dataclass(frozen=True)
+class BbiHead:
+    """What the head of a file says.
+
+    ``contigs`` are lengths in bp; ``summary`` bases covered, minimum, maximum,
+    sum and sum of squares; ``indexed`` the names of fields with a name index.
+    """
+
+    kind: str
+    zooms: int
+    contigs: dict[str, int]
+    field_count: int
+    defined_field_count: int
+    fields: tuple[Field, ...] = ()
+    summary: tuple[int, float, float, float, float] | None = None
+    indexed: tuple[str, ...] = ()
+    item_count: int = field(default=0)
+
+    def index_of(self, name: str) -> int | None:
+        """Return the 1-based number of a field, None where there is none."""
+        names = [column.name for column in self.fields]
+        return names.index(name) + 1 if name in names else None
+
+
+def read_head(read: ReadRange, source: str) -> BbiHead:
+    """Read the head of a bigWig or bigBed; ``read(start, length)`` gives bytes.
+
+    Raises
+    ------
+    InputError
+        It is neither, or it is cut short.
+    """
+    try:
+        return _read_head(read, source)
+    except (struct.error, IndexError, UnicodeDecodeError):
+        raise InputError(f"{source} is cut short or damaged: its head cannot be read.") from None
+
+
+def _read_head(read: ReadRange, source: str) -> BbiHead:
+    first = read(0, 64)
+    order = next((mark for mark in "<>" if struct.unpack(f"{mark}I", first[:4])[0] in _KINDS), None)
+    if order is None:
+        raise InputError(f"{source} is neither bigWig nor bigBed: its first bytes differ.")
+    (magic, _, zooms, tree_at, data_at, _, fields, defined, sql_at, summary_at, _, extra_at) = (
+        struct.unpack(f"{order}IHHQQQHHQQIQ", first)
+    )
+    # Kent writes the number of items in eight bytes before bigBed data, in four before bigWig.
+    wide = magic == BIGBED
+    count = struct.unpack(f"{order}{'Q' if wide else 'I'}", read(data_at, 8 if wide else 4))[0]
+    columns = parse_autosql(_text(read, sql_at)) if sql_at else ()
+    indexed = _indexes(read, extra_at, order, columns) if extra_at else ()
+    return BbiHead(
+        kind=_KINDS[magic],
+        zooms=zooms,
+        contigs=dict(_contigs(read, tree_at, order)),
+        field_count=fields,
+        defined_field_count=defined,
+        fields=columns,
+        summary=struct.unpack(f"{order}Q4d", read(summary_at, 40)) if summary_at else None,
+        indexed=indexed,
+        item_count=count,
+    )
+
+
+def parse_autosql(text: str) -> tuple[Field, ...]:
+    """Return the columns that an autoSql table declares."""
+    _, paren, body = text.partition("(")
+    if not paren:
+        return ()
+    found = (
+        (re.sub(r'"[^"\n]*"', "", line), line) for line in body.rpartition(")")[0].splitlines()
+    )
+    columns = []
+    for bare, _ in found:
+        match = _FIELD.match(bare)
+        if match:
+            columns.append(Field(re.sub(r"\s", "", match["type"]), match["name"]))
+    return tuple(columns)
+
+
+def _text(read: ReadRange, at: int) -> str:
+    data = b""
+    while b"\0" not in data and len(data) < 1 << 20:
+        more = read(at + len(data), 1 << 14)
+        if not more:
+            break
+        data += more
+    return data.partition(b"\0")[0].decode("utf-8")
+
+
+def _indexes(read: ReadRange, at: int, order: str, columns: tuple[Field, ...]) -> tuple[str, ...]:
+    size, count, list_at = struct.unpack(f"{order}HHQ", read(at, 12))
+    names: list[str] = []
+    position = list_at
+    for _ in range(count if size >= 12 else 0):
+        _, fields, _, _ = struct.unpack(f"{order}HHQI", read(position, 16))
+        position += 16
+        for _ in range(fields):
+            number, _ = struct.unpack(f"{order}HH", read(position, 4))
+            position += 4
+            if number < len(columns):
+                names.append(columns[number].name)
+    return tuple(names)
+
+
+def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int]]:
+    magic, _, key_size, value_size, count = struct.unpack(f"{order}IIIIQ", read(at, 24))
+    if magic != _TREE or value_size != 8 or count > _MAX_CONTIGS:
+        raise struct.error
+    yield from _node(read, at + 32, key_size, order, 0)
+
+
+def _node(
+    read: ReadRange, at: int, key_size: int, order: str, depth: int
+) -> Iterator[tuple[str, int]]:
+    is_leaf, _, count = struct.unpack(f"{order}BBH", read(at, 4))
+    width = key_size + 8
+    body = read(at + 4, width * count)
+    if len(body) < width * count or depth > 20:
+        raise struct.error
+    for start in range(0, len(body), width):
+        key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
+        if is_leaf:
+            _, length = struct.unpack_from(f"{order}II", body, start + key_size)
+            yield key, length
+        else:
+            child = struct.unpack_from(f"{order}Q", body, start + key_size)[0]
+            yield from _node(read, child, key_size, order, depth + 1)

@@ -1,0 +1,334 @@
+"""Building a UCSC track hub of finished runs, with IGV sessions beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from tracksmith.errors import InputError, ResourceError, UsageError
+from tracksmith.files import TEMPORARY_PREFIX
+from tracksmith.genome.fasta import Genome
+from tracksmith.hub.genomes import ASSEMBLIES, assembly_of, canonical, check_against, genome_word
+from tracksmith.hub.igv import Reference, session, session_xml
+from tracksmith.hub.layout import lay_out
+from tracksmith.hub.loci import VariantTable, opening
+from tracksmith.hub.pages import about_page, track_page
+from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.stanza import Stanza
+from tracksmith.hub.templates import Templates
+from tracksmith.hub.tree import Node
+from tracksmith.hub.twobit import write_twobit
+from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, is_inside, label, mail, plain_text
+
+__all__ = ["HubReport", "build_hub"]
+
+OWN_GENOME = "assembly"
+"""What a user gives as the genome to bring it along instead of naming a hosted one."""
+
+GROUP = "predictions"
+
+
+@dataclass(frozen=True)
+class HubReport:
+    """What was built: ``hub.txt``, the genome, how many tracks, what to know, where to look.
+
+    ``upload`` is the folder to copy to a web server so that every link holds;
+    ``links`` open the hub in browsers, given the address of its folder.
+    """
+
+    hub: Path
+    genome: str
+    hosted: bool
+    tracks: int
+    upload: Path
+    notes: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that the files of a hub are made from."""
+
+    runs: list[ShownRun]
+    out: Path
+    email: str
+    name: str
+    title: str
+    genome: str
+    hosted: bool
+    base_url: str
+    templates: Templates
+    nodes: list[Node]
+    tables: list[VariantTable]
+
+    @property
+    def locus(self) -> str:
+        """Where the hub opens."""
+        return opening(self.runs[0], self.tables)
+
+    @property
+    def two_bit(self) -> str:
+        """The name of the hub's own genome file; it changes with the genome."""
+        return f"{self.genome}.{str(self.runs[0].genome['sha256'])[:12]}.2bit"
+
+
+def build_hub(
+    runs: Sequence[Path],
+    out: Path,
+    email: str,
+    name: str,
+    title: str,
+    genome: str | None = None,
+    base_url: str | None = None,
+    templates: Path | None = None,
+) -> HubReport:
+    """Build a hub of one run or several side by side; ``out`` is replaced whole or not at all.
+
+    Parameters
+    ----------
+    runs
+        Folders of finished runs on one genome. Their files are linked, relative
+        to ``out``, never copied.
+    out
+        Folder of the hub; new, empty, or an earlier hub.
+    email, name, title
+        Contact, one word that identifies the hub, its label.
+    genome
+        UCSC's name of the genome; ``assembly`` to bring the genome along; by
+        default what the contigs' lengths prove, else ``assembly``.
+    base_url
+        Address at which ``out`` will be served, for links and sessions that
+        open anywhere.
+    templates
+        Folder with the user's own templates, by the names of ours.
+
+    Raises
+    ------
+    UsageError
+        A value cannot stand in a hub, or the genome does not fit the runs.
+    InputError, IncompleteError
+        A run is missing, not finished, or its genome's FASTA is gone.
+    """
+    _check_words(email, name)
+    base = _checked_base(base_url)
+    opened = open_runs(runs)
+    out = out.absolute()
+    _check_target(out, opened)
+    chosen, hosted, notes = _choose_genome(opened[0], genome)
+    urls = {str(item.path): _link(item.path, out) for run in opened for item in run.outputs()}
+    nodes = lay_out(opened, urls)
+    if not nodes:
+        raise InputError("None of the runs holds a value: there is nothing to show.")
+    if not hosted:
+        for top in nodes:
+            top.stanza.add("group", GROUP)
+    job = _Job(opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes)
+    _replace(job)
+    notes += [f"{run.folder / path} holds no value and is left out." for run in opened
+              for path in run.empty()]  # fmt: skip
+    return HubReport(
+        hub=out / "hub.txt",
+        genome=chosen,
+        hosted=hosted,
+        tracks=sum(1 for node in _all(nodes) if node.stanza.role == "leaf"),
+        upload=Path(os.path.commonpath([out, *(run.folder for run in opened)])),
+        notes=tuple(notes),
+        links=_links(job),
+    )
+
+
+def _check_words(email: str, name: str) -> None:
+    if mail(email):
+        raise UsageError(f"--email {email!r} must be an e-mail address: UCSC requires a contact.")
+    if name != "".join(name.split()) or not name.isprintable() or not name:
+        raise UsageError(f"--name {name!r} must be one word; --title may hold spaces.")
+
+
+def _checked_base(base_url: str | None) -> str:
+    if base_url is None:
+        return ""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            f"--base-url {base_url!r} must be the http(s) address of the hub's folder, such as "
+            "https://example.org/hubs/mine."
+        )
+    return base_url.rstrip("/") + "/"
+
+
+def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
+    for run in runs:
+        if run.folder.is_relative_to(out.resolve()):
+            raise UsageError(f"The hub's folder {out} holds the run {run.folder}: choose another.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "hub.txt").is_file():
+        raise UsageError(f"{out} is neither empty nor a hub: choose another folder with -o.")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: choose another folder with -o.")
+
+
+def _choose_genome(run: ShownRun, asked: str | None) -> tuple[str, bool, list[str]]:
+    """Return the genome's name, whether browsers host it, and what to tell the user."""
+    stem = str(run.genome["name"]).split(".")[0]
+    if asked == OWN_GENOME:
+        return genome_word(stem), False, []
+    if asked is not None:
+        known = canonical(asked)
+        if known != "".join(known.split()) or not known.isprintable():
+            raise UsageError(f"--genome {asked!r} must be one word, such as hg38.")
+        notes = check_against(known, run.contigs)
+        if known not in ASSEMBLIES:
+            notes.append(f"{known} is taken as it is: its contigs were not compared.")
+        return known, True, [*notes, *_card_notes(run, known)]
+    found = assembly_of(run.contigs)
+    if found is not None:
+        return found, True, _card_notes(run, found)
+    note = (
+        "The contigs prove no known assembly, so the hub brings its genome along. "
+        "If browsers host it, give --genome NAME."
+    )
+    return genome_word(stem), False, [note]
+
+
+def _card_notes(run: ShownRun, genome: str) -> list[str]:
+    notes = []
+    for model in run.models:
+        valid = [canonical(str(name)) for name in model.card.get("assemblies") or ()]
+        if valid and genome not in valid:
+            notes.append(f"{model.name} is meant for {', '.join(valid)}; these tracks: {genome}.")
+    return notes
+
+
+def _link(path: Path, out: Path) -> str:
+    """Return the relative link of a file; everything but plain letters is percent-encoded."""
+    return quote(Path(os.path.relpath(path, out)).as_posix(), safe="/._-~")
+
+
+def _all(nodes: Sequence[Node]) -> list[Node]:
+    return [item for top in nodes for item in top.walk()]
+
+
+def _replace(job: _Job) -> None:
+    """Write the hub into a folder aside, then put it in the place of the old one."""
+    try:
+        job.out.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f"{TEMPORARY_PREFIX}{job.out.name}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=job.out.parent) as scratch:
+            fresh, old = Path(scratch) / "new", Path(scratch) / "old"
+            fresh.mkdir()
+            _write_files(job, fresh)
+            if job.out.exists():
+                job.out.rename(old)
+            fresh.rename(job.out)
+    except OSError as error:
+        raise ResourceError(
+            f"Cannot write the hub {job.out}: {error.strerror or error}. Free some space or "
+            "choose another folder with -o."
+        ) from error
+
+
+def _write_files(job: _Job, folder: Path) -> None:
+    for name in ("html", "metadata"):
+        (folder / name).mkdir()
+    for node in _all(job.nodes):
+        page = track_page(job.templates, node, job.email)
+        _write(folder / "html" / f"{node.name}.html", page)
+        if node.sheet:
+            _write(folder / "metadata" / f"{node.name}.tsv", _sheet(node))
+    if not any(node.sheet for node in _all(job.nodes)):
+        (folder / "metadata").rmdir()
+    about = about_page(job.templates, job.runs, job.title, job.email)
+    _write(folder / "about.html", about)
+    if not job.hosted:
+        _write_genome(job, folder)
+    _write_sessions(job, folder)
+    hub, genome = _hub_stanza(job), _genome_stanza(job)
+    tracks = [node.stanza for node in _all(job.nodes)]
+    _write(folder / "hub.txt", job.templates.fill("hub.txt", hub=hub, genome=genome, tracks=tracks))
+
+
+def _write(path: Path, text: str) -> None:
+    if not is_inside(path.name):
+        raise UsageError(f"{path.name!r} is no file name.")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _hub_stanza(job: _Job) -> Stanza:
+    stanza = Stanza("hub").add("hub", job.name)
+    stanza.add("shortLabel", label(job.title, SHORT_LABEL))
+    stanza.add("longLabel", label(job.title, LONG_LABEL))
+    stanza.add_all(useOneFile="on", email=job.email, descriptionUrl="about.html")
+    return stanza
+
+
+def _genome_stanza(job: _Job) -> Stanza:
+    stanza = Stanza("genome").add("genome", job.genome)
+    if job.hosted:
+        return stanza
+    text = plain_text(str(job.runs[0].genome["name"]))
+    stanza.add_all(
+        description=text, organism=job.genome, defaultPos=job.locus, orderKey=4700,
+        twoBitPath=job.two_bit, chromSizes="chrom.sizes", groups="groups.txt",
+        htmlPath="about.html",
+    )  # fmt: skip
+    return stanza
+
+
+def _write_genome(job: _Job, folder: Path) -> None:
+    """Write the genome as 2bit (or take the old hub's, if it is the same), sizes, groups."""
+    run = job.runs[0]
+    before = job.out / job.two_bit
+    if before.is_file():
+        shutil.copyfile(before, folder / job.two_bit)
+    else:
+        fasta = next((item.fasta for item in job.runs if item.fasta is not None), None)
+        if fasta is None:
+            raise InputError(
+                f"The genome {run.genome['name']} is not at its place any more, and no browser "
+                "hosts it under a known name. Put the FASTA back, or give --genome NAME."
+            )
+        genome = Genome.open(fasta)
+        if genome.contigs != run.contigs:
+            raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
+        write_twobit(genome, folder / job.two_bit)
+    sizes = "".join(f"{name}\t{length}\n" for name, length in run.contigs)
+    _write(folder / "chrom.sizes", sizes)
+    group = Stanza("group").add("name", GROUP).add("label", "Predictions")
+    group.add_all(priority=1, defaultIsClosed=0)
+    _write(folder / "groups.txt", job.templates.fill("groups.txt", groups=[group]))
+
+
+def _sheet(node: Node) -> str:
+    columns = list(node.sheet[0])
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(plain_text(row[key]) or "-" for key in columns) for row in node.sheet]
+    return "\n".join(lines) + "\n"
+
+
+def _write_sessions(job: _Job, folder: Path) -> None:
+    def url_of(output: Output) -> str:
+        return urljoin(job.base_url, _link(output.path, job.out))
+
+    two_bit = "" if job.hosted else job.base_url + job.two_bit
+    reference = Reference(job.genome, two_bit=two_bit)
+    found = session(job.runs, url_of, reference, job.tables)
+    _write(folder / "session.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    _write(folder / "session.xml", session_xml(job.templates, job.runs, found, reference))
+
+
+def _links(job: _Job) -> dict[str, str]:
+    """Return the addresses that open the hub, {} where nobody knows where it will lie."""
+    if not job.base_url:
+        return {}
+    hub = {"hubUrl": job.base_url + "hub.txt"}
+    place = {"position": job.locus}
+    ucsc = {("db" if job.hosted else "genome"): job.genome, **hub, **place}
+    return {
+        "UCSC": f"https://genome.ucsc.edu/cgi-bin/hgTracks?{urlencode(ucsc)}",
+        "IGV": f"https://igv.org/app/?{urlencode({'sessionURL': job.base_url + 'session.json'})}",
+    }

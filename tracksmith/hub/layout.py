@@ -1,0 +1,113 @@
+"""From the outputs of runs to the tree of a hub's tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tracksmith.hub.runs import Output, ShownModel, ShownRun
+from tracksmith.hub.scale import common_scales, value_range
+from tracksmith.hub.signals import FACETED_FROM, Maker, strand_pairs
+from tracksmith.hub.tree import Names, Node, node
+from tracksmith.hub.variants import lollipops, variant_track
+
+__all__ = ["effect_reach", "lay_out"]
+
+SIGNALS = ("mean", "sd")
+
+
+def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
+    """Return the top nodes of a hub: per run and model a folder, or a faceted composite.
+
+    Parameters
+    ----------
+    runs
+        Runs of one genome.
+    urls
+        The link of every file, by its absolute path.
+    """
+    outputs = [output for run in runs for output in run.outputs()]
+    maker = Maker(common_scales(outputs), dict(urls), Names())
+    tops: list[Node] = []
+    for run in runs:
+        for model in run.models:
+            own = [item for item in outputs if item.run is run and item.model.name == model.name]
+            if own:
+                tops += _model_nodes(maker, run, model, own)
+    _order(tops)
+    return tops
+
+
+def _order(tops: Sequence[Node]) -> None:
+    """Number all nodes in reading order, so that browsers keep it."""
+    for position, found in enumerate((item for top in tops for item in top.walk()), 1):
+        found.stanza.add("priority", position)
+        found.stanza.add("html", f"html/{found.name}.html")
+
+
+def _model_nodes(
+    maker: Maker, run: ShownRun, model: ShownModel, outputs: Sequence[Output]
+) -> list[Node]:
+    of = (run, model)
+    title = f"{model.label}: {model.card['summary']}"
+    folder = node("super", maker.names.take(model.label), title, of, short=model.label)
+    folder.outputs = list(outputs)
+    folder.stanza.add("superTrack", "on show")
+    signals = [out for out in outputs if out.statistic in SIGNALS and out.kind == "bigwig"]
+    tops = []
+    if len(signals) >= FACETED_FROM:
+        tops.append(maker.faceted(signals, of))
+    else:
+        for child in _signal_nodes(maker, signals, of):
+            folder.adopt(child)
+    rest = [out for out in outputs if out not in signals]
+    for child in (*_base_level_nodes(maker, rest), *_variant_nodes(maker, rest)):
+        folder.adopt(child)
+    return [*tops, folder] if folder.children else tops
+
+
+def _signal_nodes(
+    maker: Maker, signals: Sequence[Output], of: tuple[ShownRun, ShownModel]
+) -> list[Node]:
+    means = [output for output in signals if output.statistic == "mean"]
+    spreads = [output for output in signals if output.statistic != "mean"]
+    pairs, single = strand_pairs(means)
+    nodes = [maker.overlay(pair) for pair in pairs]
+    others = [*single, *spreads]
+    if len(others) > 1:
+        nodes.append(maker.composite(others, of))
+    else:
+        nodes += [maker.leaf(output) for output in others]
+    return nodes
+
+
+def _base_level_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
+    """Return letters, mutations, and whatever else a run wrote as a bigWig, in this order."""
+    bigwigs = [out for out in outputs if out.kind == "bigwig"]
+    nodes = [maker.letters(out) for out in bigwigs if out.statistic == "letters"]
+    saturation: dict[str, list[Output]] = {}
+    for output in bigwigs:
+        if output.statistic == "saturation":
+            saturation.setdefault(output.track_id, []).append(output)
+    nodes += [maker.mutations(group) for group in saturation.values()]
+    known = ("letters", "saturation", "absmax")
+    nodes += [maker.leaf(out) for out in bigwigs if out.statistic not in known]
+    return nodes
+
+
+def _variant_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
+    nodes: list[Node] = []
+    reach = effect_reach(outputs)
+    for output in outputs:
+        if output.kind == "bigbed":
+            nodes.append(variant_track(maker, output, reach))
+            lollies = lollipops(maker, output, reach)
+            if lollies is not None:
+                nodes.append(lollies)
+    nodes += [maker.peaks(output) for output in outputs if output.statistic == "absmax"]
+    return nodes
+
+
+def effect_reach(outputs: Sequence[Output]) -> float:
+    """Return the largest absolute variant effect of a model, 1 where nothing tells it."""
+    found = [value_range(output)[1] for output in outputs if output.statistic == "absmax"]
+    return max(found, default=1.0)

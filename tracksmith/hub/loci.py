@@ -1,0 +1,166 @@
+"""Where a view opens: the strongest variant, else the first region, else the first contig."""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracksmith.errors import InputError
+from tracksmith.hub.runs import ShownRun
+
+__all__ = ["MOST_LINES", "Region", "VariantTable", "opening", "regions_of", "top_variants"]
+
+MOST_LINES = 2_000_000
+"""Rows of a variant table that are looked at for the strongest ones."""
+
+_CONTIG = ("contig", "chrom", "chr", "chromosome")
+_POSITION = ("pos", "position", "start1")
+_EFFECT = ("effect", "abseffect", "abs_effect", "score", "log2fc", "diff")
+_MARGIN = 100
+
+
+@dataclass(frozen=True)
+class Region:
+    """``[start, end)`` on a contig, 0-based; ``str()`` gives the 1-based region string."""
+
+    contig: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.contig}:{self.start + 1}-{self.end}"
+
+
+@dataclass(frozen=True)
+class VariantTable:
+    """The strongest rows of a table of variant effects, strongest first.
+
+    ``loci`` holds one region string per row; ``looked_at`` how many rows were
+    read, ``complete`` whether that was all of them.
+    """
+
+    model: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    loci: tuple[str, ...]
+    looked_at: int
+    complete: bool
+
+
+def opening(run: ShownRun, tables: Sequence[VariantTable] = ()) -> str:
+    """Return the region string at which a view of the run opens."""
+    for table in tables:
+        if table.loci:
+            return table.loci[0]
+    regions = regions_of(run, 1)
+    if regions:
+        return str(regions[0])
+    contig, length = next((pair for pair in run.contigs if pair[1] > 0), ("", 0))
+    return str(Region(contig, 0, min(length, 50_000))) if contig else "all"
+
+
+def regions_of(run: ShownRun, most: int = 1000) -> list[Region]:
+    """Return the regions that the run was restricted to, at most ``most``; [] for a whole genome.
+
+    Raises
+    ------
+    InputError
+        The run's own ``regions.bed`` is damaged.
+    """
+    path = run.folder / "regions.bed"
+    if run.content["request"].get("regions") is None or not path.is_file():
+        return []
+    found = []
+    with path.open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, 1):
+            fields = line.rstrip("\n").split("\t")
+            try:
+                found.append(Region(fields[0], int(fields[1]), int(fields[2])))
+            except (IndexError, ValueError):
+                raise InputError(f"{path}:{number} is no BED line: {line[:80]!r}.") from None
+            if len(found) == most:
+                break
+    return found
+
+
+def top_variants(run: ShownRun, count: int = 200) -> list[VariantTable]:
+    """Return the strongest rows of every table of variant effects of a run.
+
+    Rows are ordered by the absolute value of the effect column. Tables without
+    a contig, a position and an effect are left out.
+
+    Raises
+    ------
+    InputError
+        A table cannot be read.
+    """
+    tables = [
+        _top_rows(run, run.folder / str(entry["path"]), str(entry.get("model") or ""), count)
+        for entry in run.files("table")
+    ]
+    return [table for table in tables if table is not None]
+
+
+def _top_rows(run: ShownRun, path: Path, model: str, count: int) -> VariantTable | None:
+    try:
+        lines = _lines(path)
+        header = next(lines, [])
+        columns = tuple(name.lstrip("#") for name in header)
+        contig, position, effect = (
+            _find(columns, names) for names in (_CONTIG, _POSITION, _EFFECT)
+        )
+        if contig is None or position is None or effect is None:
+            return None
+        heap: list[tuple[float, int, list[str]]] = []
+        number = 0
+        for number, fields in enumerate(lines, 1):
+            strength = _strength(fields, effect)
+            item = (strength, -number, fields)
+            if len(heap) < count:
+                heapq.heappush(heap, item)
+            elif strength > heap[0][0]:
+                heapq.heapreplace(heap, item)
+            if number == MOST_LINES:
+                break
+        complete = next(lines, None) is None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}. Make the run again.") from None
+    rows = [fields for _, _, fields in sorted(heap, reverse=True) if len(fields) == len(columns)]
+    loci = [_locus(run, row[contig], row[position]) for row in rows]
+    return VariantTable(model, columns, tuple(map(tuple, rows)), tuple(loci), number, complete)
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as handle:
+        for line in handle:
+            if not line.startswith("##"):
+                yield line.rstrip("\n").split("\t")
+
+
+def _find(columns: Sequence[str], names: Sequence[str]) -> int | None:
+    lower = [column.lower() for column in columns]
+    return next((lower.index(name) for name in names if name in lower), None)
+
+
+def _strength(fields: Sequence[str], effect: int) -> float:
+    try:
+        value = abs(float(fields[effect]))
+    except (IndexError, ValueError):
+        return -1.0
+    return value if math.isfinite(value) else -1.0
+
+
+def _locus(run: ShownRun, contig: str, position: str) -> str:
+    """Return the region around a 1-based position."""
+    try:
+        middle = int(position)
+        length = run.contigs.length(contig)
+    except (ValueError, InputError):
+        return contig
+    start = max(middle - 1 - _MARGIN, 0)
+    return str(Region(contig, start, min(middle + _MARGIN, length)))

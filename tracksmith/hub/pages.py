@@ -1,0 +1,167 @@
+"""The HTML page of every track: what it is, how it was made, whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tracksmith.hub.runs import Output, ShownModel, ShownRun
+from tracksmith.hub.templates import Templates
+from tracksmith.hub.tree import Node
+from tracksmith.hub.values import plain_text
+
+__all__ = ["about_page", "methods_of", "track_facts", "track_page", "weights_of"]
+
+MOST_FILES = 30
+Row = tuple[str, str]
+
+
+def track_page(templates: Templates, shown: Node, email: str) -> str:
+    """Return the page of one node; every value is escaped by the template."""
+    single = shown.outputs[0] if len(shown.outputs) == 1 else None
+    files = [
+        {"path": str(output.entry["path"]), "sha256": str(output.entry.get("sha256", ""))}
+        for output in shown.outputs[:MOST_FILES]
+    ]
+    return templates.fill(
+        "track.html",
+        title=shown.title,
+        model=_model_values(shown.model),
+        facts=track_facts(single) if single else [],
+        display=_display(shown),
+        methods=methods_of(shown.run, shown.model),
+        weights=weights_of(shown.model),
+        files=files,
+        email=email,
+    )
+
+
+def about_page(templates: Templates, runs: Sequence[ShownRun], title: str, email: str) -> str:
+    """Return the page of the whole hub."""
+    models = {model.name: _model_values(model) for run in runs for model in run.models}
+    return templates.fill(
+        "about.html",
+        title=title,
+        models=list(models.values()),
+        genome=runs[0].genome,
+        email=email,
+    )
+
+
+def _model_values(model: ShownModel) -> dict[str, Any]:
+    values = {"authors": "", "commercial_use": True, "notes": (), **model.card}
+    values["summary"] = str(values["summary"]).rstrip(". ")
+    return values
+
+
+def track_facts(output: Output) -> list[Row]:
+    """Return what is known of one file: label, strand, assay, units, distribution."""
+    track = output.track
+    strand = {"+": "plus", "-": "minus"}.get(str(track.get("strand")), "")
+    signs = track.get("strand") == "-" and not track.get("signed")
+    rows = [
+        ("Track", output.track_id),
+        ("Statistic", output.statistic or output.kind),
+        ("Strand", f"{strand} (stored negative)" if signs else strand),
+        ("Assay", track.get("assay")),
+        ("Cell type", track.get("cell_type")),
+        ("Ontology", track.get("ontology")),
+        ("Units", track.get("units")),
+        ("Transform", track.get("transform")),
+        ("Values", output.entry.get("values")),
+        ("Minimum, mean, maximum", _distribution(output.entry)),
+    ]
+    return [(name, plain_text(str(value))) for name, value in rows if value]
+
+
+def _distribution(entry: Mapping[str, Any]) -> str:
+    parts = [entry.get(key) for key in ("min", "mean", "max")]
+    return ", ".join(f"{part:.4g}" for part in parts if part is not None)
+
+
+def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
+    """Return how a model was run: windows, folds, averaging, genome, versions."""
+    entry, genome = model.entry, run.genome
+    geometry = entry.get("geometry") or {}
+    versions = run.content.get("versions", {})
+    rows = [
+        ("Genome", f"{genome['name']}, sha256 {genome['sha256']}"),
+        ("Window", _geometry(geometry)),
+        ("Folds", _folds(entry.get("folds") or {})),
+        ("Reverse complement", "averaged" if entry.get("reverse_complement") else "not averaged"),
+        ("Shifts", ", ".join(map(str, entry.get("shifts") or [0])) + " bp"),
+        ("Options", ", ".join(f"{k}={v}" for k, v in (entry.get("options") or {}).items())),
+        ("Arithmetic", str(run.content["request"].get("dtype", ""))),
+        ("Rounding", str(run.content["request"].get("precision") or "none")),
+        ("Device", str(run.content["request"].get("device", ""))),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))),
+        ("Run", str(run.content["id"])),
+    ]
+    return [(name, plain_text(value)) for name, value in rows if value]
+
+
+def _geometry(geometry: Mapping[str, Any]) -> str:
+    if "window" not in geometry:
+        return ""
+    text = (
+        f"{geometry['window']:,} bp read, {geometry['core_length']:,} bp predicted from its base "
+        f"{geometry['core_start']:,} on, one value per {geometry['bin']:,} bp"
+    )
+    return text + (", the same for the whole core" if geometry.get("whole_window") else "")
+
+
+def _folds(folds: Mapping[str, Any]) -> str:
+    names = [str(name) for name in folds.get("names", []) if name]
+    rule = str(folds.get("rule", ""))
+    if rule == "held-out":
+        return f"held-out: each contig by folds that did not train on it ({', '.join(names)})"
+    if not names:
+        return "one set of weights; it may have seen these contigs in training"
+    if rule == "mean":
+        return f"mean of {len(names)}: {', '.join(names)}; some have seen these contigs in training"
+    return f"{', '.join(names)} alone; it may have seen these contigs in training"
+
+
+def weights_of(model: ShownModel) -> list[dict[str, str]]:
+    """Return fold, file name and sha256 of every weight file."""
+    weights = model.entry.get("weights") or {}
+    return [
+        {"fold": fold or "-", "name": str(file["name"]), "sha256": str(file.get("sha256") or "")}
+        for fold, files in weights.items()
+        for file in files
+    ]
+
+
+def _display(shown: Node) -> str:
+    stanza = shown.stanza
+    if shown.stanza.role == "super":
+        return "A folder of all that this model gave."
+    if stanza.role == "multiwig":
+        return (
+            "Both strands over each other: plus upward, minus downward (its values are stored "
+            "negative), on one common scale."
+        )
+    if stanza.track_type == "bigBed":
+        return (
+            "Each item is one variant, coloured red where the alternative allele raises the "
+            "prediction, blue where it lowers it, grey below the threshold."
+        )
+    if stanza.track_type == "bigLolly":
+        return (
+            "The height of each lollipop is the absolute effect, never signed; its colour gives "
+            "the direction: red raises the prediction, blue lowers it."
+        )
+    if stanza.get("logo") == "on":
+        return "Contributions of single bases, drawn as letters in close views."
+    if any(output.statistic == "saturation" for output in shown.outputs):
+        return (
+            "The effect of changing each base to the one named; the reference base has no value. "
+            "Values are never averaged in wide views."
+        )
+    limits = stanza.get("viewLimits")
+    if limits:
+        return (
+            f"A signal graph on the scale {limits}, common to all tracks of this kind and taken "
+            "from their 99.9th percentile; larger values are cut off."
+        )
+    return "A signal graph that scales itself to what is in view."

@@ -1,0 +1,249 @@
+"""Finished runs as a hub sees them: their outputs with the facts of the model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tracksmith.errors import IncompleteError, InputError, UsageError
+from tracksmith.genome.contigs import Contigs
+from tracksmith.hub.values import safe_name
+from tracksmith.run import Run
+
+__all__ = ["Output", "ShownModel", "ShownRun", "open_runs", "same_genome"]
+
+Facts = Mapping[str, Any]
+
+_STATISTICS = {
+    "mean": "",
+    "sd": "standard deviation over folds",
+    "letters": "attribution",
+    "absmax": "strongest variant effect",
+}
+
+
+@dataclass(frozen=True)
+class ShownModel:
+    """One model of a run: its card and how it was run, as ``run.json`` holds them."""
+
+    entry: Facts
+    label: str
+
+    @property
+    def card(self) -> Facts:
+        """The model card as plain values, with the chosen tracks only."""
+        card: Facts = self.entry["card"]
+        return card
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.card["name"])
+
+    def track(self, identifier: str) -> Facts:
+        """Return the facts of a track; {} for a name that the card does not list."""
+        found = (track for track in self.card["tracks"] if track["id"] == identifier)
+        return next(found, {})
+
+
+@dataclass(frozen=True)
+class Output:
+    """One finished file of a run that a browser can show.
+
+    ``statistic`` is mean, sd, letters, saturation, absmax, or another word
+    that the run's writer chose; '' for a bigBed.
+    """
+
+    run: ShownRun = field(repr=False)
+    model: ShownModel = field(repr=False)
+    entry: Facts
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.run.folder / str(self.entry["path"])
+
+    @property
+    def kind(self) -> str:
+        """Either ``bigwig`` or ``bigbed``."""
+        return str(self.entry["kind"])
+
+    @property
+    def statistic(self) -> str:
+        """What the values are: the mean over folds, their standard deviation ..."""
+        return str(self.entry.get("statistic", ""))
+
+    @property
+    def track_id(self) -> str:
+        """The track's id, '' for a file over all tracks of a model."""
+        return str(self.entry.get("track") or "")
+
+    @property
+    def track(self) -> Facts:
+        """The facts of the track."""
+        return self.model.track(self.track_id)
+
+    @property
+    def title(self) -> str:
+        """What to call it in full."""
+        what = str(self.track.get("label") or self.track_id)
+        extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic == "saturation":
+            extra = f"mutation to {self.entry.get('base', '')}"
+        if self.kind == "bigbed":
+            extra = "variant effects"
+        return ", ".join(part for part in (what, extra) if part) or self.model.name
+
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """The track's colour on the card; half way to white for a standard deviation."""
+        red, green, blue = self.track.get("color") or (31, 78, 121)
+        if self.statistic == "sd":
+            return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)
+        return (red, green, blue)
+
+    @property
+    def unique(self) -> str:
+        """A track name for it, unique within the run up to characters that were replaced."""
+        parts = [self.track_id, str(self.entry.get("base") or "")]
+        if self.statistic != "mean":
+            parts.append(self.statistic or "variants")
+        return safe_name(self.model.label, *parts)
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """A finished run; ``label`` tells it from the other runs of a hub, '' when alone."""
+
+    folder: Path
+    content: Facts = field(repr=False)
+    label: str = ""
+
+    @property
+    def genome(self) -> Facts:
+        """Name, sha256, size and contigs of the genome."""
+        genome: Facts = self.content["request"]["genome"]
+        return genome
+
+    @property
+    def contigs(self) -> Contigs:
+        """The contigs of the genome, lengths in bp."""
+        pairs = self.genome["contigs"]
+        return Contigs([name for name, _ in pairs], [length for _, length in pairs])
+
+    @property
+    def fasta(self) -> Path | None:
+        """The genome's FASTA file, None where it is not at its place any more."""
+        place = self.content.get("places", {}).get("genome") or self.genome.get("path")
+        path = Path(place) if place else None
+        return path if path is not None and path.is_file() else None
+
+    @property
+    def models(self) -> list[ShownModel]:
+        """The models in the order of the request."""
+        entries = self.content["request"]["models"]
+        return [
+            ShownModel(entry, safe_name(self.label, str(entry["card"]["name"])))
+            for entry in entries
+        ]
+
+    def files(self, kind: str) -> list[Facts]:
+        """Return the entries of one kind: bigwig, bigbed, table ..."""
+        return [entry for entry in self.content["files"] if entry["kind"] == kind]
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield what a browser can show, in the run's order, empty tracks left out."""
+        models = {model.name: model for model in self.models}
+        for entry in self.content["files"]:
+            if entry["kind"] not in ("bigwig", "bigbed") or entry.get("values") == 0:
+                continue
+            model = models.get(str(entry.get("model")))
+            if model is None:
+                raise InputError(
+                    f"{self.folder}/run.json lists {entry['path']!r} for the model "
+                    f"{entry.get('model')!r}, which the run does not have. Make the run again."
+                )
+            yield Output(self, model, entry)
+
+    def empty(self) -> list[str]:
+        """Return the paths of tracks without any value."""
+        return [entry["path"] for entry in self.files("bigwig") if entry.get("values") == 0]
+
+
+def open_runs(folders: Sequence[Path]) -> list[ShownRun]:
+    """Open finished runs of one genome, to be shown side by side.
+
+    Raises
+    ------
+    IncompleteError
+        A run is not finished, or lost a file.
+    InputError
+        There is no run, or it lists a file outside its folder.
+    UsageError
+        No run, the same twice, or runs of different genomes.
+    """
+    if not folders:
+        raise UsageError("Name at least one run: a folder that `tracksmith predict -o` made.")
+    resolved = [folder.resolve() for folder in folders]
+    if len(set(resolved)) < len(resolved):
+        raise UsageError("The same run was named twice.")
+    labels = _labels(resolved)
+    runs = [_open(folder, name) for folder, name in zip(resolved, labels, strict=True)]
+    same_genome(runs)
+    return runs
+
+
+def _open(folder: Path, label: str) -> ShownRun:
+    run = Run.open(folder)
+    if not run.finished:
+        raise IncompleteError(
+            f"{folder} is not finished. Finish it with `tracksmith work {folder}` and "
+            f"`tracksmith finish {folder}`; `tracksmith status {folder}` says what is missing."
+        )
+    shown = ShownRun(folder, run.content, label)
+    for entry in run.files:
+        _check_place(shown, str(entry["path"]))
+    return shown
+
+
+def _check_place(run: ShownRun, path: str) -> None:
+    pure = PurePosixPath(path)
+    inside = (run.folder / path).resolve().is_relative_to(run.folder)
+    if pure.is_absolute() or ".." in pure.parts or not inside:
+        raise InputError(f"{run.folder}/run.json lists {path!r}, which lies outside the run.")
+    if not (run.folder / path).is_file():
+        raise IncompleteError(
+            f"{run.folder / path} is missing, though run.json lists it. Make it again with the "
+            "command that made the run."
+        )
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    """Return a short different name per run; '' for a run alone."""
+    if len(folders) == 1:
+        return [""]
+    names = [safe_name(folder.name) for folder in folders]
+    again = {name for name in names if names.count(name) > 1}
+    return [f"{name}_{number}" if name in again else name for number, name in enumerate(names, 1)]
+
+
+def same_genome(runs: Sequence[ShownRun]) -> None:
+    """Raise UsageError unless all runs were made on contigs of the same names and lengths."""
+    first = runs[0]
+    for other in runs[1:]:
+        if other.genome["sha256"] != first.genome["sha256"] and other.contigs != first.contigs:
+            raise UsageError(
+                f"{first.folder} was made on {first.genome['name']}, {other.folder} on "
+                f"{other.genome['name']}: their contigs differ. Build one hub per genome."
+            )
+
+
+def provenance(output_model: ShownModel, run: ShownRun) -> str:
+    """Return everything that decided a model's tracks, as JSON text."""
+    facts = {key: value for key, value in output_model.entry.items() if key != "card"}
+    facts["versions"] = run.content.get("versions", {})
+    facts["run"] = run.content["id"]
+    return json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
