@@ -1,0 +1,349 @@
+"""Alleles: what kind they are, whether they fit the genome, and their normal form.
+
+Every alternative allele of a record ends as an :class:`Allele` or as a
+:class:`Skipped` with a reason code; nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.bases import Masks, decode, encode
+from tracksmith.genome.fasta import Genome
+from tracksmith.genome.vcf import VariantRecord
+
+__all__ = [
+    "Allele",
+    "AlleleReader",
+    "Kind",
+    "OnMismatch",
+    "Reason",
+    "Skipped",
+    "classify",
+    "normalise",
+]
+
+_BASES = re.compile(r"[ACGTacgt]+")
+_AMBIGUOUS = re.compile(r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+")
+_STEP = 200
+
+OnMismatch: TypeAlias = Literal["error", "skip", "use-alt-as-ref"]
+BaseReader: TypeAlias = Callable[[int, int], Masks]
+"""Reads ``[start, end)`` of one contig, 0-based: :meth:`Genome.read` of a contig."""
+
+
+class Kind(Enum):
+    """What an alternative allele is, as written."""
+
+    SNV = "snv"
+    MNV = "mnv"
+    INSERTION = "insertion"
+    DELETION = "deletion"
+    COMPLEX = "complex"
+    SYMBOLIC = "symbolic"
+    BREAKEND = "breakend"
+    STAR = "star"
+    MISSING = "missing"
+    MONOMORPHIC = "monomorphic"
+    AMBIGUOUS = "ambiguous"
+    INVALID = "invalid"
+
+
+class Reason(Enum):
+    """Why an allele was not scored: a code for tables, and ``text`` for people."""
+
+    UNKNOWN_CONTIG = "unknown_contig"
+    OUTSIDE_CONTIG = "outside_contig"
+    TELOMERE = "telomere"
+    MONOMORPHIC = "monomorphic"
+    UNSUPPORTED_ALLELE = "unsupported_allele"
+    AMBIGUOUS_ALLELE = "ambiguous_allele"
+    INVALID_ALLELE = "invalid_allele"
+    NO_CHANGE = "no_change"
+    REF_MISMATCH = "ref_mismatch"
+    TOO_LONG = "too_long"
+    TOO_MANY_N = "too_many_n"
+
+    @property
+    def text(self) -> str:
+        """One sentence that says what the code means."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Reason.UNKNOWN_CONTIG: "The genome has no contig of this name.",
+    Reason.OUTSIDE_CONTIG: "The reference allele passes the end of the contig.",
+    Reason.TELOMERE: "Position 0 means the telomere, where no base is.",
+    Reason.MONOMORPHIC: "The record has no alternative allele.",
+    Reason.UNSUPPORTED_ALLELE: "Symbolic, breakend, '*' and missing alleles have no sequence.",
+    Reason.AMBIGUOUS_ALLELE: "An allele holds N or another IUPAC code.",
+    Reason.INVALID_ALLELE: "An allele is empty or holds characters that are no bases.",
+    Reason.NO_CHANGE: "Both alleles are the same.",
+    Reason.REF_MISMATCH: "The reference allele is not what the genome has there.",
+    Reason.TOO_LONG: "An allele is longer than the model allows.",
+    Reason.TOO_MANY_N: "Too much of the window is unknown.",
+}
+
+_REASON_OF_KIND = {
+    Kind.SYMBOLIC: Reason.UNSUPPORTED_ALLELE,
+    Kind.BREAKEND: Reason.UNSUPPORTED_ALLELE,
+    Kind.STAR: Reason.UNSUPPORTED_ALLELE,
+    Kind.MISSING: Reason.UNSUPPORTED_ALLELE,
+    Kind.MONOMORPHIC: Reason.MONOMORPHIC,
+    Kind.AMBIGUOUS: Reason.AMBIGUOUS_ALLELE,
+    Kind.INVALID: Reason.INVALID_ALLELE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Allele:
+    """One alternative allele that can be scored.
+
+    ``contig`` is the genome's name, ``position`` 0-based; ``ref`` and ``alt``
+    are upper case, as given but for case. ``number`` counts the record's
+    alternative alleles from 1. ``swapped`` says that the alleles changed places,
+    since the alternative is what the genome has.
+    """
+
+    record: VariantRecord
+    number: int
+    contig: str
+    position: int
+    ref: str
+    alt: str
+    kind: Kind
+    swapped: bool = False
+
+    @property
+    def end(self) -> int:
+        """Place after the last reference base, 0-based."""
+        return self.position + len(self.ref)
+
+    def __str__(self) -> str:
+        return f"{self.contig}:{self.position + 1}:{self.ref}>{self.alt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One alternative allele (0: the record has none) that cannot be scored, and why."""
+
+    record: VariantRecord
+    number: int
+    reason: Reason
+    detail: str
+
+    @property
+    def alt(self) -> str:
+        """The allele as written, '.' where the record has none."""
+        return self.record.alts[self.number - 1] if self.number else "."
+
+
+def classify(ref: str, alt: str) -> Kind:
+    """Say what an alternative allele is, from its text alone (VCF 4.3, section 1.6.1).
+
+    An insertion or deletion only adds or removes bases, in one place; anything
+    else that changes the length is complex.
+    """
+    if alt == ".":
+        return Kind.MISSING
+    if alt == "*":
+        return Kind.STAR
+    if "[" in alt or "]" in alt or (len(alt) > 1 and "." in (alt[0], alt[-1])):
+        return Kind.BREAKEND
+    if alt.startswith("<") and alt.endswith(">"):
+        return Kind.SYMBOLIC
+    if not (_BASES.fullmatch(ref) and _BASES.fullmatch(alt)):
+        both = _AMBIGUOUS.fullmatch(ref) and _AMBIGUOUS.fullmatch(alt)
+        return Kind.AMBIGUOUS if both else Kind.INVALID
+    return _kind_of_bases(ref.upper(), alt.upper())
+
+
+def _kind_of_bases(ref: str, alt: str) -> Kind:
+    if len(ref) == len(alt):
+        return Kind.SNV if len(ref) == 1 else Kind.MNV
+    _, left, right = trim(0, ref, alt)
+    if left and right:
+        return Kind.COMPLEX
+    return Kind.INSERTION if len(alt) > len(ref) else Kind.DELETION
+
+
+def trim(position: int, ref: str, alt: str) -> tuple[int, str, str]:
+    """Remove the bases that both alleles share, right end first; one may become empty."""
+    shared = 0
+    for one, other in zip(reversed(ref), reversed(alt), strict=False):
+        if one != other:
+            break
+        shared += 1
+    ref, alt = ref[: len(ref) - shared], alt[: len(alt) - shared]
+    shared = 0
+    for one, other in zip(ref, alt, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return position + shared, ref[shared:], alt[shared:]
+
+
+def normalise(read: BaseReader, position: int, ref: str, alt: str) -> tuple[int, str, str]:
+    """Return the one way to write a variant: trimmed, and as far left as it goes.
+
+    As ``bcftools norm`` and vt (Tan et al., Bioinformatics 31:2202, 2015): an
+    allele is never empty, the base before is kept (at a contig's start the base
+    after), and everything else that both share goes.
+
+    Parameters
+    ----------
+    read
+        Reads bases of the contig, by start and end.
+    position
+        0-based place of the first reference base.
+    ref, alt
+        Letters of bases; ``ref`` is what the genome has.
+    """
+    position, ref, alt = trim(position, ref.upper(), alt.upper())
+    if not ref and not alt:
+        raise ValueError("both alleles are the same")
+    if ref and alt:
+        return position, ref, alt
+    moved = alt or ref
+    position, moved = _roll_left(read, position, moved)
+    ref, alt = (moved, "") if ref else ("", moved)
+    if position:
+        base = decode(read(position - 1, position))
+        return position - 1, base + ref, base + alt
+    base = decode(read(len(ref), len(ref) + 1)).replace("-", "")
+    return 0, ref + base, alt + base
+
+
+def _roll_left(read: BaseReader, position: int, moved: str) -> tuple[int, str]:
+    """Move inserted or deleted bases left while the sequence stays the same."""
+    turns = 0  # how far the bases have turned round, instead of copying them each time
+    length = len(moved)
+    while position:
+        start = max(0, position - _STEP)
+        before = decode(read(start, position))
+        for base in reversed(before):
+            if base != moved[(length - 1 - turns) % length]:
+                break
+            turns += 1
+            position -= 1
+        else:
+            continue
+        break
+    cut = length - turns % length
+    return position, moved[cut:] + moved[:cut]
+
+
+class AlleleReader:
+    """Turns records into alleles that fit the genome, or into skipped ones with a reason.
+
+    Parameters
+    ----------
+    genome
+        What the reference alleles are held against.
+    names
+        Maps the contig names of the file.
+    limit
+        Longest allele, reference or alternative, in bp.
+    on_mismatch
+        What becomes of a reference allele that the genome does not have:
+        ``skip``, ``error``, or ``use-alt-as-ref``, which swaps the two where the
+        genome has the alternative.
+    """
+
+    def __init__(
+        self,
+        genome: Genome,
+        names: ContigNames,
+        limit: int,
+        on_mismatch: OnMismatch = "skip",
+    ) -> None:
+        if on_mismatch not in ("skip", "error", "use-alt-as-ref"):
+            raise UsageError(
+                f"--ref-mismatch {on_mismatch!r}: choose skip, error or use-alt-as-ref."
+            )
+        self.genome = genome
+        self.names = names
+        self.limit = limit
+        self.on_mismatch = on_mismatch
+
+    def alleles(self, record: VariantRecord) -> Iterator[Allele | Skipped]:
+        """Yield one result for every alternative allele, or one where there is none.
+
+        Raises
+        ------
+        InputError
+            A reference allele differs from the genome and ``on_mismatch`` is ``error``.
+        """
+        problem = self._record_problem(record)
+        if problem is not None:
+            for number in range(1, len(record.alts) + 1) if record.alts else (0,):
+                yield Skipped(record, number, *problem)
+            return
+        if not record.alts:
+            yield Skipped(record, 0, Reason.MONOMORPHIC, Reason.MONOMORPHIC.text)
+        for number in range(1, len(record.alts) + 1):
+            yield self._allele(record, number)
+
+    def _record_problem(self, record: VariantRecord) -> tuple[Reason, str] | None:
+        contig = self.names.find(record.contig)
+        if contig is None:
+            return Reason.UNKNOWN_CONTIG, f"contig {record.contig!r}"
+        if record.position < 0:
+            return Reason.TELOMERE, Reason.TELOMERE.text
+        length = int(self.genome.contigs.lengths[contig])
+        end = record.position + len(record.ref)
+        if end > length:
+            return Reason.OUTSIDE_CONTIG, f"ends at {end:,}, the contig at {length:,}"
+        return None
+
+    def _allele(self, record: VariantRecord, number: int) -> Allele | Skipped:
+        ref, alt = record.ref.upper(), record.alts[number - 1].upper()
+        kind = classify(ref, alt)
+        if kind in _REASON_OF_KIND:
+            detail = record.alts[number - 1][:60]
+            return Skipped(record, number, _REASON_OF_KIND[kind], f"{kind.value}: {detail}")
+        if ref == alt:
+            return Skipped(record, number, Reason.NO_CHANGE, Reason.NO_CHANGE.text)
+        longest = max(len(ref), len(alt))
+        if longest > self.limit:
+            detail = f"{longest:,} bp, the limit is {self.limit:,}"
+            return Skipped(record, number, Reason.TOO_LONG, detail)
+        return self._against_genome(record, number, ref, alt, kind)
+
+    def _against_genome(
+        self, record: VariantRecord, number: int, ref: str, alt: str, kind: Kind
+    ) -> Allele | Skipped:
+        contig = self.names.contigs.names[self.names.find(record.contig) or 0]
+        found = self.genome.read(contig, record.position, record.position + len(ref))
+        if _fits(found, ref):
+            return Allele(record, number, contig, record.position, ref, alt, kind)
+        detail = f"REF is {_short(ref)}, the genome has {_short(decode(found))}"
+        if self.on_mismatch == "error":
+            raise InputError(
+                f"{self.names.source}:{record.line}: {record.place}: {detail}. Is the file of "
+                "another assembly or strand? --ref-mismatch skip leaves such records out."
+            )
+        if self.on_mismatch == "use-alt-as-ref":
+            found = self.genome.read(contig, record.position, record.position + len(alt))
+            if _fits(found, alt):
+                kind = classify(alt, ref)
+                place = record.position
+                return Allele(record, number, contig, place, alt, ref, kind, swapped=True)
+        return Skipped(record, number, Reason.REF_MISMATCH, detail)
+
+
+def _fits(found: Masks, allele: str) -> bool:
+    """Whether every base of ``allele`` is one that the genome's code there allows."""
+    return bool(np.all(found & encode(allele)))
+
+
+def _short(allele: str) -> str:
+    return allele if len(allele) <= 40 else f"{allele[:37]}..."

@@ -1,0 +1,91 @@
+"""Writing bgzip files and their tabix indexes; every failed write is an ``OSError`` at once."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import pysam
+
+from tracksmith.errors import TracksmithError
+from tracksmith.genome.bgzf import EOF_MARKER
+
+__all__ = ["BgzfWriter", "write_tabix_index"]
+
+_PLAIN_BYTES = 0xFF00
+_HEAD = bytes.fromhex("1f8b08040000000000ff0600424302 00")
+_TBI_LIMIT = 2**29
+
+
+class BgzfWriter:
+    """Compresses what it is given into bgzip blocks (SAM specification, section 4.1).
+
+    The same bytes written give the same file, however they are cut into calls.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = path.open("wb")
+        self._pending = bytearray()
+
+    def write(self, raw: bytes) -> None:
+        """Take more plain bytes."""
+        self._pending += raw
+        while len(self._pending) >= _PLAIN_BYTES:
+            self._block(bytes(self._pending[:_PLAIN_BYTES]))
+            del self._pending[:_PLAIN_BYTES]
+
+    def _block(self, plain: bytes) -> None:
+        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        packed = packer.compress(plain) + packer.flush()
+        if len(packed) + 26 > 0x10000:  # bytes that do not compress are stored
+            packer = zlib.compressobj(0, zlib.DEFLATED, -15)
+            packed = packer.compress(plain) + packer.flush()
+        size = struct.pack("<H", len(packed) + 25)
+        ends = struct.pack("<II", zlib.crc32(plain), len(plain))
+        self._handle.write(_HEAD + size + packed + ends)
+
+    def close(self) -> None:
+        """Write what is left and the end marker."""
+        if self._handle.closed:
+            return
+        try:
+            if self._pending:
+                self._block(bytes(self._pending))
+                self._pending.clear()
+            self._handle.write(EOF_MARKER)
+        finally:
+            self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._handle.close()
+            return
+        self.close()
+
+
+def write_tabix_index(
+    path: Path, index: Path, preset: Literal["vcf", "bed"], longest: int = 0
+) -> None:
+    """Index a sorted bgzip file; a contig of 2**29 bp or more (``longest``) makes it a CSI.
+
+    Raises
+    ------
+    TracksmithError
+        htslib refuses the file: it is not sorted.
+    """
+    csi = longest >= _TBI_LIMIT
+    try:
+        pysam.tabix_index(str(path), preset=preset, index=str(index), force=True, csi=csi)
+    except OSError as error:
+        raise TracksmithError(f"Cannot index {path}: {error}.") from error

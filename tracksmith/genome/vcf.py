@@ -1,0 +1,396 @@
+"""Variants from VCF, BCF or a table, in the file's order; nothing is dropped.
+
+The eight fixed columns are read here, strictly and with line numbers (VCF 4.3,
+section 1.4); samples and the values of INFO are never parsed. Positions are
+0-based in a record and 1-based in every message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
+
+from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.bcf import BcfRecord, bcf_lines, read_bcf_header, read_bcf_records
+from tracksmith.genome.contigs import shown
+from tracksmith.genome.stream import ByteStream
+
+__all__ = ["VariantFile", "VariantRecord", "VcfHeader", "check_assembly"]
+
+Format: TypeAlias = Literal["vcf", "bcf", "table"]
+
+_COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
+_TABLE_COLUMNS = {
+    "contig": {"chrom", "#chrom", "chr", "#chr", "contig", "chromosome"},
+    "position": {"pos", "position"},
+    "ref": {"ref", "reference"},
+    "alt": {"alt", "alternate", "alternative"},
+    "id": {"id", "name", "rsid", "variant_id"},
+}
+_TABLE_SUFFIX = re.compile(r"\.(tsv|txt|tab)(\.b?gz)?$", re.IGNORECASE)
+_MAX_POSITION = 2**31 - 1
+_KIND_OF_HEAD = {
+    b"\xef\xbb\xbf": "a UTF-8 byte order mark, which VCF forbids; remove it: "
+    r"sed -i '1s/^\xEF\xBB\xBF//' FILE",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"BZh": "bzip2 data; recompress it with bgzip",
+    b"\xfd7zXZ": "xz data; recompress it with bgzip",
+    b"\x28\xb5\x2f\xfd": "zstd data; recompress it with bgzip",
+    b"PK\x03\x04": "a zip archive; unpack it first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRecord:
+    """One record: ``position`` is 0-based, -1 where POS is 0 (a telomere).
+
+    ``line`` is the line number, for BCF the number of the record, from 1.
+    ``alts`` is empty where ALT is ``.``; alleles are as written, unchecked.
+    Text that is not UTF-8 is kept by ``surrogateescape``.
+    """
+
+    line: int
+    contig: str
+    position: int
+    id: str
+    ref: str
+    alts: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """``contig:position``, 1-based."""
+        return f"{self.contig}:{self.position + 1}"
+
+
+@dataclass
+class VcfHeader:
+    """The header lines as they are, without line ends, ``#CHROM`` last.
+
+    ``contigs`` maps every declared contig to its length in bp, None where not given.
+    """
+
+    lines: list[bytes] = field(default_factory=list)
+    contigs: dict[str, int | None] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> int:
+        """Columns of every record."""
+        return self.lines[-1].count(b"\t") + 1 if self.lines else 0
+
+    def add_contig(self, line: bytes) -> str | None:
+        """Remember the contig that a ``##contig`` line declares, and return its name."""
+        name = re.match(rb"##contig=<(?:.*?,)?ID=([^,>]+)", line)
+        length = re.search(rb"[<,]length=(\d+)\s*[,>]", line)
+        if not name:
+            return None
+        text = name[1].decode("utf-8", "surrogateescape")
+        self.contigs[text] = int(length[1]) if length else None
+        return text
+
+
+class VariantFile:
+    """Reads variants, once and forwards; ``-`` is standard input.
+
+    VCF (plain, gzip, bgzip) and BCF are told by their content. A table has
+    tab-separated columns contig, 1-based position, reference and alternative
+    allele, and maybe an id: named in a first line, or in that order; it is told
+    by its suffix ``.tsv``, ``.txt`` or ``.tab``, or by ``format``.
+
+    Attributes
+    ----------
+    header : VcfHeader
+        Empty for a table.
+    format : str
+        ``vcf``, ``bcf`` or ``table``.
+    name : str
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        No such file, no header, not a variant file: with its first bytes. While
+        reading: a line that is not a record, with its number; a file cut short,
+        with what was read last.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        format: Format | None = None,
+        allow_truncated: bool = False,
+    ) -> None:
+        self._stream = ByteStream(path, allow_truncated)
+        self._path = path
+        self.name = self._stream.name
+        self.header = VcfHeader()
+        self._lines = enumerate(self._stream.lines(), 1)
+        self._pending: tuple[int, bytes] | None = None
+        self._columns: dict[str, int] = {}
+        self._bcf_contigs: dict[int, str] = {}
+        try:
+            self.format: Format = format or self._sniff(str(path))
+            if self.format == "vcf":
+                self._read_header()
+            elif self.format == "bcf":
+                self._read_bcf_header()
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def _sniff(self, path: str) -> Format:
+        magic = self._stream.peek(64)
+        if magic.startswith(b"BCF"):
+            return "bcf"
+        known = magic.startswith((b"##fileformat", b"#CHROM\t"))
+        return "table" if _TABLE_SUFFIX.search(path) and not known else "vcf"
+
+    def fail(self, line: int, what: str) -> InputError:
+        """Return the error for one line."""
+        return InputError(f"{self.name}:{line}: {what}")
+
+    def __iter__(self) -> Iterator[VariantRecord]:
+        if self.format == "table":
+            yield from self._table()
+        elif self.format == "bcf":
+            yield from self._bcf()
+        else:
+            for record, _ in self.lines():
+                yield record
+
+    def lines(self) -> Iterator[tuple[VariantRecord, bytes]]:
+        """Yield every record with its line of VCF as it is, line end included.
+
+        Those of a BCF, which has no lines, are made by htslib.
+        """
+        if self.format == "bcf":
+            yield from zip(self._bcf(), bcf_lines(self._path), strict=True)
+        elif self.format == "table":
+            raise InputError(f"{self.name} is a table; only a VCF or BCF has lines of VCF.")
+        columns = self.header.columns
+        for number, raw in self._data():
+            record = self._record(number, raw, columns)
+            self._stream.place = f"line {number} ({record.place})"
+            yield record, raw
+
+    def _data(self) -> Iterator[tuple[int, bytes]]:
+        if self._pending is not None:
+            yield self._pending
+        for number, raw in self._lines:
+            if raw.strip():
+                yield number, raw
+
+    def _record(self, number: int, raw: bytes, columns: int) -> VariantRecord:
+        parts = raw.split(b"\t", 5)
+        if len(parts) < 6 or raw.count(b"\t") + 1 != columns:
+            raise self.fail(number, _wrong_columns(raw, columns))
+        position = self._position(number, parts[1])
+        contig, name, ref, alt = (
+            part.decode("utf-8", "surrogateescape") for part in (parts[0], *parts[2:5])
+        )
+        if not contig:
+            raise self.fail(number, "CHROM is empty.")
+        alts = () if alt == "." else tuple(alt.split(","))
+        return VariantRecord(number, contig, position - 1, name, ref, alts)
+
+    def _position(self, number: int, text: bytes) -> int:
+        if not text.isdigit():
+            shown_text = text[:40].decode("utf-8", "replace")
+            raise self.fail(
+                number, f"POS is {shown_text!r}; it must be a whole number, 1-based (0: telomere)."
+            )
+        position = int(text)
+        if position > _MAX_POSITION:
+            raise self.fail(
+                number, f"POS {position} is above {_MAX_POSITION}, the largest that VCF allows."
+            )
+        return position
+
+    def _read_header(self) -> None:
+        for number, raw in self._lines:
+            line = raw.rstrip(b"\r\n")
+            if number == 1 and not line.startswith((b"##fileformat=VCF", b"#CHROM")):
+                raise self._no_variant_file(line)
+            if line.startswith(b"##"):
+                self.header.lines.append(line)
+                if line.startswith(b"##contig="):
+                    self.header.add_contig(line)
+            elif line.startswith(b"#"):
+                self._require_columns(number, line)
+                self.header.lines.append(line)
+                self._stream.place = f"line {number}, the header"
+                return
+            else:
+                raise self.fail(
+                    number,
+                    f"{_quoted(line)} stands in the header, whose lines begin with '##' and whose "
+                    "last begins with '#CHROM'. Was a line broken in two?",
+                )
+        if not self.header.lines:
+            raise self._no_variant_file(b"")
+        raise InputError(f"{self.name} has no '#CHROM' line: its header is cut short.")
+
+    def _require_columns(self, number: int, line: bytes) -> None:
+        if line.split(b"\t")[:8] == _COLUMNS:
+            return
+        separated = line.split()[:8] == _COLUMNS
+        raise self.fail(
+            number,
+            "the columns are separated by blanks; VCF needs tabs."
+            if separated
+            else f"{_quoted(line)}: the columns must be {' '.join(c.decode() for c in _COLUMNS)}.",
+        )
+
+    def _no_variant_file(self, line: bytes) -> InputError:
+        head = self._stream.head
+        if not head:
+            return InputError(f"{self.name} is empty. Give a VCF with its header.")
+        if not line:
+            return InputError(f"{self.name} holds no text: its first line is empty.")
+        for start, kind in _KIND_OF_HEAD.items():
+            if line.startswith(start):
+                return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
+        if line.count(b"\t") >= 4:
+            return InputError(
+                f"{self.name} has no header: its first line is {_quoted(line)}. Give a VCF that "
+                "begins with '##fileformat=VCF', or a table (.tsv: contig, position, ref, alt)."
+            )
+        return InputError(
+            f"{self.name} is no VCF: its first bytes are {line[:16].hex(' ')} ({_quoted(line)}). "
+            "A VCF begins with '##fileformat=VCF'."
+        )
+
+    def _read_bcf_header(self) -> None:
+        text = read_bcf_header(self._stream)
+        for line in text.split(b"\n"):
+            if line.startswith(b"##contig="):
+                name = self.header.add_contig(line) or ""
+                index = re.search(rb"[<,]IDX=(\d+)", line)
+                self._bcf_contigs[int(index[1]) if index else len(self._bcf_contigs)] = name
+            if line:
+                self.header.lines.append(re.sub(rb",IDX=\d+(?=>$)", b"", line))
+
+    def _bcf(self) -> Iterator[VariantRecord]:
+        for number, row in enumerate(read_bcf_records(self._stream), 1):
+            contig = self._bcf_contigs.get(row.contig)
+            if contig is None:
+                raise self.fail(number, f"record {number} names contig {row.contig} of the header.")
+            record = _from_bcf(number, contig, row)
+            self._stream.place = f"record {number} ({record.place})"
+            yield record
+
+    def _table(self) -> Iterator[VariantRecord]:
+        for number, raw in self._data():
+            parts = raw.rstrip(b"\r\n").decode("utf-8-sig", "surrogateescape").split("\t")
+            if not self._columns:
+                named = _table_columns(parts)
+                self._columns = named or {"contig": 0, "position": 1, "ref": 2, "alt": 3, "id": 4}
+                if named:
+                    continue
+            if raw.startswith(b"#"):
+                continue
+            record = self._table_record(number, parts)
+            self._stream.place = f"line {number} ({record.place})"
+            yield record
+        if not self._columns:
+            raise InputError(f"{self.name} holds no variants: no line but blank ones.")
+
+    def _table_record(self, number: int, parts: list[str]) -> VariantRecord:
+        columns = self._columns
+        needed = max(columns[name] for name in ("contig", "position", "ref", "alt"))
+        if len(parts) <= needed:
+            blanks = len(parts) == 1 and len(parts[0].split()) > needed
+            raise self.fail(
+                number,
+                "columns are separated by blanks; give tabs."
+                if blanks
+                else f"{len(parts)} columns where contig, position, ref and alt are due.",
+            )
+        position = self._position(number, parts[columns["position"]].encode())
+        at = columns.get("id", len(parts))
+        name = parts[at] if at < len(parts) else "."
+        alt = parts[columns["alt"]]
+        alts = () if alt == "." else tuple(alt.split(","))
+        contig, ref = parts[columns["contig"]], parts[columns["ref"]]
+        return VariantRecord(number, contig, position - 1, name, ref, alts)
+
+    def close(self) -> None:
+        """Let the file go; again is harmless."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _from_bcf(number: int, contig: str, row: BcfRecord) -> VariantRecord:
+    return VariantRecord(number, contig, row.position, row.id, row.ref, row.alts)
+
+
+def _table_columns(parts: list[str]) -> dict[str, int]:
+    """Return where the named columns stand; nothing where the line names none."""
+    found: dict[str, int] = {}
+    for at, text in enumerate(parts):
+        for name, words in _TABLE_COLUMNS.items():
+            if text.strip().lower() in words:
+                found.setdefault(name, at)
+    return found if {"contig", "position", "ref", "alt"} <= set(found) else {}
+
+
+def _quoted(line: bytes) -> str:
+    return repr(line[:40].decode("utf-8", "replace"))
+
+
+def _wrong_columns(raw: bytes, columns: int) -> str:
+    found = raw.count(b"\t") + 1
+    if b"\0" in raw[:4096]:
+        return "this is no text: it holds a zero byte."
+    if raw.startswith(b"#"):
+        return "a header line stands among the records. Were two files joined? Use bcftools concat."
+    if found == 1 and len(raw.split()) >= 8:
+        return "columns are separated by blanks; VCF needs tabs."
+    return (
+        f"{found} columns where the header has {columns}: {_quoted(raw)}. "
+        "The line is cut short or holds stray tabs."
+    )
+
+
+def check_assembly(header: VcfHeader, names: ContigNames) -> None:
+    """Hold the contigs that a header declares against the genome's.
+
+    Raises
+    ------
+    InputError
+        A common contig has another length, naming up to five; or contigs are
+        declared and none is the genome's.
+    """
+    common, differing = 0, []
+    for name, length in header.contigs.items():
+        number = names.find(name, length)
+        if number is None:
+            continue
+        common += 1
+        found = int(names.contigs.lengths[number])
+        if length is not None and length != found:
+            differing.append(f"  {name}: {length:,} bp in the file, {found:,} bp in the genome")
+    if header.contigs and not common:
+        raise names.error(list(header.contigs))
+    if differing:
+        listed = "\n".join(differing[:5])
+        raise InputError(
+            f"{names.source} was made on another assembly than the genome: {len(differing)} of "
+            f"{common} common contigs differ in length.\n{listed}\nThe genome has "
+            f"{shown(names.contigs.names)}. Use the FASTA that the file was made with."
+        )

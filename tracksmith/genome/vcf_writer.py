@@ -1,0 +1,156 @@
+"""A VCF with more INFO: every line and field as it was, apart from what is added.
+
+Written as bgzip with a tabix index, in the order of the records, whole or not
+at all (VCF 4.3, sections 1.4.2 and 1.6.1).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tracksmith.errors import InputError, UsageError
+from tracksmith.files import aside
+from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.fasta import Notify, silent
+from tracksmith.genome.vcf import VariantRecord, VcfHeader
+
+__all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
+
+Value: TypeAlias = str | int | float | None
+_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
+_ESCAPED = {ord(c): f"%{ord(c):02X}" for c in "%:;=,\r\n\t "}
+
+
+@dataclass(frozen=True)
+class InfoField:
+    """A field of INFO and its line of the header; ``number`` as in VCF: 1, A (per ALT), '.'."""
+
+    key: str
+    number: str
+    type: Literal["Float", "Integer", "String"]
+    description: str
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key) or self.key == "1000G":
+            raise UsageError(
+                f"{self.key!r} cannot name an INFO field: a letter or '_', then letters, digits, "
+                "'_' and '.'."
+            )
+
+    def line(self) -> bytes:
+        """Return the line of the header, without its end."""
+        text = self.description.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        return (
+            f'##INFO=<ID={self.key},Number={self.number},Type={self.type},Description="{text}">'
+        ).encode()
+
+
+class AnnotatedVcfWriter:
+    """Writes the lines of one VCF with INFO added; made by :func:`annotated_vcf`.
+
+    Fields that the file had under the same keys are replaced, in the header
+    and in every line.
+    """
+
+    def __init__(self, output: BgzfWriter, header: VcfHeader, fields: Sequence[InfoField]) -> None:
+        self._output = output
+        self._keys = {field.key: field for field in fields}
+        self._bytes = {field.key.encode() for field in fields}
+        self.sorted = True
+        self.longest = 0
+        self._seen: set[str] = set()
+        self._last = ("", -1)
+        own = tuple(f"##INFO=<ID={field.key},".encode() for field in fields)
+        kept = [line for line in header.lines if not line.startswith(own)]
+        lines = [*kept[:-1], *(field.line() for field in fields), kept[-1]]
+        output.write(b"".join(line + b"\n" for line in lines))
+
+    def write(
+        self, record: VariantRecord, line: bytes, values: Mapping[str, Value | Sequence[Value]]
+    ) -> None:
+        """Write one line of the source with values added, one for each ALT where there are several.
+
+        A field whose values are all None is left out.
+        """
+        self._note_order(record)
+        parts = line.split(b"\t", 8)
+        if len(parts) == 8:
+            parts[7], end = _without_end(parts[7])
+        else:
+            end = b""
+        old = [] if parts[7] == b"." else parts[7].split(b";")
+        kept = [
+            entry for entry in old if entry.partition(b"=")[0].decode("latin-1") not in self._keys
+        ]
+        added = [text for key, value in values.items() if (text := self._entry(key, value))]
+        parts[7] = b";".join([*kept, *added]) or b"."
+        whole = b"\t".join(parts) + end
+        self._output.write(whole if whole.endswith(b"\n") else whole + b"\n")
+
+    def _entry(self, key: str, value: Value | Sequence[Value]) -> bytes:
+        several = [value] if isinstance(value, str | int | float) or value is None else list(value)
+        texts = [_text(one) for one in several]
+        if all(text == "." for text in texts):
+            return b""
+        return f"{self._keys[key].key}={','.join(texts)}".encode("utf-8", "surrogateescape")
+
+    def _note_order(self, record: VariantRecord) -> None:
+        contig, position = self._last
+        if record.contig != contig:
+            self.sorted &= record.contig not in self._seen
+            self._seen.add(record.contig)
+        else:
+            self.sorted &= record.position >= position
+        self._last = (record.contig, record.position)
+        self.longest = max(self.longest, record.position + len(record.ref) + 1)
+
+
+def _without_end(text: bytes) -> tuple[bytes, bytes]:
+    bare = text.rstrip(b"\r\n")
+    return bare, text[len(bare) :]
+
+
+def _text(value: Value) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "."
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value).translate(_ESCAPED) if isinstance(value, str) else str(value)
+
+
+@contextmanager
+def annotated_vcf(
+    path: Path, header: VcfHeader, fields: Sequence[InfoField], notify: Notify = silent
+) -> Iterator[AnnotatedVcfWriter]:
+    """Write a bgzipped VCF and its index, both when all is well and neither otherwise.
+
+    Where the records are not sorted there is no index, and ``notify`` is told.
+
+    Raises
+    ------
+    InputError
+        The source has no header: it is no VCF.
+    ResourceError
+        The disk is full or the folder not writable.
+    """
+    if not header.lines:
+        raise InputError("Only a VCF can be written with annotations: the source has no header.")
+    indexes = [path.with_name(path.name + suffix) for suffix in (".tbi", ".csi")]
+    with ExitStack() as stack:
+        temporary = stack.enter_context(aside(path))
+        with BgzfWriter(temporary) as output:
+            writer = AnnotatedVcfWriter(output, header, fields)
+            yield writer
+        if writer.sorted:
+            index = stack.enter_context(aside(indexes.pop(writer.longest >= 2**29)))
+            write_tabix_index(temporary, index, "vcf", writer.longest)
+        else:
+            notify(f"{path} is not sorted, as its source, so it gets no index: bcftools sort")
+    for stale in indexes:  # of a file that was replaced
+        stale.unlink(missing_ok=True)
