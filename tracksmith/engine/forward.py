@@ -287,8 +287,9 @@ class Forward:
         ]
         pairs = []
         for fold in folds:
+            network: Any = self.networks[fold]
             with self._autocast():
-                found = self.networks[fold].predict_alleles(*encoded, *changed)
+                found = network.predict_alleles(*encoded, *changed)
             if not isinstance(found, tuple) or len(found) != 2:
                 raise PluginError(f"{self.card.name}: predict_alleles must return two tensors.")
             pairs.append((self._checked(found[0]), self._checked(found[1])))

@@ -1,0 +1,359 @@
+"""From normalised alleles to scores: windows cut, batches filled across variants, bins matched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.scores import Pairs, Score, units_of
+from tracksmith.effects.stretches import Alleles, Bases, Block, blocks_of, read_bases
+from tracksmith.effects.windows import Matched, Placement, Positions, match_bins, place
+from tracksmith.engine.device import MEMORY_ERRORS, is_out_of_memory
+from tracksmith.engine.forward import Forward
+from tracksmith.engine.tiling import Orientation
+from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.genome.bases import Masks, reverse_complement
+from tracksmith.genome.fasta import Genome
+from tracksmith.models.card import ModelCard
+
+__all__ = ["AlleleTracks", "Frame", "Scored", "Scorer", "frame_of"]
+
+log = logging.getLogger(__name__)
+_Both: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+BLOCK_VALUES = 1 << 22
+BLOCK_ALLELES = 128
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Which bins are taken from the core, and which of these are scored.
+
+    ``first`` and ``last`` bound the bins that every orientation predicts;
+    ``scored`` counts from ``first``. ``by_base`` says whether the bins of both
+    alleles are matched base by base (bins of 1 bp) or by their number.
+    """
+
+    first: int
+    last: int
+    scored: tuple[int, int]
+    by_base: bool
+
+    @property
+    def bins(self) -> int:
+        """Bins taken."""
+        return self.last - self.first
+
+
+def frame_of(card: ModelCard, moved: Sequence[int]) -> Frame:
+    """Return the bins to compare when orientations are moved by so many bins.
+
+    Raises
+    ------
+    UsageError
+        A shift moves the scored bins out of the core.
+    """
+    geometry = card.window_geometry
+    if geometry.whole_window:
+        return Frame(0, 1, (0, 1), False)
+    low, high = max(0, *moved), geometry.bins + min(0, *moved)
+    first, last = card.variants.bins or (low, high)
+    if first < low or last > high or first >= last:
+        raise UsageError(
+            f"These --shifts move the scored bins {card.variants.bins or ''} of {card.name} out of "
+            f"its core of {geometry.bins} bins. Give smaller shifts."
+        )
+    if geometry.bin > 1:
+        return Frame(first, last, (0, last - first), False)
+    return Frame(low, high, (first - low, last - low), True)
+
+
+@dataclass(frozen=True)
+class AlleleTracks:
+    """Predictions of both alleles on the bins of the frame, before they are matched.
+
+    float32 ``(sets, tracks, variants, bins)``: the mean over folds, then, with
+    spread, every fold. Minus strands are not negated.
+    """
+
+    reference: NDArray[np.float32]
+    alternative: NDArray[np.float32]
+
+
+@dataclass
+class Scored:
+    """Scores of alleles, in their order.
+
+    ``value``, ``reference``, ``alternative``, ``spread`` are float32, shape
+    (alleles, scores, units); ``place`` is the 0-based position in the contig
+    that a score names, -1 where it names none, int64 of the same shape.
+    ``unknown`` is the share of N in the window, float32; ``edge`` says whether
+    the window passes the contig's end.
+    """
+
+    value: NDArray[np.float32]
+    reference: NDArray[np.float32]
+    alternative: NDArray[np.float32]
+    spread: NDArray[np.float32] | None
+    place: NDArray[np.int64]
+    unknown: NDArray[np.float32]
+    edge: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, alleles: int, scores: int, units: int, spread: bool) -> Scored:
+        """Return room for results, all of it undefined."""
+        shape = (alleles, scores, units)
+        value, reference, alternative = (np.full(shape, np.nan, np.float32) for _ in range(3))
+        return cls(
+            value,
+            reference,
+            alternative,
+            np.full(shape, np.nan, np.float32) if spread else None,
+            np.full(shape, -1, np.int64),
+            np.zeros(alleles, np.float32),
+            np.zeros(alleles, np.bool_),
+        )
+
+
+@dataclass
+class Scorer:
+    """A loaded model that compares alleles.
+
+    ``folds`` maps a contig's number to the folds that predict it.
+    """
+
+    forward: Forward
+    genome: Genome
+    scores: Sequence[Score]
+    folds: Sequence[tuple[str, ...]]
+    placement: Placement = field(init=False)
+    frame: Frame = field(init=False)
+
+    def __post_init__(self) -> None:
+        card = self.forward.card
+        ways = self.forward.orientations
+        self.card = card
+        self.units = units_of(card)
+        window = card.window_geometry.window
+        wanted = card.variants.position
+        offset = window // 2 if wanted is None else wanted
+        self.placement = place(
+            window, offset, [way.delta for way in ways], card.variants.max_allele
+        )
+        self.frame = frame_of(card, [way.moved_bins for way in ways])
+        self.core_offset = card.window_geometry.core_start - offset
+        """Start of the core minus position of the variant, bp."""
+        values = len(card.tracks) * self.frame.bins
+        self.block = max(1, min(BLOCK_ALLELES, BLOCK_VALUES // values))
+
+    def score(self, alleles: Alleles) -> Scored:
+        """Score alleles; those of one site, and equal ones, share their predictions.
+
+        Every allele must be at most ``placement.limit`` bp long and lie on a
+        contig for which there is a fold.
+        """
+        spread = self.forward.options.spread
+        found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread)
+        apart = self.forward.offers_alleles
+        for block in blocks_of(alleles, self.folds, self.block, apart):
+            bases = read_bases(self.genome, block, self.placement)
+            site = block.site_of_allele[block.allele_of_row]
+            found.unknown[block.rows] = bases.unknown[site]
+            found.edge[block.rows] = bases.edge[site]
+            self._compare(self.predict(block, bases), block, found)
+        return found
+
+    def predict(self, block: Block, bases: Bases) -> AlleleTracks:
+        """Predict both alleles of a block, averaged over folds, strands and shifts."""
+        shortcut = block.substitutions and self.forward.offers_alleles
+        predict_way = self._pairs if shortcut else self._windows
+        ways = self.forward.orientations
+        reference, alternative = predict_way(block, bases, ways[0])
+        for way in ways[1:]:
+            more = predict_way(block, bases, way)
+            reference += more[0]
+            alternative += more[1]
+        if len(ways) > 1:
+            reference /= np.float32(len(ways))
+            alternative /= np.float32(len(ways))
+        self._refuse_unfinite(reference, block, block.site_of_allele if shortcut else None)
+        self._refuse_unfinite(alternative, block, block.site_of_allele)
+        if not shortcut:
+            reference = reference[:, :, block.site_of_allele]
+        return AlleleTracks(reference, alternative)
+
+    def _windows(self, block: Block, bases: Bases, way: Orientation) -> _Both:
+        """Predict the windows of all sites and alleles."""
+        masks = np.concatenate([self._cut(bases.reference, way), self._cut(bases.alternative, way)])
+        values = self._room(len(masks), block)
+        kept = self._kept(way)
+
+        def forward(first: int, last: int) -> None:
+            found = self.forward.windows(masks[first:last], way.reverse, block.folds)
+            values[:, :, first:last] = found[..., kept].cpu().numpy()
+
+        self._run(forward, len(masks), block)
+        sites = len(block.position)
+        return values[:, :, :sites], values[:, :, sites:]
+
+    def _pairs(self, block: Block, bases: Bases, way: Orientation) -> _Both:
+        """Predict pairs by the plugin's shortcut, every allele with a reference of its own."""
+        reference = self._cut(bases.reference, way)[block.site_of_allele]
+        alternative = self._cut(bases.alternative, way)
+        first = self.placement.offset - way.delta
+        changed = (first, first + int(block.length.max()))
+        if way.reverse:
+            changed = (self.placement.window - changed[1], self.placement.window - changed[0])
+        both = self._room(len(reference), block), self._room(len(reference), block)
+        kept = self._kept(way)
+
+        def forward(low: int, high: int) -> None:
+            found = self.forward.alleles(
+                reference[low:high], alternative[low:high], changed, way.reverse, block.folds
+            )
+            for values, tracks in zip(both, found, strict=True):
+                values[:, :, low:high] = tracks[..., kept].cpu().numpy()
+
+        self._run(forward, len(reference), block)
+        return both
+
+    def _cut(self, stretches: Masks, way: Orientation) -> Masks:
+        """Return the windows of one orientation as the network reads them."""
+        start = self.placement.start(way.delta)
+        windows = stretches[:, start : start + self.placement.window]
+        return reverse_complement(windows) if way.reverse else windows
+
+    def _kept(self, way: Orientation) -> slice:
+        if self.card.window_geometry.whole_window:
+            return slice(0, 1)
+        return slice(self.frame.first - way.moved_bins, self.frame.last - way.moved_bins)
+
+    def _room(self, windows: int, block: Block) -> NDArray[np.float32]:
+        sets = 1 + len(block.folds) if self.forward.options.spread else 1
+        return np.empty((sets, len(self.card.tracks), windows, self.frame.bins), np.float32)
+
+    def _run(self, forward: Callable[[int, int], None], windows: int, block: Block) -> None:
+        """Fill batches; a plugin that raises gets a second try before it fails."""
+
+        def twice(first: int, last: int) -> None:
+            try:
+                forward(first, last)
+            except (TracksmithError, *MEMORY_ERRORS):
+                raise
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                log.warning("%s raised %r; trying once more", self.card.name, error)
+                self._again(forward, first, last, block)
+
+        self.forward.batch.run(twice, 0, windows)
+
+    def _again(
+        self, forward: Callable[[int, int], None], first: int, last: int, block: Block
+    ) -> None:
+        try:
+            forward(first, last)
+        except (TracksmithError, *MEMORY_ERRORS):
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise PluginError(
+                f"{self.card.name} raised {type(error).__name__}: {error}\nIt happened on "
+                f"{last - first} windows of variants, the first variant at {self._name(block, 0)}."
+            ) from error
+
+    def _name(self, block: Block, site: int) -> str:
+        name = self.genome.contigs.names[int(block.contig[site])]
+        return f"{name}:{int(block.position[site]) + 1}"
+
+    def _refuse_unfinite(
+        self, values: NDArray[np.float32], block: Block, site: Positions | None
+    ) -> None:
+        if np.isfinite(values).all():
+            return
+        where, track, row, _ = (int(x) for x in np.argwhere(~np.isfinite(values))[0])
+        bad = values[where, track, row]
+        site_number = row if site is None else int(site[row])
+        raise PluginError(
+            f"{self.card.name} returned {bad[~np.isfinite(bad)][0]} for track "
+            f"{self.card.tracks[track].id} around the variant at "
+            f"{self._name(block, site_number)}. Check the weights and --dtype."
+        )
+
+    def _compare(self, tracks: AlleleTracks, block: Block, found: Scored) -> None:
+        """Score the alleles of a block and put the results where they were asked for."""
+        change = block.change
+        plain = (change == 0) if self.frame.by_base else np.ones(len(change), np.bool_)
+        for chosen, pairs in (
+            (np.flatnonzero(plain), self._by_number),
+            (np.flatnonzero(~plain), self._by_base),
+        ):
+            if len(chosen):
+                self._write(pairs(tracks, block, chosen), block, chosen, found)
+
+    def _by_number(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
+        first, last = self.frame.scored
+        size = self.card.window_geometry.bin
+        every = len(chosen) == tracks.alternative.shape[2]
+        reference, alternative = (
+            (values if every else values[:, :, chosen])[..., first:last]
+            for values in (tracks.reference, tracks.alternative)
+        )
+        place = (np.arange(first, last, dtype=np.int64) + self.frame.first) * size
+        return Pairs(reference, alternative, place[None], size, self.units, self.card)
+
+    def _by_base(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
+        """Match the bins of insertions and deletions."""
+        matches = [self.matched(block, int(allele)) for allele in chosen]
+        width = max(1, *(len(match.place) for match in matches))
+        shape = (*tracks.reference.shape[:2], len(chosen), width)
+        reference, alternative = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        place = np.zeros((len(chosen), width), np.int64)
+        for row, (allele, match) in enumerate(zip(chosen.tolist(), matches, strict=True)):
+            place[row, : len(match.place)] = match.place + self.frame.first
+            for values, source, bins in (
+                (reference, tracks.reference, match.reference),
+                (alternative, tracks.alternative, match.alternative),
+            ):
+                there = np.flatnonzero(bins >= 0)
+                values[:, :, row, there] = source[:, :, allele, bins[there]]
+        return Pairs(reference, alternative, place, 1, self.units, self.card)
+
+    def matched(self, block: Block, allele: int) -> Matched:
+        """Return which bins of the frame correspond for one allele."""
+        replaced, new = int(block.length[allele]), len(block.alternative[allele])
+        edge = min(replaced, new) - self.core_offset - self.frame.first
+        return match_bins(self.frame.bins, edge, new - replaced, self.frame.scored)
+
+    def _write(self, pairs: Pairs, block: Block, chosen: Positions, found: Scored) -> None:
+        """Compute all scores of some alleles of a block."""
+        rank = np.full(len(block.alternative), -1, np.int64)
+        rank[chosen] = np.arange(len(chosen))
+        mine = rank[block.allele_of_row]
+        here = mine >= 0
+        rows, mine = block.rows[here], mine[here]
+        site = block.site_of_allele[block.allele_of_row[here]]
+        core = block.position[site] + self.core_offset
+        for number, score in enumerate(self.scores):
+            values = score.compute(pairs)
+            _put(found.value, rows, number, values.value[0][:, mine])
+            if values.reference is not None and values.alternative is not None:
+                _put(found.reference, rows, number, values.reference[0][:, mine])
+                _put(found.alternative, rows, number, values.alternative[0][:, mine])
+            if values.place is not None:
+                place = values.place[0][:, mine].astype(np.int64) + core
+                found.place[rows, number] = place.T
+            if found.spread is not None and len(values.value) > 2:
+                spread = values.value[1:].std(axis=0, ddof=1)
+                _put(found.spread, rows, number, spread[:, mine])
+
+
+def _put(target: NDArray[np.float32], rows: Positions, score: int, values: NDArray[Any]) -> None:
+    """Store ``(units, alleles)`` as the score of some alleles."""
+    target[rows, score] = values.T

@@ -1,0 +1,187 @@
+"""Alleles to score, put into blocks that share a forward pass, and their bases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.windows import Placement, Positions, splice
+from tracksmith.genome.bases import OUTSIDE, Masks, N
+from tracksmith.genome.fasta import Genome
+
+__all__ = ["Alleles", "Bases", "Block", "blocks_of", "read_bases"]
+
+GAP = 4096
+"""Sites nearer than this, in bp, are read from the genome at once."""
+
+MOST_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Alleles:
+    """What is scored: alternative alleles that replace stretches of the genome.
+
+    ``contig`` (number), ``position`` (bp, 0-based) and ``length`` (bp of the
+    reference allele) are int64, shape (alleles,); ``alternative`` holds the
+    masks of the new bases.
+    """
+
+    contig: Positions
+    position: Positions
+    length: Positions
+    alternative: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.alternative)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Alleles that are predicted together, by the same folds; each site and allele once.
+
+    ``rows`` are places in the alleles that were asked for, ``allele_of_row``
+    what they are here. ``substitutions`` says that no allele changes the length.
+    """
+
+    folds: tuple[str, ...]
+    substitutions: bool
+    rows: Positions
+    allele_of_row: Positions
+    contig: Positions
+    position: Positions
+    site_of_allele: Positions
+    length: Positions
+    alternative: list[bytes]
+
+    @property
+    def change(self) -> Positions:
+        """Bases that every allele adds, negative where it takes some; int64 (alleles,)."""
+        return np.array([len(bases) for bases in self.alternative], np.int64) - self.length
+
+
+class _Collector:
+    """Alleles of one block until it is full."""
+
+    def __init__(self, folds: tuple[str, ...], substitutions: bool) -> None:
+        self.kind = (folds, substitutions)
+        self.rows: list[tuple[int, int]] = []
+        self.sites: dict[tuple[int, int], int] = {}
+        self.alleles: dict[tuple[int, int, bytes], int] = {}
+
+    def add(self, row: int, contig: int, position: int, length: int, alternative: bytes) -> None:
+        site = self.sites.setdefault((contig, position), len(self.sites))
+        allele = self.alleles.setdefault((site, length, alternative), len(self.alleles))
+        self.rows.append((row, allele))
+
+    def block(self) -> Block:
+        rows = np.array(self.rows, np.int64)
+        sites = np.array(list(self.sites), np.int64)
+        return Block(
+            *self.kind,
+            rows[:, 0],
+            rows[:, 1],
+            sites[:, 0],
+            sites[:, 1],
+            np.array([site for site, _, _ in self.alleles], np.int64),
+            np.array([length for _, length, _ in self.alleles], np.int64),
+            [alternative for _, _, alternative in self.alleles],
+        )
+
+
+def blocks_of(
+    alleles: Alleles, folds: Sequence[tuple[str, ...]], size: int, apart: bool
+) -> Iterator[Block]:
+    """Yield blocks of at most ``size`` alleles; what they hold depends on the arguments alone.
+
+    Parameters
+    ----------
+    folds
+        For every contig, by number, the folds that predict it.
+    apart
+        Keep substitutions apart from insertions and deletions.
+    """
+    open_blocks: dict[tuple[tuple[str, ...], bool], _Collector] = {}
+    columns = (alleles.contig.tolist(), alleles.position.tolist(), alleles.length.tolist())
+    for row, entry in enumerate(zip(*columns, alleles.alternative, strict=True)):
+        same = not apart or entry[2] == len(entry[3])
+        kind = (folds[entry[0]], same)
+        block = open_blocks.get(kind)
+        if block is None:
+            block = open_blocks[kind] = _Collector(*kind)
+        block.add(row, *entry)
+        if len(block.alleles) >= size:
+            yield open_blocks.pop(kind).block()
+    for block in open_blocks.values():
+        yield block.block()
+
+
+@dataclass(frozen=True)
+class Bases:
+    """The bases of a block.
+
+    ``reference`` is uint8, shape (sites, length of the stretch), ``alternative``
+    the same for (alleles, ...). ``unknown`` is the share of N inside the contig
+    in the window that is not moved, ``edge`` whether that window passes the
+    contig's end; both shape (sites,).
+    """
+
+    reference: Masks
+    alternative: Masks
+    unknown: NDArray[np.float32]
+    edge: NDArray[np.bool_]
+
+
+def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
+    """Read the stretches of a block's sites and put its alleles into them."""
+    spare = max(0, -int(block.change.min()))
+    length = placement.length
+    wide = _read(genome, block.contig, block.position - placement.lead, length + spare)
+    reference = wide[:, :length]
+    start = placement.start(0)
+    window = reference[:, start : start + placement.window]
+    return Bases(
+        reference,
+        _alternatives(wide, block, placement),
+        (window == N).mean(axis=1, dtype=np.float32),
+        (window[:, 0] == OUTSIDE) | (window[:, -1] == OUTSIDE),
+    )
+
+
+def _alternatives(wide: Masks, block: Block, placement: Placement) -> Masks:
+    """Return the stretch of every allele."""
+    at, length = placement.lead, placement.length
+    rows: Masks = wide[block.site_of_allele, :length]
+    lengths = block.length.tolist()
+    for row, (size, bases) in enumerate(zip(lengths, block.alternative, strict=True)):
+        masks = np.frombuffer(bases, dtype=np.uint8)
+        if len(bases) == size:
+            rows[row, at : at + size] = masks
+        else:
+            rows[row] = splice(wide[block.site_of_allele[row]], at, size, masks, length)
+    return rows
+
+
+def _read(genome: Genome, contig: Positions, start: Positions, length: int) -> Masks:
+    """Read stretches of equal length; near ones in one go. Shape (stretches, length)."""
+    rows = np.empty((len(start), length), dtype=np.uint8)
+    order = np.lexsort((start, contig))
+    contigs, starts = contig[order], start[order]
+    far = (np.diff(contigs) != 0) | (np.diff(starts) > length + GAP)
+    for group in np.split(order, np.flatnonzero(far) + 1):
+        name = genome.contigs.names[int(contig[group[0]])]
+        for piece in _pieces(start[group], group, length):
+            first = int(start[piece[0]])
+            bases = genome.read(name, first, int(start[piece[-1]]) + length)
+            for row in piece.tolist():
+                offset = int(start[row]) - first
+                rows[row] = bases[offset : offset + length]
+    return rows
+
+
+def _pieces(starts: Positions, group: Positions, length: int) -> list[Positions]:
+    """Cut a group of ascending stretches so that none is read as more than about 4 Mb."""
+    number = (starts - starts[0]) // max(MOST_AT_ONCE, length)
+    return np.split(group, np.flatnonzero(np.diff(number)) + 1)
