@@ -8,10 +8,12 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
+from click.testing import CliRunner
 from tracksmith_get.network import build
 from tracksmith_get.plugin import ATAC, EXPRESSION, find_weights, tracksmith_models
 from tracksmith_get.scan import motif_features
 
+from tracksmith.cli import main
 from tracksmith.engine.regions import RegionRequest, predict_regions
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.fasta import Genome
@@ -273,3 +275,58 @@ def test_wrong_clusters_are_refused_before_anything_is_scanned(
     with pytest.raises(InputError, match=r"reads 282 motif clusters.*names 39"):
         predict_regions(asked, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def command(*arguments):
+    """Run ``tracksmith`` in this process; return exit code and output."""
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return done.exit_code, done.output
+
+
+def test_the_command_line_runs_a_region_model(
+    tmp_path, registered, inputs, small_genome, peaks, make_state
+):
+    weights = checkpoint(tmp_path / "checkpoint-best.ckpt", make_state(features=40))
+    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    asked += ["--peaks", peaks[0], "--weights", weights, "--option", "heads=2"]
+    asked += ["--motifs", inputs["motifs"], "--input", f"clusters={inputs['clusters']}"]
+    code, output = command(*asked, "--counts-column", 5)
+    assert code == 0, output
+    assert "may not be used commercially (CC BY-NC 4.0" in output
+    assert "get-expression.minus.bw" in output
+    code, output = command(*asked, "--counts-column", 5)
+    assert code == 0
+    assert "finished already" in output
+    code, output = command(*asked)
+    assert code == 2
+    assert "counts_column: 5, null" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--motifs", "m"], "--motifs belongs to a model over regions"),
+        (["--counts-column", 4], "--counts-column belongs to a model over regions"),
+        (["--peaks", "p", "--folds", "held-out"], "--folds has no meaning with --peaks"),
+        (["--peaks", "p", "--dry-run"], "--dry-run has no meaning"),
+        (["--peaks", "p", "-m", "get-atac"], "name one model"),
+        (["--peaks", "p", "--input", "motifs"], "give NAME=VALUE"),
+        (["--peaks", "p", "--overlaps", "keep"], "'keep'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(tmp_path, options, message):
+    asked = ["predict", "-m", "get-expression", "-g", "g.fa", "-o", tmp_path / "out", *options]
+    code, output = command(*asked)
+    assert code == 2
+    assert message in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_region_model_without_peaks_says_what_to_give(tmp_path, monkeypatch, small_genome, state):
+    found = {name: RegisteredModel(m, "get", "1", "get") for name, m in MODELS.items()}
+    monkeypatch.setattr("tracksmith.engine.api.load_registry", lambda: Registry(found, []))
+    weights = checkpoint(tmp_path / "x.ckpt", state)
+    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    code, output = command(*asked, "--weights", weights)
+    assert code == 2
+    assert "tracksmith predict --peaks FILE.bed" in output

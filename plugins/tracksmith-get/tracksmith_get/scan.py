@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,11 +72,18 @@ class Stream:
             codes[end - 1 - len(mask) : end - 1] = _CODE_OF_MASK[mask]
         return cls(codes, ends - lengths)
 
-    def without_gap(self, width: int) -> NDArray[np.bool_]:
-        """Say where ``width`` known bases follow, bool ``(len(codes) - width + 1,)``."""
-        gaps = np.concatenate([[0], np.cumsum(self.codes == NO_BASE)])
-        clear: NDArray[np.bool_] = gaps[width:] == gaps[:-width]
-        return clear
+    @cached_property
+    def _gaps(self) -> Integers:
+        """How many places without a base lie before each place, int64 ``(len(codes) + 1,)``."""
+        return np.concatenate([[0], np.cumsum(self.codes == NO_BASE)])
+
+    def clear(self, positions: Integers, width: int) -> NDArray[np.bool_]:
+        """Say where ``width`` known bases follow; positions may lie outside the stream."""
+        inside = (positions >= 0) & (positions <= len(self.codes) - width)
+        first = np.where(inside, positions, 0)
+        last = np.where(inside, positions + width, 0)
+        known: NDArray[np.bool_] = inside & (self._gaps[last] == self._gaps[first])
+        return known
 
 
 @dataclass(frozen=True)
@@ -190,9 +198,7 @@ def _confirm(
     stream: Stream, bank: Bank, positions: Integers, rows: Integers, ends: str
 ) -> tuple[Integers, Integers, Floats]:
     """Score candidates in double precision, left to right, and keep the hits."""
-    inside = (positions >= 0) & (positions <= len(stream.codes) - bank.width)
-    positions, rows = positions[inside], rows[inside]
-    clear = stream.without_gap(bank.width)[positions]
+    clear = stream.clear(positions, bank.width)
     positions, rows = positions[clear], rows[clear]
     score = np.zeros(len(positions))
     for column in range(bank.width):
