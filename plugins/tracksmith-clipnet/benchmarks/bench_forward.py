@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ class PlainClipnet(nn.Module):
     def _norm(self, x: Tensor, number: int) -> Tensor:
         name = "batch_normalization" + (f"_{number}" if number else "")
         parts = ("moving_mean", "moving_variance", "gamma", "beta")
-        return functional.batch_norm(x, *(self.weights[f"{name}/{p}"] for p in parts), eps=1e-3)
+        mean, variance, gamma, beta = (self.weights[f"{name}/{part}"] for part in parts)
+        return functional.batch_norm(x, mean, variance, gamma, beta, eps=1e-3)
 
     def _conv(self, x: Tensor, number: int, dilation: int = 0) -> Tensor:
         name = "conv1d" + (f"_{number}" if number else "")
@@ -104,9 +106,9 @@ def main() -> None:
         for batch in BATCHES:
             some, bases = windows[:batch], stretch[:, : 1000 + (batch - 1) * CORE]
             calls: dict[str, Callable[[], Tensor]] = {
-                "plain": lambda some=some: plain(some),
-                "folded": lambda some=some: folded(some),
-                "stretch": lambda bases=bases: folded.predict_stretch(bases, CORE),
+                "plain": partial(plain, some),
+                "folded": partial(folded, some),
+                "stretch": partial(folded.predict_stretch, bases, CORE),
             }
             ns = measure(calls, batch)
             columns = " ".join(f"{value:7.0f}" for value in ns.values())

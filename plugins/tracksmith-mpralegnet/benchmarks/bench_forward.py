@@ -31,7 +31,8 @@ class PlainLegNet(nn.Module):
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         parts = ("running_mean", "running_var", "weight", "bias")
-        return functional.batch_norm(x, *(self.tensors[f"{name}.{part}"] for part in parts))
+        mean, variance, weight, bias = (self.tensors[f"{name}.{part}"] for part in parts)
+        return functional.batch_norm(x, mean, variance, weight, bias)
 
     def _conv(self, x: Tensor, name: str, groups: int = 1) -> Tensor:
         bias = self.tensors.get(f"{name}.bias")

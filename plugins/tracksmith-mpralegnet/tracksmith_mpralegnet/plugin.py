@@ -53,7 +53,7 @@ _NOTES = (
     "never saw a genomic position cannot be told from its contig, so --folds held-out is refused.",
     "Weights: Zenodo records 10558183 (all training runs) and 8219231, Hugging Face "
     "Ni-os/MPRALegNet. Put the checkpoints into folders HepG2, K562 and WTC11, with config.json "
-    "if there is one; they have no address of their own, so they cannot be fetched.",
+    "if there is one; they have no address of their own, so they cannot be downloaded here.",
     "All cell lines that are there need the same training runs. Cell lines without weights are "
     "left out of the model.",
     "Variant effects are alternative minus reference. The authors print reference minus "
