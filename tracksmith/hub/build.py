@@ -17,7 +17,7 @@ from tracksmith.genome.fasta import Genome
 from tracksmith.hub.genomes import ASSEMBLIES, assembly_of, canonical, check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
-from tracksmith.hub.loci import VariantTable, opening
+from tracksmith.hub.loci import VariantTable, opening, top_variants
 from tracksmith.hub.pages import about_page, track_page
 from tracksmith.hub.runs import Output, ShownRun, open_runs
 from tracksmith.hub.stanza import Stanza
@@ -128,7 +128,10 @@ def build_hub(
     if not hosted:
         for top in nodes:
             top.stanza.add("group", GROUP)
-    job = _Job(opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes)
+    tables = [table for run in opened for table in top_variants(run, 1)]
+    job = _Job(
+        opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes, tables
+    )
     _replace(job)
     notes += [f"{run.folder / path} holds no value and is left out." for run in opened
               for path in run.empty()]  # fmt: skip
