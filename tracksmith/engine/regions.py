@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -133,6 +134,8 @@ def predict_regions(
         run.content["files"] = write_files(run, _chosen(resolved, values), work.peaks, normalisers)
         run.content["finished"] = True
         run.save()
+        with suppress(OSError):
+            run.parts_folder.rmdir()
     return run
 
 
