@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pysam.bcftools
 import pytest
 
 from tracksmith.genome.contigs import Contigs
@@ -39,3 +40,13 @@ def genome_of(tmp_path: Path) -> Callable[..., Genome]:
 def contigs() -> Contigs:
     """Three contigs, one of them with a colon in its name."""
     return Contigs(["chr1", "chr2", "HLA-A*01:02"], [1_000, 200, 30])
+
+
+@pytest.fixture(scope="session")
+def to_bcf() -> Callable[[Path, Path], None]:
+    """Convert a VCF to BCF by bcftools."""
+
+    def convert(vcf: Path, bcf: Path) -> None:
+        pysam.bcftools.view("-Ob", "-o", str(bcf), str(vcf), catch_stdout=False)
+
+    return convert

@@ -71,6 +71,7 @@ class Reason(Enum):
     REF_MISMATCH = "ref_mismatch"
     TOO_LONG = "too_long"
     TOO_MANY_N = "too_many_n"
+    NO_FOLD = "no_fold"
 
     @property
     def text(self) -> str:
@@ -90,6 +91,7 @@ _TEXTS = {
     Reason.REF_MISMATCH: "The reference allele is not what the genome has there.",
     Reason.TOO_LONG: "An allele is longer than the model allows.",
     Reason.TOO_MANY_N: "Too much of the window is unknown.",
+    Reason.NO_FOLD: "No fold is known not to have seen this contig in training.",
 }
 
 _REASON_OF_KIND = {

@@ -88,16 +88,23 @@ def bcf_lines(path: str | Path) -> Iterator[bytes]:
     Raises
     ------
     InputError
-        The BCF comes from standard input, which can be read only once.
+        The BCF comes from standard input, which can be read only once, or htslib
+        does not accept a record.
     """
     if str(path) == "-":
         raise InputError(
             "A BCF on standard input cannot be written as VCF with annotations. "
             "Save it to a file, or pipe VCF: bcftools view -Ov"
         )
-    with pysam.VariantFile(str(path)) as records:
-        for record in records:
-            yield str(record).encode("utf-8", "surrogateescape")
+    try:
+        with pysam.VariantFile(str(path)) as records:
+            for record in records:
+                yield str(record).encode("utf-8", "surrogateescape")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: htslib cannot write a record of this BCF as VCF: {error}. "
+            "Check it with `bcftools view`, or give the VCF that it was made from."
+        ) from error
 
 
 def _skip(stream: ByteStream, length: int) -> bool:

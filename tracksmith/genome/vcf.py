@@ -170,7 +170,8 @@ class VariantFile:
         """
         if self.format == "bcf":
             yield from zip(self._bcf(), bcf_lines(self._path), strict=True)
-        elif self.format == "table":
+            return
+        if self.format == "table":
             raise InputError(f"{self.name} is a table; only a VCF or BCF has lines of VCF.")
         columns = self.header.columns
         for number, raw in self._data():
