@@ -70,10 +70,11 @@ class ZoomLevel:
         """
         merged = reduce_records(join_records([self._open, records]), self.reduction)
         split = len(merged) if last else len(merged) - 1
-        done, self._open = merged[: max(0, split)], merged[max(0, split) :]
+        # copies, because a view would keep the whole batch in memory
+        done, self._open = merged[: max(0, split)], merged[max(0, split) :].copy()
         if len(done):
             self.records += len(done)
-            self.probes.append(done[len(done) // 2])
+            self.probes.append(done[len(done) // 2].copy())
             self._waiting.append(done)
             self._write_blocks(last=False)
         if last:
@@ -85,7 +86,7 @@ class ZoomLevel:
             return
         records = join_records(self._waiting)
         whole = len(records) if last else len(records) // RECORDS_PER_BLOCK * RECORDS_PER_BLOCK
-        self._waiting = [records[whole:]]
+        self._waiting = [records[whole:].copy()]
         for first in range(0, whole, RECORDS_PER_BLOCK):
             self._write_block(records[first : min(whole, first + RECORDS_PER_BLOCK)])
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 __all__ = ["BLOCK", "NODE_ITEMS", "BlockTable", "write_name_tree", "write_position_tree"]
 
 NODE_ITEMS = 256
-IN_MEMORY = 1 << 20  # bytes of a temporary file before it goes to the disk
+IN_MEMORY = 1 << 18  # bytes of a temporary file before it goes to the disk
 ROWS_AT_ONCE = NODE_ITEMS * 64
 
 NAME_MAGIC = 0x78CA8C91
