@@ -210,7 +210,7 @@ class Forward:
             neighbours = rows[-1] - rows[0] == len(rows) - 1
             masks = view.masks[rows[0] : rows[-1] + 1] if neighbours else view.masks[rows]
             try:
-                values = self._twice(masks, orientation.reverse, folds)
+                values = self._twice(masks, orientation.reverse, folds, view.plain)
             except PluginError as error:
                 start = self.tiling.window_start(view.first_core + int(rows[0]))
                 start += orientation.delta
@@ -226,11 +226,13 @@ class Forward:
 
         self.batch.run(forward, 0, len(chosen))
 
-    def _twice(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
+    def _twice(
+        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool
+    ) -> Tensor:
         """Run a batch; a plugin that raises gets a second try before it fails."""
         for attempt in (1, 2):
             try:
-                return self._sets(self._raw(masks, reverse, folds), len(masks), reverse)
+                return self._sets(self._raw(masks, reverse, folds, plain), len(masks), reverse)
             except (TracksmithError, *MEMORY_ERRORS):
                 raise
             except Exception as error:
@@ -259,7 +261,7 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        return self._sets(self._plain(masks, folds), len(masks), reverse)
+        return self._sets(self._one_by_one(masks, folds), len(masks), reverse)
 
     @property
     def offers_alleles(self) -> bool:
@@ -301,17 +303,22 @@ class Forward:
         """Return the tracks of the mean over folds, then, with spread, of every fold."""
         mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
         sets = [mean, *raws] if self.options.spread else [mean]
-        return torch.stack([self._tracks(raw, windows, reverse) for raw in sets])
+        tracks = [self._tracks(raw, windows, reverse) for raw in sets]
+        return tracks[0][None] if len(tracks) == 1 else torch.stack(tracks)
 
-    def _raw(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> list[Tensor]:
+    def _raw(
+        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool
+    ) -> list[Tensor]:
         """Return the raw output of every fold for windows of a view, neighbours if any stretch."""
         if len(masks) > 1 and self._stretch_windows:
             return [self._stretched(masks, reverse, self.networks[fold]) for fold in folds]
-        return self._plain(masks, folds)
+        return self._one_by_one(masks, folds, plain)
 
-    def _plain(self, masks: NDArray[np.uint8], folds: Sequence[str]) -> list[Tensor]:
+    def _one_by_one(
+        self, masks: NDArray[np.uint8], folds: Sequence[str], plain: bool = False
+    ) -> list[Tensor]:
         """Return the raw output of every fold, float32 ``(windows, ...)``."""
-        encoded = torch.from_numpy(self.encode(masks)).to(self.device)
+        encoded = torch.from_numpy(self.encode(masks, plain)).to(self.device)
         return [self._call(self.networks[fold], encoded) for fold in folds]
 
     def _stretched(self, masks: NDArray[np.uint8], reverse: bool, network: Any) -> Tensor:
@@ -323,6 +330,8 @@ class Forward:
         return raw.flip(0) if reverse else raw
 
     def _call(self, function: Any, *arguments: Any) -> Tensor:
+        if self.options.dtype == "float32":
+            return self._checked(function(*arguments))
         with self._autocast():
             return self._checked(function(*arguments))
 
@@ -375,7 +384,8 @@ class Forward:
         return values
 
     def _refuse_unfinite(self, mean: Tensor, gaps: NDArray[np.bool_], start: int) -> None:
-        if bool(torch.isfinite(mean).all()):
+        # One NaN or inf makes the sum NaN or inf, and a sum is four times as quick to look at.
+        if bool(torch.isfinite(mean.sum())):
             return
         bad = ~torch.isfinite(mean).cpu().numpy() & ~gaps
         if not bad.any():

@@ -27,6 +27,7 @@ class WindowView:
     masks: NDArray[np.uint8]
     first_core: int
     known: NDArray[np.bool_]
+    plain: bool
 
 
 class Stretch:
@@ -39,8 +40,11 @@ class Stretch:
         self.masks = masks
         self.start = start
         self._reversed: NDArray[np.uint8] | None = None
-        blank = (masks == N) | (masks == OUTSIDE)
-        self._known = None if not blank.any() else np.concatenate([[0], np.cumsum(~blank)])
+        self.plain = not _odd(masks).any()
+        blank = None if self.plain else (masks == N) | (masks == OUTSIDE)
+        self._known: NDArray[np.int32] | None = None
+        if blank is not None and blank.any():
+            self._known = np.concatenate([[0], np.cumsum(~blank)], dtype=np.int32)
 
     def windows(
         self, tiling: Tiling, orientation: Orientation, first: int, last: int
@@ -51,12 +55,12 @@ class Stretch:
         known = self._known_windows(offset, tiling, last - first)
         if not orientation.reverse:
             view = as_strided(self.masks[offset:], shape, (tiling.stride, 1), writeable=False)
-            return WindowView(view, first, known)
+            return WindowView(view, first, known, self.plain)
         if self._reversed is None:
             self._reversed = np.ascontiguousarray(reverse_complement(self.masks))
         turned = self._reversed.size - offset - tiling.window
         view = as_strided(self._reversed[turned:], shape, (-tiling.stride, 1), writeable=False)
-        return WindowView(view, first, known)
+        return WindowView(view, first, known, self.plain)
 
     def _known_windows(self, offset: int, tiling: Tiling, count: int) -> NDArray[np.bool_]:
         """Say which windows hold at least one base that is not N."""
@@ -98,19 +102,21 @@ class Encoder:
         differs = (plain * np.float32(self._known) != table).any(axis=1)
         self._special = np.flatnonzero(differs).astype(np.uint8)
 
-    def __call__(self, masks: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return float32 ``(windows, 4, window)`` for uint8 masks ``(windows, window)``."""
+    def __call__(self, masks: NDArray[np.uint8], plain: bool = False) -> NDArray[np.float32]:
+        """Return float32 ``(windows, 4, window)`` for uint8 masks ``(windows, window)``.
+
+        ``plain`` promises that there is nothing but A, C, G and T.
+        """
         encoded = np.empty((masks.shape[0], 4, masks.shape[1]), dtype=np.float32)
         np.equal(masks[:, None, :], self._bits[None, :, None], out=encoded)
         if self._known != 1.0:
             encoded *= self._known
-        self._correct(masks, encoded)
+        if not plain:
+            self._correct(masks, encoded)
         return encoded
 
     def _correct(self, masks: NDArray[np.uint8], encoded: NDArray[np.float32]) -> None:
-        # Two bits or none: everything but A, C, G and T.
-        odd = (masks & (masks - np.uint8(1))) != 0
-        odd |= masks == OUTSIDE
+        odd = _odd(masks)
         if not odd.any():
             return
         rows, columns = np.nonzero(odd)
@@ -119,3 +125,10 @@ class Encoder:
         if special.any():
             rows, columns, codes = rows[special], columns[special], codes[special]
             encoded[rows, :, columns] = self.table[codes]
+
+
+def _odd(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which masks have two bits or more, or none: everything but A, C, G and T."""
+    odd: NDArray[np.bool_] = (masks & (masks - np.uint8(1))) != 0
+    odd |= masks == OUTSIDE
+    return odd
