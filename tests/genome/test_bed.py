@@ -1,4 +1,5 @@
 import gzip
+import tempfile
 from pathlib import Path
 
 import pysam
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from tracksmith.errors import InputError
 from tracksmith.genome.bed import read_bed
+from tracksmith.genome.bgzf_writer import BgzfWriter
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.regions import resolve_regions
@@ -43,6 +45,13 @@ def test_decoration_line_ends_and_compression_do_not_matter(content: bytes, tmp_
     assert [str(region) for region in bed.regions()] == ["chr1:6-20", "chr2:1-200"]
 
 
+def bgzipped(content: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        with BgzfWriter(Path(folder) / "x") as out:
+            out.write(content)
+        return (Path(folder) / "x").read_bytes()
+
+
 BAD = {
     "start equals end": (b"chr1\t5\t5\n", r":1: start 5 is not below end 5"),
     "start above end": (b"chr1\t1\t2\nchr1\t9\t5\n", r":2: start 9"),
@@ -61,8 +70,13 @@ BAD = {
     "zero bytes": (b"chr1\0\0\n", r":1: .*zero byte"),
     "UTF-16": ("chr1\t1\t5\n".encode("utf-16"), r"no plain text; its first bytes are ff fe"),
     "spreadsheet": (b"PK\x03\x04aaaa", r"no plain text"),
-    "cut gzip": (gzip.compress(PLAIN * 99)[:-20], r"cut short or broken after line \d+"),
-    "broken gzip": (gzip.compress(PLAIN)[:12] + b"\xff" * 30, r"cut short or broken after line 0"),
+    "cut gzip": (gzip.compress(PLAIN)[:-12], r"cut short or broken after the start"),
+    "cut bgzip": (bgzipped(PLAIN * 3000)[:-28], r"lacks the end marker .* line 9000 is the last"),
+    "bgzip cut in a block": (bgzipped(PLAIN * 9000)[:-900], r"broken after line \d+"),
+    "broken gzip": (
+        gzip.compress(PLAIN)[:12] + b"\xff" * 30,
+        r"cut short or broken after the start",
+    ),
     "huge": (b"chr1\t1\t" + b"9" * 30 + b"\n", r":1: end 9.* passes the end"),
 }
 
@@ -77,7 +91,7 @@ def test_a_wrong_bed_file_is_refused_with_line_and_cause(content, message, tmp_p
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"Cannot read .*absent.bed"):
+    with pytest.raises(InputError, match=r"No file at .*absent.bed"):
         read_bed(tmp_path / "absent.bed", CONTIGS)
     with pytest.raises(InputError, match="is a folder"):
         read_bed(tmp_path, CONTIGS)

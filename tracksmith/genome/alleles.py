@@ -29,11 +29,13 @@ __all__ = [
     "Skipped",
     "classify",
     "normalise",
+    "trim",
 ]
 
 _BASES = re.compile(r"[ACGTacgt]+")
 _AMBIGUOUS = re.compile(r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+")
 _STEP = 200
+_READ_AHEAD = 1 << 14
 
 OnMismatch: TypeAlias = Literal["error", "skip", "use-alt-as-ref"]
 BaseReader: TypeAlias = Callable[[int, int], Masks]
@@ -93,6 +95,8 @@ _TEXTS = {
     Reason.TOO_MANY_N: "Too much of the window is unknown.",
     Reason.NO_FOLD: "No fold is known not to have seen this contig in training.",
 }
+
+_MASK_OF_BASE = {base: int(encode(base)[0]) for base in "ACGT"}
 
 _REASON_OF_KIND = {
     Kind.SYMBOLIC: Reason.UNSUPPORTED_ALLELE,
@@ -275,6 +279,7 @@ class AlleleReader:
         self.names = names
         self.limit = limit
         self.on_mismatch = on_mismatch
+        self._read_ahead = ("", 0, np.empty(0, dtype=np.uint8))
 
     def alleles(self, record: VariantRecord) -> Iterator[Allele | Skipped]:
         """Yield one result for every alternative allele, or one where there is none.
@@ -324,7 +329,7 @@ class AlleleReader:
         self, record: VariantRecord, number: int, ref: str, alt: str, kind: Kind
     ) -> Allele | Skipped:
         contig = self.names.contigs.names[self.names.find(record.contig) or 0]
-        found = self.genome.read(contig, record.position, record.position + len(ref))
+        found = self._bases(contig, record.position, len(ref))
         if _fits(found, ref):
             return Allele(record, number, contig, record.position, ref, alt, kind)
         detail = f"REF is {_short(ref)}, the genome has {_short(decode(found))}"
@@ -334,16 +339,27 @@ class AlleleReader:
                 "another assembly or strand? --ref-mismatch skip leaves such records out."
             )
         if self.on_mismatch == "use-alt-as-ref":
-            found = self.genome.read(contig, record.position, record.position + len(alt))
+            found = self._bases(contig, record.position, len(alt))
             if _fits(found, alt):
                 kind = classify(alt, ref)
                 place = record.position
                 return Allele(record, number, contig, place, alt, ref, kind, swapped=True)
         return Skipped(record, number, Reason.REF_MISMATCH, detail)
 
+    def _bases(self, contig: str, start: int, length: int) -> Masks:
+        """Read bases through a stretch read ahead: records mostly come sorted."""
+        known, first, stretch = self._read_ahead
+        if contig != known or not first <= start <= first + len(stretch) - length:
+            first = start
+            stretch = self.genome.read(contig, first, first + max(length, _READ_AHEAD))
+            self._read_ahead = (contig, first, stretch)
+        return stretch[start - first : start - first + length]
+
 
 def _fits(found: Masks, allele: str) -> bool:
     """Whether every base of ``allele`` is one that the genome's code there allows."""
+    if len(allele) == 1:  # most of them, at a tenth of the time
+        return bool(int(found[0]) & _MASK_OF_BASE[allele])
     return bool(np.all(found & encode(allele)))
 
 

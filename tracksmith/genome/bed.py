@@ -5,23 +5,20 @@ Three or more tab-separated columns, 0-based half-open positions (UCSC's BED).
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames, read_aliases
-from tracksmith.genome.bgzf import is_gzip
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.genome.intervals import Interval, Regions
+from tracksmith.genome.stream import ByteStream
 
 __all__ = ["Bed", "read_bed"]
 
@@ -189,34 +186,18 @@ def _no_number(columns: list[bytes]) -> str:
 
 def _data_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield line number (from 1) and text of every line that is not decoration."""
-    number = 0
-    try:
-        with _open(path) as handle:
-            for number, raw in enumerate(handle, 1):
-                line = raw.rstrip(b"\r\n")
-                if number == 1:
-                    _require_text(path, line)
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if not line.strip() or line.startswith((b"#", b"track ", b"browser ")):
-                    continue
-                if line in (b"track", b"browser"):
-                    continue
-                yield number, line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: the gzip data are cut short or broken after line {number}: {error}. "
-            "Copy the file again."
-        ) from error
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
-def _open(path: Path) -> BinaryIO | gzip.GzipFile:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder. Name the BED file in it.")
-    with path.open("rb") as handle:
-        head = handle.read(2)
-    return gzip.open(path, "rb") if is_gzip(head) else path.open("rb")
+    with ByteStream(path) as stream:
+        for number, raw in enumerate(stream.lines(), 1):
+            stream.place = f"line {number}"
+            line = raw.rstrip(b"\r\n")
+            if number == 1:
+                _require_text(path, line)
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line.strip() or line.startswith((b"#", b"track ", b"browser ")):
+                continue
+            if line in (b"track", b"browser"):
+                continue
+            yield number, line
 
 
 def _require_text(path: Path, line: bytes) -> None:

@@ -61,10 +61,11 @@ class ByteStream:
     ------
     InputError
         Missing, a folder, not readable; later, while reading: cut short, a
-        broken block, no bgzip end marker (unless ``allow_truncated``).
+        broken block, no bgzip end marker (unless ``allow_truncated``; None means
+        that the user has no say in it).
     """
 
-    def __init__(self, path: str | Path, allow_truncated: bool = False) -> None:
+    def __init__(self, path: str | Path, allow_truncated: bool | None = None) -> None:
         self.name = "standard input" if str(path) == "-" else str(path)
         self.place = "the start"
         self._allow_truncated = allow_truncated
@@ -127,10 +128,10 @@ class ByteStream:
     def _require_end_marker(self) -> None:
         if not self._bgzipped or self._allow_truncated or self._tapped.tail == EOF_MARKER:
             return
+        way_out = "; --allow-truncated reads it as it is" if self._allow_truncated is False else ""
         raise InputError(
             f"{self.name} lacks the end marker of bgzip, so it is probably cut short: {self.place} "
-            "is the last that could be read. Copy the file again; --allow-truncated reads it as "
-            "it is."
+            f"is the last that could be read. Copy the file again{way_out}."
         )
 
     def _broken(self, error: Exception) -> InputError:
