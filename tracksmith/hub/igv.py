@@ -7,7 +7,7 @@ numbers, lollipops are dropped), so runs get sessions of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tracksmith.hub.loci import VariantTable, opening, regions_of
@@ -47,6 +47,12 @@ class Reference:
     def hosted(self) -> bool:
         """Whether igv brings the genome itself."""
         return not (self.two_bit or self.fasta or self.sizes)
+
+    def at(self, base: str) -> Reference:
+        """Return the reference with its relative addresses below ``base``."""
+        names = ("two_bit", "fasta", "fasta_index", "bgzip_index", "sizes")
+        found = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: base + value for name, value in found.items() if value})
 
     def config(self) -> Config:
         """Return the part of a session that names the genome."""

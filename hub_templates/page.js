@@ -1,0 +1,101 @@
+"use strict";
+
+const data = JSON.parse(document.getElementById("tracksmith-data").textContent);
+const state = { browser: null, error: null };
+window.tracksmith = state;
+
+function say(text) {
+  const box = document.getElementById("message");
+  box.textContent = text;
+  box.hidden = false;
+}
+
+function colourOf(track) {
+  const first = track.tracks ? track.tracks[0] : track;
+  return first.color || "rgb(128,128,128)";
+}
+
+async function toggle(track, box) {
+  box.disabled = true;
+  try {
+    if (box.checked) {
+      await state.browser.loadTrack(structuredClone(track));
+    } else {
+      state.browser.removeTrackByName(track.name);
+    }
+  } catch (error) {
+    say(`${track.name}: ${error.message || error}`);
+  }
+  box.disabled = false;
+}
+
+function listTracks() {
+  const list = document.getElementById("track-list");
+  data.tracks.forEach((track, position) => {
+    const item = document.createElement("li");
+    const label = document.createElement("label");
+    const box = document.createElement("input");
+    const swatch = document.createElement("span");
+    box.type = "checkbox";
+    box.checked = position < data.shown;
+    box.addEventListener("change", () => toggle(track, box));
+    swatch.className = "swatch";
+    swatch.style.background = colourOf(track);
+    label.append(box, swatch, track.name);
+    item.append(label);
+    list.append(item);
+  });
+  document.getElementById("filter").addEventListener("input", (event) => {
+    const wanted = event.target.value.toLowerCase();
+    for (const item of list.children) {
+      item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    }
+  });
+}
+
+function go(row) {
+  for (const other of document.querySelectorAll("tr.current")) other.classList.remove("current");
+  row.classList.add("current");
+  document.getElementById("igv").scrollIntoView({ block: "nearest" });
+  return state.browser.search(row.dataset.locus);
+}
+
+function linkRows() {
+  for (const row of document.querySelectorAll("tr[data-locus]")) {
+    row.addEventListener("click", () => go(row));
+    row.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") go(row);
+    });
+  }
+}
+
+function knowsLetters() {
+  const [major, minor] = igv.version().split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 5);
+}
+
+async function start() {
+  if (typeof igv === "undefined") {
+    say("igv.js could not be loaded.");
+    return;
+  }
+  if (location.protocol === "file:") {
+    say("Browsers do not let a page on disk read data: run `tracksmith view`, or use a server.");
+  }
+  const session = structuredClone(data.session);
+  if (!knowsLetters() && data.tracks.some((track) => track.graphType === "dynseq")) {
+    say(`Attributions are drawn as bars: igv.js ${igv.version()} knows no letters. ` +
+      "Give --igv a newer igv.min.js (3.5 or later), or --igv cdn.");
+  }
+  if (session.reference) session.loadDefaultGenomes = false;
+  listTracks();
+  linkRows();
+  try {
+    state.browser = await igv.createBrowser(document.getElementById("igv"), session);
+  } catch (error) {
+    state.error = String(error.message || error);
+    say(`igv.js: ${state.error}`);
+  }
+}
+
+start();

@@ -1,0 +1,100 @@
+"""``tracksmith hub``: build, check and page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tracksmith.hub.build import HubReport
+
+__all__ = ["hub"]
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.group()
+def hub() -> None:
+    """Build or check a UCSC track hub, or write a page of a run."""
+
+
+@hub.command()
+@click.argument("runs", nargs=-1, required=True, type=_FOLDER)
+@click.option("-o", "--out", type=_FOLDER, help="Folder of the hub; RUN/hub for a single run.")
+@click.option("--email", required=True, help="Contact; UCSC requires one.")
+@click.option("--name", help="One word that identifies the hub.")
+@click.option("--title", help="What to call it.")
+@click.option("--genome", help="UCSC's name, such as hg38; `assembly` to bring the genome along.")
+@click.option("--base-url", help="Address at which the hub's folder will be served.")
+@click.option("--templates", type=_FOLDER, help="Folder of own templates.")
+def build(
+    runs: tuple[Path, ...],
+    out: Path | None,
+    email: str,
+    name: str | None,
+    title: str | None,
+    genome: str | None,
+    base_url: str | None,
+    templates: Path | None,
+) -> None:
+    """Build a hub of one or more finished runs, and IGV sessions beside it."""
+    from tracksmith.errors import UsageError
+    from tracksmith.hub.build import build_hub
+    from tracksmith.hub.values import safe_name
+
+    if out is None:
+        if len(runs) > 1:
+            raise UsageError("Several runs share a hub: say where with -o HUB.")
+        out = runs[0] / "hub"
+    folder = runs[0].resolve().name
+    report = build_hub(
+        runs, out, email, name or safe_name(folder), title or f"tracksmith {folder}",
+        genome=genome, base_url=base_url, templates=templates,
+    )  # fmt: skip
+    _say(report)
+
+
+def _say(report: HubReport) -> None:
+    kind = "hosted by UCSC" if report.hosted else "brought along"
+    click.echo(f"{report.hub}: {report.tracks} tracks on {report.genome} ({kind})")
+    for note in report.notes:
+        click.echo(f"NOTE: {note}", err=True)
+    for place, link in report.links.items():
+        click.echo(f"{place}: {link}")
+    if not report.links:
+        click.echo(
+            f"To share it, copy {report.upload} to a web server with byte ranges, and build again "
+            "with --base-url for links that open it."
+        )
+
+
+@hub.command()
+@click.argument("place")
+@click.option("--strict", is_flag=True, help="Count warnings as errors.")
+def check(place: str, strict: bool) -> None:
+    """Check a hub: a folder, a hub.txt, a run, or an http(s) address."""
+    from tracksmith.hub.check import check_hub
+
+    findings = check_hub(place)
+    for finding in findings:
+        click.echo(str(finding))
+    errors = sum(1 for finding in findings if finding.level == "error" or strict)
+    click.echo(f"{errors} errors, {len(findings) - errors} warnings", err=True)
+    if errors:
+        sys.exit(4)
+
+
+@hub.command()
+@click.argument("out", type=_FOLDER)
+@click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
+@click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
+@click.option("--templates", type=_FOLDER, help="Folder of own templates.")
+def page(out: Path, genome: str | None, igv: str | None, templates: Path | None) -> None:
+    """Write a page of a run into OUT/igv, for a web server."""
+    from tracksmith.hub.page import write_page
+
+    index = write_page(out, igv=igv, genome=genome, templates=templates)
+    click.echo(f"{index}: open it through a web server, or use `tracksmith view {out}`.")

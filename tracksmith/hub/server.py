@@ -1,0 +1,289 @@
+"""A server for one run on this machine: byte ranges, its page, and nothing outside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tracksmith.errors import InputError, ResourceError, UsageError
+from tracksmith.genome.fasta import Genome
+from tracksmith.hub.guards import FewRanges, HostGuard, confined, own_names
+from tracksmith.hub.igv import Reference, session
+from tracksmith.hub.loci import top_variants
+from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html
+from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.templates import Templates
+
+__all__ = [
+    "LOOPBACK",
+    "RunServer",
+    "Site",
+    "make_app",
+    "make_site",
+    "open_socket",
+    "prepare",
+    "serving",
+    "start",
+]
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+ORIGINS = (
+    "https://igv.org", "https://genome.ucsc.edu", "https://genome-euro.ucsc.edu",
+    "https://genome-asia.ucsc.edu", "https://jbrowse.org",
+)  # fmt: skip
+LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?|vscode-webview://.*"
+_TYPES = {".html": "text/html", ".json": "application/json", ".txt": "text/plain",
+          ".tsv": "text/plain", ".bed": "text/plain", ".xml": "application/xml",
+          ".sizes": "text/plain"}  # fmt: skip
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' {script}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data: "
+    "{elsewhere}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is served of a run: its files, its page, its genome; made by :func:`make_site`."""
+
+    run: ShownRun
+    templates: Templates
+    script: IgvScript
+    reference: Reference
+    genome_files: dict[str, Path]
+    locus: str | None
+
+    def session(self, base: str) -> dict[str, Any]:
+        """Return a session for igv.js with absolute addresses; ``base`` is the server's."""
+        reference = self.reference.at(base)
+        tables = top_variants(self.run, 1)
+        return session([self.run], lambda out: base + _url(out), reference, tables, self.locus)
+
+
+def make_site(
+    folder: Path,
+    igv: str | None = None,
+    genome: str | None = None,
+    templates: Path | None = None,
+    locus: str | None = None,
+) -> Site:
+    """Open a finished run for serving.
+
+    Raises
+    ------
+    TracksmithError
+        As :func:`tracksmith.hub.runs.open_runs` and :func:`find_igv`.
+    """
+    run = open_runs([folder])[0]
+    files, reference = _reference(run, genome)
+    return Site(run, Templates(templates), find_igv(igv), reference, files, locus)
+
+
+def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
+    """Return the application that serves a run, read-only.
+
+    ``/`` is the page, ``/run/PATH`` a file of the run, ``/genome/NAME`` the
+    genome's files. Hidden files, links that lead out of the run, and folders
+    are not found. Requests under a foreign host name are refused, so that no
+    web site can reach the server through a name of its own.
+    """
+    routes = [
+        Route("/", lambda request: _page(site)),
+        Route("/session.json", lambda request: _session(site, request)),
+        Route("/page.js", lambda request: _asset(site, "page.js", "text/javascript")),
+        Route("/page.css", lambda request: _asset(site, "page.css", "text/css")),
+        Route("/igv.min.js", lambda request: _igv(site)),
+        Route("/favicon.ico", lambda request: Response(status_code=204)),
+        Route("/chrom.sizes", lambda request: _sizes(site)),
+        Route("/genome/{name}", lambda request: _genome_file(site, request)),
+        Route("/run/{path:path}", lambda request: _run_file(site, request)),
+    ]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=ORIGINS,
+        allow_origin_regex=LOCAL_ORIGINS,
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["Range", "If-Range", "Cache-Control"],
+        expose_headers=["Content-Range", "Content-Length", "Accept-Ranges", "ETag"],
+    )
+    guard = Middleware(HostGuard, names=own_names(host))
+    return Starlette(routes=routes, middleware=[guard, cors, Middleware(FewRanges)])
+
+
+def _reference(run: ShownRun, genome: str | None) -> tuple[dict[str, Path], Reference]:
+    """Return the genome's files by the name in their address, and the reference for igv."""
+    if genome:
+        return {}, Reference(hosted_name(run, genome) or genome)
+    name, fasta = str(run.genome["name"]), run.fasta
+    if fasta is not None:
+        index, blocks = Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")
+        zipped = fasta.suffix in (".gz", ".bgz")
+        if index.is_file() and (blocks.is_file() or not zipped) and _same(run, fasta):
+            files = {"genome.fa": fasta, "genome.fa.fai": index}
+            if not zipped:
+                return files, Reference(name, "", "genome/genome.fa", "genome/genome.fa.fai")
+            files = {"genome.fa.gz": fasta, "genome.fa.gz.fai": index, "genome.fa.gz.gzi": blocks}
+            base = "genome/genome.fa.gz"
+            return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
+    hosted = hosted_name(run, None)
+    return {}, Reference(hosted) if hosted else Reference(name, sizes="chrom.sizes")
+
+
+def _same(run: ShownRun, fasta: Path) -> bool:
+    """Say whether the file is the genome of the run; a run could name any file."""
+    try:
+        return Genome.open(fasta, allow_building_index=False).contigs == run.contigs
+    except InputError:
+        return False
+
+
+def _url(output: Output) -> str:
+    return "run/" + quote(str(output.entry["path"]), safe="/._-~")
+
+
+def _page(site: Site) -> Response:
+    text = page_html(site.templates, site.run, _url, site.reference, site.script, site.locus)
+    address = site.script.address
+    origin = address.partition("/npm/")[0] if address.startswith("https:") else ""
+    # Only a genome that igv.org hosts needs anything from elsewhere.
+    elsewhere = "https:" if site.reference.hosted else ""
+    policy = _PAGE_POLICY.format(script=origin, elsewhere=elsewhere)
+    return HTMLResponse(text, headers=_headers(policy))
+
+
+def _session(site: Site, request: Request) -> Response:
+    text = json.dumps(site.session(str(request.base_url)), ensure_ascii=False)
+    return Response(text, media_type="application/json", headers=_headers(_FILE_POLICY))
+
+
+def _asset(site: Site, name: str, media_type: str) -> Response:
+    return Response(site.templates.raw(name), media_type=media_type, headers=_headers(""))
+
+
+def _igv(site: Site) -> Response:
+    if site.script.path is None:
+        raise HTTPException(404)
+    return FileResponse(site.script.path, media_type="text/javascript", headers=_headers(""))
+
+
+def _sizes(site: Site) -> Response:
+    text = "".join(f"{name}\t{length}\n" for name, length in site.run.contigs)
+    return PlainTextResponse(text, headers=_headers(_FILE_POLICY))
+
+
+def _genome_file(site: Site, request: Request) -> Response:
+    path = site.genome_files.get(str(request.path_params["name"]))
+    if path is None or not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, media_type="application/octet-stream", headers=_headers(_FILE_POLICY))
+
+
+def _run_file(site: Site, request: Request) -> Response:
+    path = confined(site.run.folder, str(request.path_params["path"]))
+    if path is None:
+        raise HTTPException(404)
+    media_type = _TYPES.get(path.suffix, "application/octet-stream")
+    return FileResponse(path, media_type=media_type, headers=_headers(_FILE_POLICY))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    found = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
+             "Referrer-Policy": "no-referrer"}  # fmt: skip
+    return found | ({"Content-Security-Policy": policy} if policy else {})
+
+
+def open_socket(host: str, port: int | None, first: int = 8760, tries: int = 40) -> socket.socket:
+    """Return a listening socket: on ``port``, or on the first free one from ``first`` on.
+
+    Raises
+    ------
+    ResourceError
+        The port is taken, or all of them are.
+    UsageError
+        ``host`` is no address of this machine.
+    """
+    wanted = [port] if port is not None else range(first, first + tries)
+    for number in wanted:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind((host, number))
+            opened.listen(256)
+        except OSError as error:
+            opened.close()
+            if error.errno not in (98, 48, 13):
+                raise UsageError(f"--host {host}: {error.strerror or error}.") from None
+            continue
+        return opened
+    shown = f"Port {port}" if port is not None else f"Every port from {first} to {wanted[-1]}"
+    raise ResourceError(f"{shown} is in use on {host}. Choose another with --port.")
+
+
+@dataclass
+class RunServer:
+    """A server at work. ``url`` ends in a slash; ``close`` stops it."""
+
+    url: str
+    server: uvicorn.Server
+    thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Stop serving; open requests get two seconds."""
+        self.server.should_exit = True
+        if self.thread is not None:
+            self.thread.join(timeout=5)
+
+
+def prepare(app: Starlette, opened: socket.socket) -> RunServer:
+    """Return a server of ``app`` on a socket, not yet running."""
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+    )
+    host, port = opened.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else {"0.0.0.0": socket.gethostname()}.get(host, host)
+    return RunServer(f"http://{shown}:{port}/", uvicorn.Server(config))
+
+
+def start(app: Starlette, opened: socket.socket) -> RunServer:
+    """Serve in a thread of this process and return once requests are answered."""
+    running = prepare(app, opened)
+    thread = threading.Thread(
+        target=running.server.run, kwargs={"sockets": [opened]}, daemon=True, name="tracksmith-view"
+    )
+    running.thread = thread
+    thread.start()
+    while not running.server.started and thread.is_alive():
+        thread.join(0.01)
+    return running
+
+
+@contextmanager
+def serving(folder: Path, port: int | None = None, **options: str | None) -> Iterator[str]:
+    """Serve a run on the loopback address while the block runs; yields the address."""
+    site = make_site(folder, **options)  # type: ignore[arg-type]
+    running = start(make_app(site), open_socket(LOOPBACK, port))
+    try:
+        yield running.url
+    finally:
+        running.close()
