@@ -212,8 +212,9 @@ def test_quantiles_from_merged_counts_are_within_half_a_percent(values, probabil
     np.testing.assert_allclose(quantiles(histogram, probabilities), truth, rtol=0.004)
 
 
-def test_counts_cover_every_finite_value_once():
-    values = noise(600_000)
+@pytest.mark.parametrize("count", [600_000, 4_000, 3])
+def test_counts_cover_every_finite_value_once(count):
+    values = noise(count)
     values[::3] = np.nan
     sparse = count_values(values)
     assert sparse["count"].sum() == np.isfinite(values).sum()
