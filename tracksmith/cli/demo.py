@@ -38,8 +38,9 @@ def demo(out: Path, quiet: bool) -> None:
     run = api.predict(asked, out / "run", LineProgress(quiet=quiet))
     say_files(run, quiet)
     if not quiet:
+        _say_picture(run, planted)
         _say_contrast(run, planted)
-        click.echo(f"Look for them with {planted.promoters_bed} beside the tracks in a browser.")
+        click.echo(f"Load {planted.promoters_bed} beside the tracks to find them in a browser.")
 
 
 def _say_contrast(run: Any, planted: Any) -> None:
@@ -60,3 +61,43 @@ def _say_contrast(run: Any, planted: Any) -> None:
             f"their start sites score {min(heights):.2f} to {max(heights):.2f}; "
             f"{above} of them lie above 99.9 % of all positions ({edge:.2f})."
         )
+
+
+PICTURE = ("demo1", 0, 100_000, 64)
+"""Contig, start, end (bp) and columns of the picture."""
+
+BARS = " ▁▂▃▄▅▆▇█"
+HANGING = " ▔▀█"
+
+
+def _say_picture(run: Any, planted: Any) -> None:
+    """Draw a stretch of the two tracks as a browser would, from the finished bigWigs."""
+    from tracksmith.tracks.reader import read_summary
+
+    contig, start, end, columns = PICTURE
+    rows = {}
+    for track, statistic, sign in (("plus", "max", 1), ("minus", "min", -1)):
+        path = run.folder / "tracks" / f"core-promoter.{track}.bw"
+        found = read_summary(path, contig, start, end, columns, statistic, exact=True)
+        rows[track] = [sign * value for value in found]
+    top = max(value for row in rows.values() for value in row if value == value)
+    marks = [" "] * columns
+    for item in planted.promoters:
+        if item.contig == contig and item.site < end:
+            marks[item.site * columns // end] = ">" if item.strand == "+" else "<"
+    click.echo(f"{contig}:{start + 1:,}-{end:,}, up to {top:g}; N is left blank, . is 0")
+    click.echo(f"plus      {_bars(rows['plus'], top, BARS)}")
+    click.echo(f"minus     {_bars(rows['minus'], top, HANGING)}")
+    click.echo(f"promoters {''.join(marks).rstrip()}")
+
+
+def _bars(values: list[float], top: float, glyphs: str) -> str:
+    """Return one character a value: blank for a gap, a dot for nothing, else a bar."""
+    drawn = []
+    for value in values:
+        if value != value:
+            drawn.append(" ")
+        else:
+            level = round(value / top * (len(glyphs) - 1))
+            drawn.append(glyphs[level] if level else ".")
+    return "".join(drawn).rstrip()

@@ -1,0 +1,143 @@
+"""What the engine itself costs: a nearly free model, with and without the writer; memory.
+
+Figures are CPU time of the process (user and system), one compute thread, as
+the slope between two sizes, so that start-up does not count.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tracksmith.engine import api
+from tracksmith.engine.plan import Plan
+from tracksmith.engine.request import PredictRequest
+from tracksmith.engine.work import PartWorker, compute_parts
+from tracksmith.genome.fasta import Genome
+from tracksmith.models.card import ModelCard, Track, WindowGeometry
+from tracksmith.models.contract import Model
+from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.progress import Silent
+
+MEGABASE = 1_000_000
+
+
+class Slice(nn.Module):
+    """Returns two of its input's channels: as good as free."""
+
+    def forward(self, bases: Tensor) -> Tensor:
+        return bases[:, :2, 250:750]
+
+
+CARD = ModelCard(
+    name="slice",
+    version="1",
+    summary="nearly free",
+    code_licence="MIT",
+    weights_licence="MIT",
+    citation="none",
+    geometry=WindowGeometry(1000, 250, 500),
+    tracks=(Track("a", "a"), Track("c", "c")),
+)
+
+
+def registry() -> Registry:
+    model = Model(CARD, lambda request: Slice())
+    return Registry({"slice": RegisteredModel(model, "bench", "1", "bench")}, [])
+
+
+def write_genome(path: Path, bases: int) -> Path:
+    generator = np.random.default_rng(1)
+    letters = np.frombuffer(b"ACGT", dtype=np.uint8)
+    with path.open("wb") as handle:
+        handle.write(b">chr1\n")
+        for start in range(0, bases, 60 * 10_000):
+            count = min(bases - start, 60 * 10_000)
+            block = letters[generator.integers(0, 4, count)]
+            lines = [block[i : i + 60].tobytes() for i in range(0, count, 60)]
+            handle.write(b"\n".join(lines) + b"\n")
+    return path
+
+
+def without_writer(worker: PartWorker) -> None:
+    """Make the worker drop its values instead of encoding them."""
+    done: Future[bytes] = Future()
+    done.set_result(b"")
+
+    def drop(pool, model, chunk, values):
+        return [done] * len(worker.plan.models[model].outputs)
+
+    worker._encode = drop
+
+
+def cpu_of_parts(genome: Path, out: Path, writer: bool) -> float:
+    torch.set_num_threads(1)
+    api.load_registry = registry
+    run = api.plan(PredictRequest(("slice",), genome, device="cpu"), out)
+    worker = PartWorker(Plan(run, registry()), Genome.open(genome), "cpu", Silent())
+    if not writer:
+        without_writer(worker)
+    worker.forward(0)
+    began = time.process_time()
+    compute_parts(worker, range(len(worker.store)))
+    return time.process_time() - began
+
+
+def measure_engine(folder: Path) -> None:
+    sizes = (4 * MEGABASE, 24 * MEGABASE)
+    genomes = [write_genome(folder / f"{size}.fa", size) for size in sizes]
+    for writer in (False, True):
+        slopes = []
+        for attempt in range(3):
+            small, large = (
+                cpu_of_parts(genome, folder / f"run-{writer}-{attempt}-{size}", writer)
+                for genome, size in zip(genomes, sizes, strict=True)
+            )
+            slopes.append((large - small) / (sizes[1] - sizes[0]) * 1e9)
+        what = "engine and encoder, two tracks" if writer else "engine alone"
+        shown = ", ".join(f"{slope:.1f}" for slope in sorted(slopes))
+        print(f"{what}: {shown} ns of CPU a base (three runs; bar for the engine alone: 50)")
+
+
+def child(genome: str, out: str) -> None:
+    """Predict a whole genome; print peak memory in MB."""
+    api.load_registry = registry
+    torch.set_num_threads(1)
+    api.predict(PredictRequest(("slice",), Path(genome), device="cpu"), Path(out))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"peak": peak, "cpu": time.process_time()}))
+
+
+def measure_memory(folder: Path) -> None:
+    peaks = []
+    for size in (2 * MEGABASE, 200 * MEGABASE):
+        genome = write_genome(folder / f"memory-{size}.fa", size)
+        command = [sys.executable, __file__, str(genome), str(folder / f"memory-{size}")]
+        found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        peaks.append(found["peak"])
+        print(f"predict {size // MEGABASE} Mb: peak {found['peak']:.0f} MB, {found['cpu']:.1f} s CPU")
+    print(f"memory for 200 Mb over 2 Mb: {peaks[1] / peaks[0]:.3f} (bar: within 1.10)")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        measure_engine(Path(folder))
+        measure_memory(Path(folder))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        child(*sys.argv[1:])
+    else:
+        main()

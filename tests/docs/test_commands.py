@@ -1,0 +1,127 @@
+"""Every command in README and docs runs, in the order of its page, on small files of its names."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tracksmith.models.demo_genome import write_demo_genome
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NEEDS_WEIGHTS = re.compile(r"--weights|clipnet-weights")
+SERVES = re.compile(r"^tracksmith view")
+DOWNLOADS = re.compile(r"^tracksmith models fetch")
+RUNNER = "import sys; from tracksmith.cli import main; main()"
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def commands(page: str) -> list[str]:
+    lines = []
+    for kind, text in blocks(page):
+        if kind == "sh":
+            joined = text.replace("\\\n", " ")
+            lines += [line.strip().removeprefix(".venv/bin/") for line in joined.splitlines()]
+    return [line for line in lines if line.startswith("tracksmith ")]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
+    """A folder with the files that the pages name, made from the demonstration genome."""
+    demo = write_demo_genome(tmp_path / "demo")
+    text = demo.fasta.read_text().splitlines(keepends=True)
+    names = [line[1:].strip() for line in text if line.startswith(">")]
+    renamed = (
+        "".join(text).replace(f">{names[0]}\n", ">chr1\n").replace(f">{names[1]}\n", ">chr2\n")
+    )
+    (tmp_path / "genome.fa").write_text(renamed)
+    for source, target in ((demo.promoters_bed, "peaks.bed"), (demo.variants_vcf, "variants.vcf")):
+        content = source.read_text().replace(names[0], "chr1").replace(names[1], "chr2")
+        (tmp_path / target).write_text(content)
+    lines = (tmp_path / "peaks.bed").read_text().splitlines(keepends=True)
+    (tmp_path / "peaks.bed").write_text("".join(lines[:3]))
+    if shared_or_none:
+        folds = shared_or_none / "parity" / "clipnet" / "folds"
+        shutil.copytree(folds, tmp_path / "clipnet-weights")
+    return tmp_path
+
+
+@pytest.fixture
+def shared_or_none() -> Path | None:
+    found = ROOT.parent / "shared"
+    return found if found.is_dir() else None
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_every_command_of_the_page_runs(page, workplace, shared_or_none):
+    environment = os.environ | {
+        "TRACKSMITH_CACHE": str(workplace / "cache"),
+        "OMP_NUM_THREADS": "2",
+    }
+    script = []
+    for line in commands(page):
+        if SERVES.match(line) or DOWNLOADS.match(line):
+            continue
+        if NEEDS_WEIGHTS.search(line) and shared_or_none is None:
+            continue
+        script.append(line)
+    done = _run_all(script, workplace, environment)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def _run_all(lines: list[str], folder: Path, environment: dict[str, str]):
+    """Run the commands one after another in one process: torch is imported once."""
+    code = f"""
+import shlex, sys
+from tracksmith.cli import main
+for line in {lines!r}:
+    print("$", line, flush=True)
+    try:
+        main(shlex.split(line)[1:], prog_name="tracksmith")
+    except SystemExit as end:
+        if end.code and not line.startswith("tracksmith status"):
+            sys.exit(f"exit {{end.code}}: {{line}}")
+"""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```python" in (ROOT / page).read_text()]
+)
+def test_every_python_block_that_imports_tracksmith_runs(page, workplace):
+    code = "\n".join(
+        text
+        for kind, text in blocks(page)
+        if kind == "python" and text.startswith("import tracksmith")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=workplace, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_make_target_of_the_readme_exists():
+    made = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake (\w+)`?", (ROOT / "README.md").read_text()))
+    assert named and named <= made
+
+
+def test_every_link_between_pages_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
