@@ -39,9 +39,9 @@ def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
     demo = write_demo_genome(tmp_path / "demo")
     text = demo.fasta.read_text().splitlines(keepends=True)
     names = [line[1:].strip() for line in text if line.startswith(">")]
-    renamed = (
-        "".join(text).replace(f">{names[0]}\n", ">chr1\n").replace(f">{names[1]}\n", ">chr2\n")
-    )
+    renamed = "".join(text)
+    for old, new in zip(names, ("chr1", "chr2"), strict=True):
+        renamed = renamed.replace(f">{old}\n", f">{new}\n")
     (tmp_path / "genome.fa").write_text(renamed)
     for source, target in ((demo.promoters_bed, "peaks.bed"), (demo.variants_vcf, "variants.vcf")):
         content = source.read_text().replace(names[0], "chr1").replace(names[1], "chr2")
@@ -62,10 +62,7 @@ def shared_or_none() -> Path | None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_of_the_page_runs(page, workplace, shared_or_none):
-    environment = os.environ | {
-        "TRACKSMITH_CACHE": str(workplace / "cache"),
-        "OMP_NUM_THREADS": "2",
-    }
+    environment = os.environ | {"TRACKSMITH_CACHE": str(workplace / "cache")}
     script = []
     for line in commands(page):
         if SERVES.match(line) or DOWNLOADS.match(line):
@@ -100,15 +97,14 @@ for line in {lines!r}:
     )
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```python" in (ROOT / page).read_text()]
-)
+def python_of(page: str) -> str:
+    found = [text for kind, text in blocks(page) if kind == "python"]
+    return "\n".join(text for text in found if text.startswith("import tracksmith"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page)])
 def test_every_python_block_that_imports_tracksmith_runs(page, workplace):
-    code = "\n".join(
-        text
-        for kind, text in blocks(page)
-        if kind == "python" and text.startswith("import tracksmith")
-    )
+    code = python_of(page)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=workplace, capture_output=True, text=True, timeout=120
     )
@@ -125,3 +121,10 @@ def test_every_link_between_pages_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_the_picture_in_the_readme_is_what_the_demo_draws(tmp_path):
+    done = _run_all(["tracksmith demo"], tmp_path, dict(os.environ))
+    picture = re.findall(r"^(?:demo1:|plus  |minus  |promoters  ).*$", done.stdout, re.MULTILINE)
+    assert len(picture) == 4
+    assert "\n".join(picture) in (ROOT / "README.md").read_text(encoding="utf-8")
