@@ -1,14 +1,11 @@
 """The bigWig writer: joins encoded pieces, builds the indexes and the zoom levels.
 
-Format: Kent et al. 2010, "BigWig and BigBed", version 4. All contigs of the
-genome are listed, also those without data, so that a reader sees the assembly
-the file belongs to. Ids follow the genome's order and names lie sorted in the
-B+ tree, which maps each name to its id; data are sorted by id.
+All contigs of the genome are listed, also those without data, so that a reader
+sees the assembly the file belongs to. Data are sorted by contig id.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +14,26 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.errors import InputError, TracksmithError
+from tracksmith.errors import TracksmithError
 from tracksmith.files import aside
+from tracksmith.tracks.container import (
+    HEAD_BYTES,
+    FileHead,
+    check_contigs,
+    write_contigs,
+    write_head,
+)
 from tracksmith.tracks.histogram import Histogram, quantiles
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece, Summary
-from tracksmith.tracks.pyramid import MOST_LEVELS, Pyramid, Thinned, ZoomLevel
-from tracksmith.tracks.trees import BLOCK, BlockTable, write_name_tree, write_position_tree
+from tracksmith.tracks.pyramid import Checked, Pyramid, Thinned
+from tracksmith.tracks.trees import BLOCK, BlockTable, write_position_tree
 from tracksmith.tracks.verify import Probe, verify_bigwig
 from tracksmith.tracks.zoom import BINS_PER_RECORD
 
-__all__ = ["TrackSummary", "check_contigs", "write_bigwig"]
+__all__ = ["TrackSummary", "write_bigwig"]
 
 MAGIC = 0x888FFC26
-VERSION = 4
-FILE_HEAD = struct.Struct("<IHHQQQHHQQIQ")
-ZOOM_HEAD = struct.Struct("<IIQQ")
-TOTALS = struct.Struct("<Q4d")
-TOTALS_OFFSET = FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size
-CONTIG = np.dtype([("id", "<u4"), ("length", "<u4")])
 
 
 @dataclass
@@ -56,29 +54,6 @@ class TrackSummary:
     def quantiles(self, probabilities: Sequence[float]) -> list[float]:
         """Return quantiles of the values (bins), within 0.4 %; NaN when there are none."""
         return quantiles(self.histogram, probabilities)
-
-
-def check_contigs(contigs: Sequence[tuple[str, int]]) -> None:
-    """Refuse contigs that no bigWig or bigBed can list."""
-    if not contigs:
-        raise InputError("The genome has no contigs: there is nothing to write a track for.")
-    seen: set[str] = set()
-    for name, length in contigs:
-        if not name or "\0" in name or name in seen:
-            kind = "occurs twice" if name in seen else "is not possible"
-            raise InputError(f"The contig name {name!r} {kind} in a track: rename it in the FASTA.")
-        if not 1 <= length <= 0xFFFFFFFF:
-            raise InputError(
-                f"Contig {name!r} has {length:,} bp; a track holds contigs of 1 to 4,294,967,295."
-            )
-        seen.add(name)
-
-
-def write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
-    """Write the B+ tree from contig name to id and length."""
-    listed = sorted((name.encode(), id_, length) for id_, (name, length) in enumerate(contigs))
-    values = np.array([(id_, length) for _, id_, length in listed], CONTIG)
-    write_name_tree(out, [name for name, _, _ in listed], values)
 
 
 def write_bigwig(
@@ -126,7 +101,7 @@ def write_bigwig(
             file = _BigWig(out, contigs, bin_size, options)
             summary, samples = file.write_data(pieces(), pyramid, folder)
             probes = file.write_zooms(pyramid)
-            file.write_head(summary)
+            file.finish(summary)
         verify_bigwig(temporary, contigs, summary.totals, samples, probes)
     return summary
 
@@ -142,12 +117,11 @@ class _BigWig:
         options: TrackOptions,
     ) -> None:
         self.out, self.contigs, self.bin_size, self.options = out, contigs, bin_size, options
-        self.zooms: list[tuple[int, int, int]] = []
-        out.write(bytes(TOTALS_OFFSET + TOTALS.size))
-        self.contigs_offset = out.tell()
+        self.head = FileHead(MAGIC)
+        out.write(bytes(HEAD_BYTES))
+        self.head.contigs = out.tell()
         write_contigs(out, contigs)
-        self.data_offset = out.tell()
-        self.index_offset = 0
+        self.head.data = out.tell()
 
     def write_data(
         self, pieces: Iterable[tuple[int, EncodedPiece]], pyramid: Pyramid, folder: Path
@@ -169,7 +143,7 @@ class _BigWig:
                 for sample in piece.samples:
                     samples.append((contig, *sample.item()))
             summary.sections = table.count
-            self.index_offset = self.out.tell()
+            self.head.index = self.out.tell()
             write_position_tree(self.out, table, 0, self.options.items_per_block)
         finally:
             table.close()
@@ -193,43 +167,19 @@ class _BigWig:
             )
         return contig, piece.end
 
-    def write_zooms(self, pyramid: Pyramid) -> list[tuple[ZoomLevel, list[NDArray[np.void]]]]:
+    def write_zooms(self, pyramid: Pyramid) -> list[Checked]:
         """Write the zoom levels; return them with what they must add up to."""
         levels = pyramid.finish()
         for level, _ in levels:
-            self.zooms.append((level.reduction, *level.write(self.out)))
+            self.head.zooms.append((level.reduction, *level.write(self.out)))
         return levels
 
-    def write_head(self, summary: TrackSummary) -> None:
-        """Write the closing magic, then everything that had to wait for offsets."""
-        out = self.out
-        out.write(struct.pack("<I", MAGIC))
-        summary.zoom_levels = len(self.zooms)
-        zoom_block = 32 * 1024 if self.zooms else 0
-        out.seek(0)
-        out.write(
-            FILE_HEAD.pack(
-                MAGIC,
-                VERSION,
-                len(self.zooms),
-                self.contigs_offset,
-                self.data_offset,
-                self.index_offset,
-                0,
-                0,
-                0,
-                TOTALS_OFFSET,
-                max(summary.block_size, zoom_block),
-                0,
-            )
-        )
-        for reduction, data, index in self.zooms:
-            out.write(ZOOM_HEAD.pack(reduction, 0, data, index))
-        out.seek(TOTALS_OFFSET)
-        totals = summary.totals if summary.bases else Summary(0, 0, 0.0, 0.0)
-        out.write(TOTALS.pack(totals.bases, *totals[2:]))
-        out.seek(self.data_offset)
-        out.write(struct.pack("<Q", summary.sections))
+    def finish(self, summary: TrackSummary) -> None:
+        """Fill in the head of the file."""
+        summary.zoom_levels = len(self.head.zooms)
+        self.head.totals = summary.totals
+        self.head.items, self.head.block_size = summary.sections, summary.block_size
+        write_head(self.out, self.head)
 
 
 def _blocks(contig: int, piece: EncodedPiece, offset: int) -> NDArray[np.void]:

@@ -28,7 +28,7 @@ from tracksmith.tracks.zoom import (
     reduce_records,
 )
 
-__all__ = ["LARGEST_VALUE", "encode_values"]
+__all__ = ["ITEM", "LARGEST_VALUE", "SAMPLES", "SectionWriter", "encode_values", "summarise"]
 
 LARGEST_VALUE = 2.0**47
 """Beyond, the sum of squares over a chromosome overflows the float32 of a zoom record."""
@@ -89,7 +89,7 @@ def encode_values(
     end = min(end, contig_length)
 
     zoom = records_of_bins(single[:full], grid)
-    writer = _Sections(options, grid)
+    writer = SectionWriter(options, grid)
     if full < len(single):
         zoom = _with_short_bin(zoom, single[full], grid, (start + full * bin_size, end))
     _check_size(zoom, single, grid)
@@ -104,7 +104,7 @@ def encode_values(
         zoom=zoom,
         histogram=(histogram := count_values(single)),
         samples=_samples(single, zoom, grid, end),
-        summary=_summarise(zoom, int(histogram["count"].sum())),
+        summary=summarise(zoom, int(histogram["count"].sum())),
         block_size=writer.block_size,
     )
 
@@ -157,7 +157,8 @@ def _with_short_bin(
     return reduce_records(both, BINS_PER_RECORD * grid.bin_size)
 
 
-def _summarise(zoom: NDArray[np.void], values: int) -> Summary:
+def summarise(zoom: NDArray[np.void], values: int) -> Summary:
+    """Add up zoom records; ``values`` is the number of bins or intervals."""
     if len(zoom) == 0:
         return Summary()
     return Summary(
@@ -183,7 +184,7 @@ def _samples(
     return samples
 
 
-class _Sections:
+class SectionWriter:
     """Collects compressed sections and where they lie."""
 
     def __init__(self, options: TrackOptions, grid: BinGrid) -> None:
@@ -231,7 +232,7 @@ class _Sections:
             self.bedgraph(np.array([(start, end, value)], ITEM))
 
 
-def _encode_bins(writer: _Sections, values: NDArray[np.float32]) -> None:
+def _encode_bins(writer: SectionWriter, values: NDArray[np.float32]) -> None:
     """Write full bins: chunk by chunk the smaller kind, joined with neighbours of its kind."""
     if len(values) == 0:
         return

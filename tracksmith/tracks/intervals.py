@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tracksmith.errors import InputError, TracksmithError
 from tracksmith.genome.contigs import Contigs, check_lengths, shown
 from tracksmith.genome.fasta import Notify, silent
-from tracksmith.tracks.encoding import ITEM, LARGEST_VALUE, SAMPLES, _Sections, _summarise
+from tracksmith.tracks.encoding import ITEM, LARGEST_VALUE, SAMPLES, SectionWriter, summarise
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
 from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece
 from tracksmith.tracks.reader import open_track
-from tracksmith.tracks.zoom import BINS_PER_RECORD, RECORD, BinGrid, reduce_records
+from tracksmith.tracks.zoom import BINS_PER_RECORD, BinGrid, records_of_intervals
 
 __all__ = ["INTERVAL_BIN", "encode_intervals", "sum_over_intervals"]
 
@@ -65,9 +65,10 @@ def encode_intervals(
     items = np.empty(len(starts), ITEM)
     items["start"], items["end"], items["value"] = starts, ends, values
     grid = BinGrid(contig, int(starts[0]) // INTERVAL_BIN * INTERVAL_BIN, INTERVAL_BIN)
-    writer = _Sections(options, grid)
+    writer = SectionWriter(options, grid)
     writer.bedgraph(items)
-    zoom = _records(items, contig)
+    cell = BINS_PER_RECORD * INTERVAL_BIN
+    zoom = records_of_intervals(starts, ends, values, contig, cell)
     return EncodedPiece(
         grid=grid,
         end=int(ends[-1]),
@@ -76,7 +77,7 @@ def encode_intervals(
         zoom=zoom,
         histogram=count_values(values),
         samples=_samples(items),
-        summary=_summarise(zoom, len(items)),
+        summary=summarise(zoom, len(items)),
         block_size=writer.block_size,
     )
 
@@ -103,26 +104,6 @@ def _check_intervals(
             f"The value of the interval {starts[at]}-{ends[at]} (0-based) of contig {contig} is "
             f"{values[at]}: it must be finite and at most {LARGEST_VALUE:g} in size."
         )
-
-
-def _records(items: NDArray[np.void], contig: int) -> NDArray[np.void]:
-    """Summarise intervals by cells of the finest zoom level, cutting them at its borders."""
-    cell = BINS_PER_RECORD * INTERVAL_BIN
-    starts, ends = items["start"].astype(np.int64), items["end"].astype(np.int64)
-    first = starts // cell
-    cells = -(-ends // cell) - first
-    owner = np.repeat(np.arange(len(items)), cells)
-    number = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(cells) - cells, cells)
-    wide = items["value"][owner].astype(np.float64)
-    records = np.empty(len(owner), RECORD)
-    records["contig"] = contig
-    records["start"] = np.maximum(starts[owner], number * cell)
-    records["end"] = np.minimum(ends[owner], (number + 1) * cell)
-    records["count"] = records["end"] - records["start"]
-    records["min"] = records["max"] = wide
-    records["sum"] = wide * records["count"]
-    records["sum_squares"] = wide * wide * records["count"]
-    return reduce_records(records, cell)
 
 
 def _samples(items: NDArray[np.void]) -> NDArray[np.void]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,21 @@ from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.trees import BLOCK, IN_MEMORY, BlockTable, write_position_tree
 from tracksmith.tracks.zoom import RECORD, join_records, reduce_records
 
-__all__ = ["MOST_LEVELS", "ZOOM_RATIO", "Pyramid", "Thinned", "ZoomLevel"]
+__all__ = [
+    "MOST_LEVELS",
+    "ZOOM_BLOCK_BYTES",
+    "ZOOM_RATIO",
+    "Checked",
+    "Pyramid",
+    "Thinned",
+    "ZoomLevel",
+]
 
 MOST_LEVELS = 10
 ZOOM_RATIO = 4
 RECORDS_PER_BLOCK = 1024
 RECORDS_AT_ONCE = 1 << 14
+ZOOM_BLOCK_BYTES = 32 * RECORDS_PER_BLOCK
 COPY_BYTES = 1 << 20
 LARGEST_REDUCTION = 0xFFFFFFFF
 
@@ -28,6 +38,7 @@ STORED = np.dtype(
 """A zoom record as the file holds it: sums in float32."""
 
 Item = TypeVar("Item")
+Checked: TypeAlias = "tuple[ZoomLevel, list[NDArray[np.void]]]"
 
 
 class Thinned(Generic[Item]):
@@ -152,16 +163,23 @@ class Pyramid:
         for level in self._levels:
             records = level.add(records, last=last)
 
-    def finish(self) -> list[tuple[ZoomLevel, list[NDArray[np.void]]]]:
+    def finish(self, items: int | None = None) -> list[Checked]:
         """Return the levels worth writing, each with records four times as coarse.
 
-        A level that has as many records as the one before is left out; the
-        first is always there when the track has a value.
+        A level must have at most half the records of the one before it, the
+        first at most half of ``items`` if given. One is always there when the
+        track has a value.
         """
         self._pass_on(last=True)
-        kept: list[tuple[ZoomLevel, list[NDArray[np.void]]]] = []
-        for level, above in zip(self._levels, self._levels[1:], strict=False):
-            fewer = not kept or level.records < kept[-1][0].records
-            if level.records and fewer and level.reduction <= LARGEST_REDUCTION:
-                kept.append((level, above.probes.items))
-        return kept
+        levels = [
+            (level, above.probes.items)
+            for level, above in itertools.pairwise(self._levels)
+            if level.records and level.reduction <= LARGEST_REDUCTION
+        ]
+        kept: list[Checked] = []
+        before = items
+        for level, probes in levels:
+            if before is None or 2 * level.records <= before:
+                kept.append((level, probes))
+                before = level.records
+        return kept or levels[-1:]

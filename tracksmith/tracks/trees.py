@@ -6,8 +6,9 @@ the root first; a node is full except the last of its level.
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
@@ -91,45 +92,51 @@ def _child_offsets(start: int, width: int, children: int) -> NDArray[np.uint64]:
     return start + np.arange(children, dtype=np.uint64) * np.uint64(step)
 
 
+def _write_node(out: BinaryIO, count: int, entries: bytes, *, leaf: bool) -> None:
+    out.write(NODE_HEAD.pack(leaf, 0, count))
+    out.write(entries)
+
+
 def _write_nodes(out: BinaryIO, entries: NDArray[np.void], *, leaf: bool) -> None:
-    """Write entries as consecutive nodes."""
+    """Write rows as consecutive nodes."""
     for first in range(0, max(1, len(entries)), NODE_ITEMS):
         node = entries[first : first + NODE_ITEMS]
-        out.write(NODE_HEAD.pack(leaf, 0, len(node)))
-        out.write(node.tobytes())
+        _write_node(out, len(node), node.tobytes(), leaf=leaf)
 
 
-def write_name_tree(out: BinaryIO, names: Sequence[bytes], values: NDArray[np.void]) -> None:
-    """Write a B+ tree at the current position of ``out``.
+def write_name_tree(
+    out: BinaryIO, entries: Iterable[bytes], count: int, key_size: int, value_size: int
+) -> None:
+    """Write a B+ tree at the end of ``out`` in one pass over its entries.
 
     Parameters
     ----------
     out : binary file
-        Open for writing.
-    names : sequence of bytes
-        Keys, ascending bytewise, without NUL bytes.
-    values : structured array
-        What belongs to each key, copied as it is.
+        Open for writing, positioned at its end.
+    entries : iterable of bytes
+        ``count`` keys, each filled up with NUL bytes to ``key_size`` and
+        followed by its value of ``value_size`` bytes; ascending.
     """
-    key_size = max((len(name) for name in names), default=1)
-    key = f"S{key_size}"
-    leaf = np.dtype([("key", key), ("value", values.dtype)])
-    branch = np.dtype([("key", key), ("child", "<u8")])
-    head = (NAME_MAGIC, NODE_ITEMS, key_size, values.dtype.itemsize, len(names), 0)
-    out.write(NAME_HEAD.pack(*head))
-    offsets = _node_offsets(out.tell(), len(names), leaf.itemsize, branch.itemsize)
-    entries = np.zeros(len(names), leaf)
-    entries["key"], entries["value"] = names, values
-    levels = [entries]
+    out.write(NAME_HEAD.pack(NAME_MAGIC, NODE_ITEMS, key_size, value_size, count, 0))
+    widths = key_size + value_size, key_size + 8
+    offsets = _node_offsets(out.tell(), count, *widths)
+    out.seek(offsets[0])
+    keys = []
+    source = iter(entries)
+    for _ in range(_levels(count)[0]):
+        node = list(itertools.islice(source, NODE_ITEMS))
+        keys += [entry[:key_size] for entry in node[:1]]
+        _write_node(out, len(node), b"".join(node), leaf=True)
+    end = out.tell()
     for level in range(1, len(offsets)):
-        below = levels[-1]["key"][::NODE_ITEMS]
-        width = levels[-1].dtype.itemsize
-        nodes = np.zeros(len(below), branch)
-        nodes["key"] = below
-        nodes["child"] = _child_offsets(offsets[level - 1], width, len(below))
-        levels.append(nodes)
-    for level in reversed(range(len(levels))):
-        _write_nodes(out, levels[level], leaf=level == 0)
+        out.seek(offsets[level])
+        children = _child_offsets(offsets[level - 1], widths[level > 1], len(keys)).tolist()
+        nodes = [key + struct.pack("<Q", at) for key, at in zip(keys, children, strict=True)]
+        for first in range(0, len(nodes), NODE_ITEMS):
+            part = nodes[first : first + NODE_ITEMS]
+            _write_node(out, len(part), b"".join(part), leaf=False)
+        keys = keys[::NODE_ITEMS]
+    out.seek(end)
 
 
 def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_block: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ __all__ = [
     "BinGrid",
     "join_records",
     "records_of_bins",
+    "records_of_intervals",
     "reduce_records",
 ]
 
@@ -103,6 +104,34 @@ def _summarise(table: NDArray[np.float32], grid: BinGrid) -> NDArray[np.void]:
         records["sum_squares"] = np.add.reduce(wide, axis=0) * grid.bin_size
     kept: NDArray[np.void] = records[count > 0]
     return kept
+
+
+def records_of_intervals(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    values: NDArray[Any],
+    contig: int,
+    reduction: int,
+) -> NDArray[np.void]:
+    """Summarise ascending, disjoint intervals of one contig by cells of ``reduction`` bp.
+
+    Intervals are cut at the cells' borders.
+    """
+    starts, ends = np.asarray(starts, np.int64), np.asarray(ends, np.int64)
+    first = starts // reduction
+    cells = -(-ends // reduction) - first
+    owner = np.repeat(np.arange(len(starts)), cells)
+    number = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(cells) - cells, cells)
+    wide = np.asarray(values, np.float64)[owner]
+    records = np.empty(len(owner), RECORD)
+    records["contig"] = contig
+    records["start"] = np.maximum(starts[owner], number * reduction)
+    records["end"] = np.minimum(ends[owner], (number + 1) * reduction)
+    records["count"] = records["end"] - records["start"]
+    records["min"] = records["max"] = wide
+    records["sum"] = wide * records["count"]
+    records["sum_squares"] = wide * wide * records["count"]
+    return reduce_records(records, reduction)
 
 
 def join_records(parts: Iterable[NDArray[np.void]]) -> NDArray[np.void]:

@@ -1,0 +1,99 @@
+"""What bigWig and bigBed share: the head of the file, the zoom list, totals and contigs.
+
+Format: Kent et al. 2010, "BigWig and BigBed", version 4. Ids of contigs follow
+the genome's order; names lie sorted in the B+ tree, which maps a name to its id.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from tracksmith.errors import InputError
+from tracksmith.tracks.piece import Summary
+from tracksmith.tracks.pyramid import MOST_LEVELS, ZOOM_BLOCK_BYTES
+from tracksmith.tracks.trees import write_name_tree
+
+__all__ = ["HEAD_BYTES", "FileHead", "check_contigs", "write_contigs", "write_head"]
+
+VERSION = 4
+FILE_HEAD = struct.Struct("<IHHQQQHHQQIQ")
+ZOOM_HEAD = struct.Struct("<IIQQ")
+TOTALS = struct.Struct("<Q4d")
+TOTALS_OFFSET = FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size
+CONTIG = struct.Struct("<II")
+
+HEAD_BYTES = TOTALS_OFFSET + TOTALS.size
+"""What to leave free at the start of a file for :func:`write_head`."""
+
+
+@dataclass
+class FileHead:
+    """Offsets and counts that are known once everything else is written."""
+
+    magic: int
+    contigs: int = 0
+    data: int = 0
+    index: int = 0
+    items: int = 0
+    block_size: int = 0
+    totals: Summary = field(default_factory=Summary)
+    zooms: list[tuple[int, int, int]] = field(default_factory=list)
+    fields: int = 0
+    defined_fields: int = 0
+    autosql: int = 0
+    extension: int = 0
+
+
+def write_head(out: BinaryIO, head: FileHead) -> None:
+    """Append the closing magic, then fill in the start of the file and the item count."""
+    out.write(struct.pack("<I", head.magic))
+    out.seek(0)
+    block_size = max(head.block_size, ZOOM_BLOCK_BYTES if head.zooms else 0)
+    offsets = (head.contigs, head.data, head.index)
+    fields = (head.fields, head.defined_fields, head.autosql)
+    out.write(
+        FILE_HEAD.pack(
+            head.magic,
+            VERSION,
+            len(head.zooms),
+            *offsets,
+            *fields,
+            TOTALS_OFFSET,
+            block_size,
+            head.extension,
+        )
+    )
+    for reduction, data, index in head.zooms:
+        out.write(ZOOM_HEAD.pack(reduction, 0, data, index))
+    out.seek(TOTALS_OFFSET)
+    totals = head.totals if head.totals.bases else Summary(0, 0, 0.0, 0.0)
+    out.write(TOTALS.pack(totals.bases, *totals[2:]))
+    out.seek(head.data)
+    out.write(struct.pack("<Q", head.items))
+
+
+def check_contigs(contigs: Sequence[tuple[str, int]]) -> None:
+    """Refuse contigs that no bigWig or bigBed can list."""
+    if not contigs:
+        raise InputError("The genome has no contigs: there is nothing to write a track for.")
+    seen: set[str] = set()
+    for name, length in contigs:
+        if not name or "\0" in name or name in seen:
+            kind = "occurs twice" if name in seen else "is not possible"
+            raise InputError(f"The contig name {name!r} {kind} in a track: rename it in the FASTA.")
+        if not 1 <= length <= 0xFFFFFFFF:
+            raise InputError(
+                f"Contig {name!r} has {length:,} bp; a track holds contigs of 1 to 4,294,967,295."
+            )
+        seen.add(name)
+
+
+def write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
+    """Write the B+ tree from contig name to id and length."""
+    listed = sorted((name.encode(), id_, length) for id_, (name, length) in enumerate(contigs))
+    key_size = max(len(name) for name, _, _ in listed)
+    entries = (name.ljust(key_size, b"\0") + CONTIG.pack(*value) for name, *value in listed)
+    write_name_tree(out, entries, len(listed), key_size, CONTIG.size)
