@@ -50,6 +50,7 @@ class HostGuard:
         self.names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
         if scope["type"] == "http" and not self._known(scope):
             refusal = PlainTextResponse("This host name is not served here.", status_code=421)
             await refusal(scope, receive, send)
@@ -83,6 +84,7 @@ class FewRanges:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
         if scope["type"] == "http":
             scope["headers"] = [
                 (name, value)
