@@ -23,9 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tracksmith.plugin import PluginError
+from tracksmith_enformer.positions import position_features
 from tracksmith_enformer.weights import Sizes
 
-__all__ = ["Enformer", "position_features"]
+__all__ = ["Enformer"]
 
 GELU = 1.702
 EPS = 1e-5
@@ -59,34 +60,6 @@ BLOCK = {
 """Tensors of a transformer block: our name, the published one."""
 
 
-def position_features(tokens: int, features: int) -> Tensor:
-    """Return what the network knows of the distance between two tokens.
-
-    Three bases (exponential decay, central mask, gamma density), each also times
-    the distance's sign. Every gamma density is divided by its maximum over the
-    distances, as in the TensorFlow code that trained the weights. Single
-    precision as there: double is no closer to the published model.
-
-    Returns
-    -------
-    float32, shape (2 tokens - 1, features)
-        Row ``d + tokens - 1`` belongs to distance ``d``, key minus query, in tokens.
-    """
-    each = features // 6
-    signed = torch.arange(1 - tokens, tokens, dtype=torch.float32)[:, None]
-    distance = signed.abs()
-    longest = torch.log2(torch.tensor(float(tokens))).item()
-    half_life = 2.0 ** torch.linspace(3.0, longest, each)
-    decay = torch.exp(-(torch.log(torch.tensor(2.0)) / half_life) * distance)
-    mask = (2.0 ** torch.arange(1, each + 1) - 1 > distance).float()
-    mean, deviation = torch.linspace(tokens / each, tokens, each), tokens / (2 * each)
-    shape, rate = (mean / deviation) ** 2, mean / deviation**2
-    log_density = torch.xlogy(shape - 1, distance) - rate * distance
-    density = torch.exp(log_density - (torch.lgamma(shape) - shape * torch.log(rate))) + 1e-8
-    bases = torch.cat([decay, mask, density / density.amax(0)], 1)
-    return torch.cat([bases, signed.sign() * bases], 1)
-
-
 def _full(x: Tensor) -> Tensor:
     """Return ``x`` in single precision at least."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
@@ -106,7 +79,7 @@ class _Weights(nn.Module):
 
 
 class NormGelu(_Weights):
-    """``1.702 gelu(batch_norm(x))``; whoever reads it divides its own weights by 1.702."""
+    """``1.702 gelu(batch_norm(x))``: whoever reads it divides its own weights by 1.702."""
 
     def __init__(self, tensors: Mapping[str, Tensor], key: str) -> None:
         parts = ("weight", "bias", "running_mean", "running_var")
@@ -140,8 +113,8 @@ class Stage(_Weights):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, length, channels in)`` to ``(batch, length // 2, channels out)``.
 
-        The work goes in blocks along the length, each with the neighbours that
-        its convolution reads, so that what lies between stays small.
+        Blocks along the length, each with the neighbours that its convolution
+        reads, keep what lies between small.
         """
         batch, half, width = x.shape[0], x.shape[1] // 2, len(self.bias)
         out = x.new_empty(batch, half, width, dtype=self.bias.dtype)
@@ -189,20 +162,19 @@ class Block(_Weights):
 
     def _attend(self, y: Tensor, first: int, last: int) -> Tensor:
         """Return the heads' values side by side for the queries ``[first, last)``."""
-        tokens, rows = y.shape[1], GPU_QUERIES if y.is_cuda else CPU_QUERIES
         query = self._by_head(F.linear(y[:, first:last], self.query))
+        content, position = query + self.content_bias, query + self.position_bias
         keys = self._by_head(F.linear(y, self.keys)).transpose(-1, -2).contiguous()
         value = self._by_head(F.linear(y, self.value)).contiguous()
-        relative = self._relative_keys(tokens)
-        out = []
-        for start in range(first, last, rows):
-            stop = min(start + rows, last)
-            some = query[:, :, start - first : stop - first]
-            distances = relative[:, :, tokens - stop : 2 * tokens - 1 - start]
-            logits = _full((some + self.content_bias) @ keys)
-            logits += _by_key((some + self.position_bias) @ distances, tokens)
-            out.append(logits.softmax(-1) @ value)
-        return torch.cat(out, 2).transpose(1, 2).flatten(2)
+        relative = self._relative_keys(y.shape[1])
+        # One head at a time stays in a CPU's cache; a GPU wants few and large kernels.
+        step = self.heads if y.is_cuda else 1
+        mixed = []
+        for head in range(0, self.heads, step):
+            some = (slice(None), slice(head, head + step))
+            near = relative[some[1]]
+            mixed.append(_mix(content[some], position[some], keys[some], value[some], near, first))
+        return torch.cat(mixed, 1).transpose(1, 2).flatten(2)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """View ``(batch, n, heads * size)`` as ``(batch, heads, n, size)``."""
@@ -220,11 +192,31 @@ class Block(_Weights):
         return self._kept[1]
 
 
+def _mix(
+    content: Tensor, position: Tensor, keys: Tensor, value: Tensor, relative: Tensor, first: int
+) -> Tensor:
+    """Return the attention-weighted values, ``(batch, heads, queries, size)``.
+
+    ``content`` and ``position`` are the queries for either kind of key, from token ``first`` on.
+    """
+    tokens, last = keys.shape[-1], first + content.shape[2]
+    rows = GPU_QUERIES if keys.is_cuda else CPU_QUERIES
+    mixed = []
+    for start in range(first, last, rows):
+        stop = min(start + rows, last)
+        some = (slice(None), slice(None), slice(start - first, stop - first))
+        distances = relative[..., tokens - stop : 2 * tokens - 1 - start]
+        logits = _full(content[some] @ keys)
+        logits += _by_key(position[some] @ distances, tokens)
+        mixed.append(logits.softmax(-1) @ value)
+    return torch.cat(mixed, 2)
+
+
 def _by_key(near: Tensor, tokens: int) -> Tensor:
     """View ``(batch, heads, rows, tokens + rows - 1)``, by distance, as ``(..., rows, tokens)``.
 
-    Distances grow along a row from that of the last query to the first key, so
-    each row's first key lies one column before that of the row above.
+    A row starts with the distance from the last query to the first key, so each
+    row's first key lies one column before that of the row above.
     """
     near = near.contiguous()
     *outer, rows, columns = near.shape
@@ -271,9 +263,8 @@ class Enformer(nn.Module):
         stages = [Stage(tensors, name) for name in names]
         self.tower = nn.Sequential(*stages)
         self.reach = sum(stage.reach << number for number, stage in enumerate(stages))
-        """Bases on either side of a token that its value depends on."""
+        """Bases on either side of a token that its value depends on; ``margin`` in whole tokens."""
         self.margin = -(-self.reach // self.bin)
-        """The same in whole tokens."""
         self.blocks = nn.ModuleList(
             Block(tensors, f"transformer.{i}", sizes) for i in range(sizes.depth)
         )
@@ -306,9 +297,9 @@ class Enformer(nn.Module):
     def predict_stretch(self, bases: Tensor, stride: int) -> Tensor:
         """Predict overlapping windows with one pass of the tower for all of them.
 
-        Equal to :meth:`forward` of each window, to rounding. Only the outer
-        ``margin`` tokens of a window differ from those of the stretch, because
-        convolutions see zeros beyond the window; short pieces give those.
+        Equal to :meth:`forward` of each window. Only a window's outer ``margin``
+        tokens differ from the stretch's, as convolutions see zeros beyond the
+        window; short pieces give those.
 
         Parameters
         ----------
@@ -363,7 +354,7 @@ class Enformer(nn.Module):
         return one, other
 
     def _tokens(self, bases: Tensor) -> Tensor:
-        """Map bases ``(batch, 4, length)`` to the tower's ``(batch, length // bin, channels)``."""
+        """Map bases ``(batch, 4, length)`` to tokens ``(batch, length // bin, channels)``."""
         total = bases.shape[-1] // self.bin
         starts = range(0, total, PIECE_TOKENS)
         return torch.cat([self._piece(bases, i, min(i + PIECE_TOKENS, total)) for i in starts], 1)
