@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 
 from tracksmith.errors import TracksmithError
 from tracksmith.files import aside
-from tracksmith.tracks.container import (
-    HEAD_BYTES,
-    FileHead,
-    check_contigs,
-    write_contigs,
-    write_head,
-)
+from tracksmith.tracks.container import FileHead, begin_file, check_contigs, end_file
 from tracksmith.tracks.histogram import Histogram, quantiles
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece, Summary
@@ -118,10 +112,7 @@ class _BigWig:
     ) -> None:
         self.out, self.contigs, self.bin_size, self.options = out, contigs, bin_size, options
         self.head = FileHead(MAGIC)
-        out.write(bytes(HEAD_BYTES))
-        self.head.contigs = out.tell()
-        write_contigs(out, contigs)
-        self.head.data = out.tell()
+        begin_file(out, self.head, contigs)
 
     def write_data(
         self, pieces: Iterable[tuple[int, EncodedPiece]], pyramid: Pyramid, folder: Path
@@ -130,7 +121,6 @@ class _BigWig:
         summary, samples = TrackSummary(), Thinned[Probe]()
         table = BlockTable(folder)
         try:
-            self.out.write(bytes(8))
             place = (0, 0)
             for contig, piece in pieces:
                 place = self._check_place(contig, piece, place)
@@ -179,7 +169,7 @@ class _BigWig:
         summary.zoom_levels = len(self.head.zooms)
         self.head.totals = summary.totals
         self.head.items, self.head.block_size = summary.sections, summary.block_size
-        write_head(self.out, self.head)
+        end_file(self.out, self.head)
 
 
 def _blocks(contig: int, piece: EncodedPiece, offset: int) -> NDArray[np.void]:

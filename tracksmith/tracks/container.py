@@ -16,17 +16,13 @@ from tracksmith.tracks.piece import Summary
 from tracksmith.tracks.pyramid import MOST_LEVELS, ZOOM_BLOCK_BYTES
 from tracksmith.tracks.trees import write_name_tree
 
-__all__ = ["HEAD_BYTES", "FileHead", "check_contigs", "write_contigs", "write_head"]
+__all__ = ["FileHead", "begin_file", "check_contigs", "end_file"]
 
 VERSION = 4
 FILE_HEAD = struct.Struct("<IHHQQQHHQQIQ")
 ZOOM_HEAD = struct.Struct("<IIQQ")
 TOTALS = struct.Struct("<Q4d")
-TOTALS_OFFSET = FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size
 CONTIG = struct.Struct("<II")
-
-HEAD_BYTES = TOTALS_OFFSET + TOTALS.size
-"""What to leave free at the start of a file for :func:`write_head`."""
 
 
 @dataclass
@@ -43,11 +39,36 @@ class FileHead:
     zooms: list[tuple[int, int, int]] = field(default_factory=list)
     fields: int = 0
     defined_fields: int = 0
+    declaration: str = ""
     autosql: int = 0
+    totals_offset: int = 0
     extension: int = 0
 
 
-def write_head(out: BinaryIO, head: FileHead) -> None:
+def begin_file(
+    out: BinaryIO, head: FileHead, contigs: Sequence[tuple[str, int]], extra: bytes = b""
+) -> None:
+    """Leave room for the head and write the contigs; data may follow.
+
+    The bytes ``extra`` go where ``head.extension`` then points. Readers
+    measure the table's declaration by where the totals begin.
+    """
+    out.write(bytes(FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size))
+    if head.declaration:
+        head.autosql = out.tell()
+        out.write(head.declaration.encode() + b"\0")
+    head.totals_offset = out.tell()
+    out.write(bytes(TOTALS.size))
+    if extra:
+        head.extension = out.tell()
+        out.write(extra)
+    head.contigs = out.tell()
+    _write_contigs(out, contigs)
+    head.data = out.tell()
+    out.write(bytes(8))
+
+
+def end_file(out: BinaryIO, head: FileHead) -> None:
     """Append the closing magic, then fill in the start of the file and the item count."""
     out.write(struct.pack("<I", head.magic))
     out.seek(0)
@@ -61,14 +82,14 @@ def write_head(out: BinaryIO, head: FileHead) -> None:
             len(head.zooms),
             *offsets,
             *fields,
-            TOTALS_OFFSET,
+            head.totals_offset,
             block_size,
             head.extension,
         )
     )
     for reduction, data, index in head.zooms:
         out.write(ZOOM_HEAD.pack(reduction, 0, data, index))
-    out.seek(TOTALS_OFFSET)
+    out.seek(head.totals_offset)
     totals = head.totals if head.totals.bases else Summary(0, 0, 0.0, 0.0)
     out.write(TOTALS.pack(totals.bases, *totals[2:]))
     out.seek(head.data)
@@ -91,7 +112,7 @@ def check_contigs(contigs: Sequence[tuple[str, int]]) -> None:
         seen.add(name)
 
 
-def write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
+def _write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
     """Write the B+ tree from contig name to id and length."""
     listed = sorted((name.encode(), id_, length) for id_, (name, length) in enumerate(contigs))
     key_size = max(len(name) for name, _, _ in listed)

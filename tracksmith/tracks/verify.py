@@ -15,10 +15,13 @@ from tracksmith.tracks.piece import Summary
 from tracksmith.tracks.pyramid import ZOOM_RATIO, ZoomLevel
 from tracksmith.tracks.reader import open_track
 
-__all__ = ["Probe", "verify_bigwig"]
+__all__ = ["Probe", "Row", "verify_bigbed", "verify_bigwig"]
 
 Probe: TypeAlias = tuple[int, int, int, float]
 """Contig index, start, end and the one value of all bases between."""
+
+Row: TypeAlias = tuple[int, int, int, bytes]
+"""Contig index, start, end and the text of the other columns."""
 
 MEAN_TOLERANCE = 1e-5  # of the largest value: a zoom record's sum is a float32
 LARGEST_INTEGER = 1 << 62
@@ -57,6 +60,41 @@ def verify_bigwig(
                     _check_record(handle, contigs, level.reduction, record)
     except (InputError, RuntimeError) as error:
         raise _differs(str(error)) from error
+
+
+def verify_bigbed(
+    path: Path,
+    contigs: Sequence[tuple[str, int]],
+    depth: Summary,
+    declaration: str,
+    samples: Sequence[Row],
+) -> None:
+    """Read a finished bigBed with pyBigWig and compare it with what was written.
+
+    Raises
+    ------
+    TracksmithError
+        Anything differs; the message names the first difference.
+    """
+    try:
+        with open_track(path) as handle:
+            if handle.chroms() != dict(contigs):
+                raise _differs("its contigs are not those of the genome")
+            if _text_of(handle.SQL()) != declaration:
+                raise _differs("its table is declared otherwise")
+            if handle.header()["nBasesCovered"] != depth.bases:
+                raise _differs(f"it covers other than {depth.bases} bases")
+            for contig, start, end, text in samples:
+                name = contigs[contig][0]
+                found = handle.entries(name, start, end) if start < end else None
+                if start < end and (start, end, text.decode()) not in (found or ()):
+                    raise _differs(f"the row {name}:{start}-{end} is missing or changed")
+    except (InputError, RuntimeError) as error:
+        raise _differs(str(error)) from error
+
+
+def _text_of(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _differs(reason: str) -> TracksmithError:

@@ -1,0 +1,172 @@
+"""autoSql: the table that says what the columns of a bigBed are.
+
+Kent & Brumbaugh 2002, "autoSql and autoXml"; the subset that bigBed readers know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tracksmith.errors import UsageError
+
+__all__ = ["BED9", "AutoSql", "Column", "bed9_schema"]
+
+Formatter: TypeAlias = Callable[[Any], str]
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+CHARACTERS = re.compile(r"char\[(\d+)\]")
+COLOUR = re.compile(r"\d{1,3},\d{1,3},\d{1,3}")
+WHOLE = {
+    "int": (-(1 << 31), (1 << 31) - 1),
+    "uint": (0, (1 << 32) - 1),
+    "short": (-(1 << 15), (1 << 15) - 1),
+    "ushort": (0, (1 << 16) - 1),
+    "byte": (-128, 127),
+    "ubyte": (0, 255),
+    "bigint": (-(1 << 63), (1 << 63) - 1),
+}
+STRING_BYTES = 255
+LONG_STRING_BYTES = 65_535
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: autoSql type, name and one line that describes it."""
+
+    type: str
+    name: str
+    comment: str
+
+    def formatter(self) -> Formatter:
+        """Return what turns a value into the column's text, or raises ValueError."""
+        if self.type in WHOLE:
+            return _whole(*WHOLE[self.type])
+        if self.type in ("float", "double"):
+            return _real
+        if match := CHARACTERS.fullmatch(self.type):
+            return _text(int(match[1]))
+        if self.type in ("string", "lstring"):
+            return _text(STRING_BYTES if self.type == "string" else LONG_STRING_BYTES)
+        raise UsageError(
+            f"Column {self.name!r} has type {self.type!r}; known are {', '.join(WHOLE)}, float, "
+            "double, char[N], string (up to 255 bytes) and lstring."
+        )
+
+
+def _whole(low: int, high: int) -> Formatter:
+    def convert(value: Any) -> str:
+        number = int(value)
+        if number != value or not low <= number <= high:
+            raise ValueError(f"is not a whole number from {low} to {high}")
+        return str(number)
+
+    return convert
+
+
+def _real(value: Any) -> str:
+    text = f"{value:.6g}"
+    if text[-1] in "nf":
+        raise ValueError("is not finite; use a text column where a value may be missing")
+    return text
+
+
+def _text(most: int) -> Formatter:
+    def convert(value: Any) -> str:
+        if type(value) is not str:
+            raise ValueError("is not a text")
+        if len(value) * 4 > most and len(value.encode()) > most:
+            raise ValueError(f"is longer than {most} bytes")
+        return value
+
+    return convert
+
+
+def _score(value: Any) -> str:
+    return _whole(0, 1000)(value)
+
+
+def _strand(value: Any) -> str:
+    if value not in ("+", "-", "."):
+        raise ValueError("is not one of + - .")
+    return str(value)
+
+
+def _colour(value: Any) -> str:
+    if not COLOUR.fullmatch(str(value)) or max(map(int, value.split(","))) > 255:
+        raise ValueError("is not a colour such as 202,0,32")
+    return str(value)
+
+
+BED9 = (
+    Column("string", "chrom", "Chromosome or scaffold"),
+    Column("uint", "chromStart", "Start in the chromosome, 0-based"),
+    Column("uint", "chromEnd", "End in the chromosome, not included"),
+    Column("string", "name", "Name of the item"),
+    Column("uint", "score", "Score from 0 to 1000"),
+    Column("char[1]", "strand", "+ or - or ."),
+    Column("uint", "thickStart", "Start of where the item is drawn thick"),
+    Column("uint", "thickEnd", "End of where the item is drawn thick"),
+    Column("uint", "itemRgb", "Colour as red,green,blue"),
+)
+"""The nine columns that every BED reader knows."""
+
+SPECIAL = {"score": _score, "strand": _strand, "itemRgb": _colour}
+
+
+@dataclass(frozen=True)
+class AutoSql:
+    """A table: its name, what it holds, and its columns.
+
+    The first ``defined`` columns (3 to 9) are those of BED, the rest is our own.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    defined: int = 9
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        wrong = [name for name in (self.name, *names) if not NAME.fullmatch(name)]
+        wrong += sorted({name for name in names if names.count(name) > 1})
+        if wrong:
+            raise UsageError(f"Names of a table that are not possible or occur twice: {wrong}.")
+        comments = [self.comment, *(column.comment for column in self.columns)]
+        if any(not text.isprintable() or '"' in text for text in comments):
+            raise UsageError(f"A comment of table {self.name} has a quote or is not one line.")
+        standard = [(column.type, column.name) for column in BED9[: self.defined]]
+        given = [(column.type, column.name) for column in self.columns[: self.defined]]
+        if not 3 <= self.defined <= 9 or given != standard:
+            raise UsageError(
+                f"The first {self.defined} columns of table {self.name} are not those of BED: "
+                f"{', '.join(' '.join(pair) for pair in standard)}."
+            )
+        self.formatters()
+
+    def formatters(self) -> Sequence[Formatter]:
+        """Return a formatter for each column after chrom, chromStart and chromEnd."""
+        known = {name: SPECIAL[name] for name in SPECIAL if self._is_bed(name)}
+        return [known.get(column.name, column.formatter()) for column in self.columns[3:]]
+
+    def _is_bed(self, name: str) -> bool:
+        return any(column.name == name for column in self.columns[: self.defined])
+
+    def index(self, name: str) -> int:
+        """Return a column's number from 0, as an index over it is declared."""
+        for number, column in enumerate(self.columns):
+            if column.name == name:
+                return number
+        raise UsageError(f"Table {self.name} has no column {name!r}.")
+
+    def text(self) -> str:
+        """Return the declaration as a file stores it."""
+        rows = "".join(f'    {c.type} {c.name}; "{c.comment}"\n' for c in self.columns)
+        return f'table {self.name}\n"{self.comment}"\n    (\n{rows}    )\n'
+
+
+def bed9_schema(name: str, comment: str, columns: Sequence[Column]) -> AutoSql:
+    """Return a table of type ``bigBed 9 +``: the BED columns and ``columns`` after them."""
+    return AutoSql(name, comment, (*BED9, *columns))
