@@ -19,7 +19,7 @@ def card(name):
         tracks=(Track("t", "T"),))
 
 def load(request):
-    raise NotImplementedError
+    raise RuntimeError
 """
 
 
