@@ -126,7 +126,9 @@ def measure_memory(folder: Path) -> None:
         command = [sys.executable, __file__, str(genome), str(folder / f"memory-{size}")]
         found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
         peaks.append(found["peak"])
-        print(f"predict {size // MEGABASE} Mb: peak {found['peak']:.0f} MB, {found['cpu']:.1f} s CPU")
+        print(
+            f"predict {size // MEGABASE} Mb: peak {found['peak']:.0f} MB, {found['cpu']:.1f} s CPU"
+        )
     print(f"memory for 200 Mb over 2 Mb: {peaks[1] / peaks[0]:.3f} (bar: within 1.10)")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tracksmith.engine.parts import PartStore
@@ -48,10 +47,10 @@ def finish_run(plan: Plan, progress: Progress, keep_parts: bool = False) -> None
     run = plan.run
     run.sweep()
     if run.finished and not damaged_files(run):
-        PartStore(run).remove() if not keep_parts else None
+        plan.store.remove() if not keep_parts else None
         return
     run.content["finished"] = False
-    store = PartStore(run)
+    store = plan.store
     store.require_all()
     make_folder(run.folder / "tracks")
     entries = [_finish_output(plan, store, job, progress) for job in _jobs(plan)]
@@ -162,8 +161,3 @@ def _fold_lines(plan: Plan, planned: PlannedModel, present: list[int]) -> str:
         if folds:
             lines.append(f"{name}\t0\t{length}\t{','.join(folds)}\n")
     return "".join(lines)
-
-
-def output_paths(plan: Plan) -> list[Path]:
-    """Return the bigWig files that the run writes, in order."""
-    return [plan.run.folder / job.path for job in _jobs(plan)]

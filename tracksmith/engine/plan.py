@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tracksmith.engine.chunks import ChunkTable, make_chunks
 from tracksmith.engine.forward import ForwardOptions
+from tracksmith.engine.parts import PartStore
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
 from tracksmith.errors import TrustError
 from tracksmith.files import plain
@@ -138,6 +139,11 @@ class Plan:
         span = chunk_stride(tiling, len(outputs_of(card, entry)), self.contigs.bases)
         tracks = tuple(track.id for track in full.tracks)
         return PlannedModel(model, card, tracks, tiling, entry, weights, span)
+
+    @cached_property
+    def store(self) -> PartStore:
+        """The parts of the run on disk."""
+        return PartStore(self.run)
 
     @cached_property
     def track_contigs(self) -> list[tuple[str, int]]:

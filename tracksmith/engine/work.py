@@ -94,7 +94,7 @@ class PartWorker:
     ) -> None:
         self.plan = plan
         self.genome = genome
-        self.store = PartStore(plan.run)
+        self.store = plan.store
         self.device = resolve_device(device)
         self.progress = progress
         self.encoders = encoders or max(1, min(8, usable_cores()))

@@ -1,0 +1,90 @@
+"""How much of a CLIPNET run is the network: forward time over whole time on a CPU.
+
+Random weights of the published shapes; the time of a network does not depend
+on its weights. CPU seconds of the process; one compute thread.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from bench_engine import write_genome
+from tracksmith_clipnet.network import SHAPES, Clipnet, rescale
+from tracksmith_clipnet.plugin import LCL
+
+from tracksmith.engine import api
+from tracksmith.engine.finish import finish_run
+from tracksmith.engine.plan import Plan
+from tracksmith.engine.request import PredictRequest
+from tracksmith.engine.work import PartWorker, compute_parts
+from tracksmith.genome.fasta import Genome
+from tracksmith.models.contract import Model, Predictor
+from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.progress import Silent
+
+BASES = 1_000_000
+
+
+def random_clipnet(seed: int) -> Clipnet:
+    generator = np.random.default_rng(seed)
+    layers = {
+        name: generator.uniform(0.01, 0.1, shape).astype(np.float32)
+        for name, shape in SHAPES.items()
+    }
+    return Clipnet(layers)
+
+
+def registry(folds: int) -> Registry:
+    networks = {str(fold): random_clipnet(fold) for fold in range(1, folds + 1)}
+    predictor = Predictor(networks, to_tracks=rescale(1e-3, False))
+    paths = dict.fromkeys(networks, ())
+    model = Model(LCL, lambda request: predictor, find_weights=lambda path: paths)
+    return Registry({LCL.name: RegisteredModel(model, "bench", "1", "bench")}, [])
+
+
+def measure(genome: Path, out: Path, folds: int) -> None:
+    found = registry(folds)
+    api.load_registry = lambda: found
+    asked = PredictRequest((LCL.name,), genome, device="cpu", weights={"": genome.parent})
+    plan = Plan(api.plan(asked, out), found)
+    worker = PartWorker(plan, Genome.open(genome), "cpu", Silent())
+    forward = worker.forward(0)
+    inside = [0.0]
+
+    def timed(function):
+        def wrapped(*arguments):
+            began = time.thread_time()
+            result = function(*arguments)
+            inside[0] += time.thread_time() - began
+            return result
+
+        return wrapped
+
+    forward._call = timed(forward._call)
+    forward.to_tracks = timed(forward.to_tracks)
+    began, wall = time.process_time(), time.perf_counter()
+    compute_parts(worker, range(len(worker.store)))
+    finish_run(plan, Silent())
+    whole, wall = time.process_time() - began, time.perf_counter() - wall
+    print(
+        f"CLIPNET, {folds} folds, {BASES / 1e6:g} Mb, tracks written and finished: "
+        f"{whole / BASES * 1e9:,.0f} ns of CPU a base, wall {wall:.1f} s; "
+        f"forward over whole: {inside[0] / whole:.3f} (bar: 0.95)"
+    )
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        genome = write_genome(Path(folder) / "genome.fa", BASES)
+        for folds in (1, 3, 9):
+            measure(genome, Path(folder) / f"run-{folds}", folds)
+
+
+if __name__ == "__main__":
+    main()
