@@ -50,7 +50,7 @@ def open_features(request: FeatureRequest) -> GetFeatures:
     if "archetypes" in files:
         return _from_archetypes(files["archetypes"], files["clusters"], accessibility)
     motifs = MotifSet.read(files["motifs"], files["clusters"])
-    ends = request.options.get("scan_ends", "all")
+    ends = request.options.get("scan_ends", "moods")
 
     def scan(batch: RegionBatch) -> NDArray[np.float32]:
         return motif_features(batch.bases, motifs, device=request.device, ends=ends)

@@ -31,7 +31,7 @@ _BUCKET = "https://2023-get-xf2217.s3.amazonaws.com/get_demo/checkpoints"
 
 _SCAN_ENDS = Option(
     "scan_ends",
-    "all",
+    "moods",
     ("all", "moods"),
     "moods leaves out the motif hits that MOODS misses: fewer than 7 bases, at a region's very end",
 )
