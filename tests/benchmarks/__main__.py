@@ -1,4 +1,4 @@
-"""Run every benchmark: ``python -m tests.benchmarks [NAME ...]``. Ratios in one run, no verdicts."""
+"""Run benchmarks: ``python -m tests.benchmarks [NAME ...]``. Ratios in one run, no verdicts."""
 
 import subprocess
 import sys
