@@ -71,7 +71,7 @@ def test_lower_width_of_the_head_changes_no_value(shared, name):
 
 @pytest.mark.skipif(
     not os.environ.get("TRACKSMITH_FULL_SIZE"),
-    reason="the full-size network takes about 2 CPU minutes and 3 GB: set TRACKSMITH_FULL_SIZE=1",
+    reason="the full-size network takes about a CPU minute and 3 GB: set TRACKSMITH_FULL_SIZE=1",
 )
 def test_the_full_size_network_equals_the_original(shared, monkeypatch):
     monkeypatch.syspath_prepend(str(shared / "parity"))

@@ -355,6 +355,9 @@ class Enformer(nn.Module):
 
     def _tokens(self, bases: Tensor) -> Tensor:
         """Map bases ``(batch, 4, length)`` to tokens ``(batch, length // bin, channels)``."""
+        if len(bases) > 1 and not bases.is_cuda:
+            # A CPU gains nothing from a batch, and so no value depends on its size.
+            return torch.cat([self._tokens(one[None]) for one in bases])
         total = bases.shape[-1] // self.bin
         starts = range(0, total, PIECE_TOKENS)
         return torch.cat([self._piece(bases, i, min(i + PIECE_TOKENS, total)) for i in starts], 1)
@@ -373,6 +376,8 @@ class Enformer(nn.Module):
 
     def _predict(self, tokens: Tensor) -> Tensor:
         """Map the tower's tokens of whole windows to ``(batch, rows, bins)``."""
+        if len(tokens) > 1 and not tokens.is_cuda:
+            return torch.cat([self._predict(one[None]) for one in tokens])
         *all_but_last, last = self.blocks
         for block in all_but_last:
             tokens = block(tokens, 0, self.tokens)
