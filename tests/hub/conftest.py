@@ -254,3 +254,15 @@ def variants() -> list[Any]:
 def pair() -> tuple[Track, Track]:
     """Two strands of one assay."""
     return PAIR
+
+
+@pytest.fixture(scope="session")
+def simple_run():
+    """A function that makes a run of one track in a folder's subfolder ``run``."""
+
+    def make(parent: Path) -> Path:
+        folder = parent / "run"
+        folder.mkdir(parents=True)
+        return RunBuilder(folder).model("toy").bigwig("signal").write()
+
+    return make

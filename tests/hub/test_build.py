@@ -95,7 +95,10 @@ def test_strand_pairs_are_overlaid_on_a_mirrored_scale(strand_run):
     assert overlay.get("container") == "multiWig"
     assert overlay.get("aggregate") == "transparentOverlay"
     assert overlay.get("viewLimits") == "-8:8"
-    assert {item.name for item in found.values() if item.parent == overlay.name} == {"clip_plus", "clip_minus"}  # fmt: skip
+    assert {item.name for item in found.values() if item.parent == overlay.name} == {
+        "clip_plus",
+        "clip_minus",
+    }
     assert found["clip_plus"].get("color") == "192,57,43"
 
 
@@ -155,7 +158,15 @@ def test_twenty_tracks_are_a_matrix_and_more_get_facets(builder):
     facets = tracks(more / "hub")["big_tracks"]
     assert facets.get("compositeTrack") == "faceted"
     rows = (more / "hub" / facets.get("metaDataUrl")).read_text().splitlines()
-    assert rows[0].split("\t") == ["track", "assay", "cell_type", "strand", "statistic", "units", "label"]  # fmt: skip
+    assert rows[0].split("\t") == [
+        "track",
+        "assay",
+        "cell_type",
+        "strand",
+        "statistic",
+        "units",
+        "label",
+    ]
     assert len(rows) == 22
     on = [item for item in tracks(more / "hub").values() if item.get("parent").endswith(" on")]
     assert len(on) == 10

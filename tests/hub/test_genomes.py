@@ -16,7 +16,10 @@ def test_every_known_assembly_is_recognised_by_its_own_lengths(name):
     assert assembly_of(contigs(**ASSEMBLIES[name])) == name
 
 
-@pytest.mark.parametrize(("chrom", "length", "name"), [("chr21", 46709983, "hg38"), ("chr20", 63025520, "hg19"), ("chr19", 61431566, "mm10")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chrom", "length", "name"),
+    [("chr21", 46709983, "hg38"), ("chr20", 63025520, "hg19"), ("chr19", 61431566, "mm10")],
+)
 def test_one_whole_chromosome_is_proof(chrom, length, name):
     assert assembly_of(contigs(**{chrom: length})) == name
 
@@ -55,6 +58,16 @@ def test_a_genome_that_cannot_be_the_one_named_is_refused():
     assert check_against("araTha1", contigs(chr1=3)) == []
 
 
-@pytest.mark.parametrize(("stem", "word"), [("my genome!", "my_genome"), ("hg38", "hg38_local"), ("GRCh38", "GRCh38_local"), ("1abc", "g_1abc"), ("", "genome"), ("日本", "genome")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stem", "word"),
+    [
+        ("my genome!", "my_genome"),
+        ("hg38", "hg38_local"),
+        ("GRCh38", "GRCh38_local"),
+        ("1abc", "g_1abc"),
+        ("", "genome"),
+        ("日本", "genome"),
+    ],
+)
 def test_an_assembly_hub_never_takes_the_name_of_a_hosted_genome(stem, word):
     assert genome_word(stem) == word

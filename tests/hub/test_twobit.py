@@ -54,7 +54,12 @@ SEQUENCE = st.text("ACGTacgtNnRY", min_size=1, max_size=70)
 
 
 @settings(max_examples=60, deadline=None)
-@given(contigs=st.dictionaries(st.from_regex(r"[a-z]{1,9}", fullmatch=True), SEQUENCE, min_size=1, max_size=4), chunk=st.sampled_from([4, 8, 1 << 22]))  # fmt: skip
+@given(
+    contigs=st.dictionaries(
+        st.from_regex(r"[a-z]{1,9}", fullmatch=True), SEQUENCE, min_size=1, max_size=4
+    ),
+    chunk=st.sampled_from([4, 8, 1 << 22]),
+)
 def test_every_base_comes_back(tmp_path_factory, contigs, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(twobit, "_CHUNK", chunk)
@@ -112,7 +117,9 @@ def test_a_name_too_long_for_the_format_is_refused(tmp_path):
 
 
 def test_real_sequence_comes_back(shared, tmp_path):
-    genome = Genome.open(shared / "data" / "lambda" / "lambda_virus.fa.gz", allow_building_index=False)
+    genome = Genome.open(
+        shared / "data" / "lambda" / "lambda_virus.fa.gz", allow_building_index=False
+    )
     path = tmp_path / "lambda.2bit"
     twobit.write_twobit(genome, path)
     found = decode(path.read_bytes())

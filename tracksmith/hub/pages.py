@@ -87,7 +87,7 @@ def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
     rows = [
         ("Genome", f"{genome['name']}, sha256 {genome['sha256']}"),
         ("Window", _geometry(geometry)),
-        ("Folds", _folds(entry.get("folds") or {})),
+        ("Folds", _folds(entry.get("folds") or {}, bool(weights_of(model)))),
         ("Reverse complement", "averaged" if entry.get("reverse_complement") else "not averaged"),
         ("Shifts", ", ".join(map(str, entry.get("shifts") or [0])) + " bp"),
         ("Options", ", ".join(f"{k}={v}" for k, v in (entry.get("options") or {}).items())),
@@ -110,11 +110,13 @@ def _geometry(geometry: Mapping[str, Any]) -> str:
     return text + (", the same for the whole core" if geometry.get("whole_window") else "")
 
 
-def _folds(folds: Mapping[str, Any]) -> str:
+def _folds(folds: Mapping[str, Any], trained: bool) -> str:
     names = [str(name) for name in folds.get("names", []) if name]
     rule = str(folds.get("rule", ""))
     if rule == "held-out":
         return f"held-out: each contig by folds that did not train on it ({', '.join(names)})"
+    if not trained:
+        return "none: the model has no trained weights"
     if not names:
         return "one set of weights; it may have seen these contigs in training"
     if rule == "mean":
@@ -164,4 +166,6 @@ def _display(shown: Node) -> str:
             f"A signal graph on the scale {limits}, common to all tracks of this kind and taken "
             "from their 99.9th percentile; larger values are cut off."
         )
+    if "autoScale" not in dict(stanza):
+        return "A signal graph on the scale of the overlay that holds it."
     return "A signal graph that scales itself to what is in view."
