@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from effect_toys import Variant, spliced, variants_of
+from effect_toys import spliced, variants_of
 from hypothesis import given
 from hypothesis import strategies as st
 

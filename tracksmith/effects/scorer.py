@@ -50,8 +50,10 @@ class Frame:
         return self.last - self.first
 
 
-def frame_of(card: ModelCard, moved: Sequence[int]) -> Frame:
+def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> Frame:
     """Return the bins to compare when orientations are moved by so many bins.
+
+    ``every_bin`` takes the whole core, whatever bins the card scores.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def frame_of(card: ModelCard, moved: Sequence[int]) -> Frame:
     if geometry.whole_window:
         return Frame(0, 1, (0, 1), False)
     low, high = max(0, *moved), geometry.bins + min(0, *moved)
-    first, last = card.variants.bins or (low, high)
+    first, last = (not every_bin and card.variants.bins) or (low, high)
     if first < low or last > high or first >= last:
         raise UsageError(
             f"These --shifts move the scored bins {card.variants.bins or ''} of {card.name} out of "
@@ -119,18 +121,28 @@ class Scored:
             np.zeros(alleles, np.bool_),
         )
 
+    def chosen(self, rows: Positions) -> Scored:
+        """Return some alleles only."""
+        spread = None if self.spread is None else self.spread[rows]
+        arrays = (self.value, self.reference, self.alternative)
+        value, reference, alternative = (array[rows] for array in arrays)
+        place, unknown, edge = self.place[rows], self.unknown[rows], self.edge[rows]
+        return Scored(value, reference, alternative, spread, place, unknown, edge)
+
 
 @dataclass
 class Scorer:
     """A loaded model that compares alleles.
 
-    ``folds`` maps a contig's number to the folds that predict it.
+    ``folds`` maps a contig's number to the folds that predict it. With
+    ``every_bin`` all bins of the core are compared, whatever the card says.
     """
 
     forward: Forward
     genome: Genome
     scores: Sequence[Score]
     folds: Sequence[tuple[str, ...]]
+    every_bin: bool = False
     placement: Placement = field(init=False)
     frame: Frame = field(init=False)
 
@@ -145,7 +157,7 @@ class Scorer:
         self.placement = place(
             window, offset, [way.delta for way in ways], card.variants.max_allele
         )
-        self.frame = frame_of(card, [way.moved_bins for way in ways])
+        self.frame = frame_of(card, [way.moved_bins for way in ways], self.every_bin)
         self.core_offset = card.window_geometry.core_start - offset
         """Start of the core minus position of the variant, bp."""
         values = len(card.tracks) * self.frame.bins

@@ -37,6 +37,13 @@ class Alleles:
     def __len__(self) -> int:
         return len(self.alternative)
 
+    def piece(self, first: int, last: int) -> Alleles:
+        """Return the alleles ``[first, last)``."""
+        own = slice(first, last)
+        return Alleles(
+            self.contig[own], self.position[own], self.length[own], self.alternative[own]
+        )
+
 
 @dataclass(frozen=True)
 class Block:

@@ -118,7 +118,7 @@ def work(
     run = Run.open(out)
     planned = Plan(run, load_registry())
     store = PartStore(run)
-    mine = _chosen_parts(len(store), part, of)
+    mine = chosen_parts(len(store), part, of)
     todo = sorted(set(mine) & set(store.missing()))
     if todo:
         genome = _open_genome(run, told.note)
@@ -126,7 +126,14 @@ def work(
     return todo
 
 
-def _chosen_parts(parts: int, part: int | None, of: tuple[int, int] | None) -> Sequence[int]:
+def chosen_parts(parts: int, part: int | None, of: tuple[int, int] | None) -> Sequence[int]:
+    """Return the parts that a command asks for: one, a share, or all.
+
+    Raises
+    ------
+    UsageError
+        There is no such part or share.
+    """
     if part is not None:
         if not 0 <= part < parts:
             raise UsageError(f"--part {part}: this run has parts 0 to {parts - 1}.")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -208,7 +208,16 @@ class PartWorker:
         return [pool.submit(encode, output.row) for output in planned.outputs]
 
 
-def compute_parts(worker: PartWorker, parts: Sequence[int]) -> None:
+class Computer(Protocol):
+    """Whoever computes the parts of a run."""
+
+    store: PartStore
+
+    def compute(self, part: int) -> None:
+        """Compute one part and write it, whole or not at all."""
+
+
+def compute_parts(worker: Computer, parts: Sequence[int]) -> None:
     """Compute parts one after another; one that a plugin breaks is set aside, the rest goes on.
 
     Raises

@@ -1,0 +1,185 @@
+"""Rows of the browser's file of variant effects (bigBed 9 +), and the strongest effect per base."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.records import flag_names
+from tracksmith.effects.results import PartResult
+from tracksmith.effects.scores import Score
+from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.genome.contigs import Contigs
+from tracksmith.tracks.autosql import AutoSql, Column, bed9_schema
+from tracksmith.tracks.bedrows import BedRow
+from tracksmith.tracks.external_sort import DiskSorter
+from tracksmith.tracks.intervals import encode_intervals
+from tracksmith.tracks.options import TrackOptions
+from tracksmith.tracks.piece import EncodedPiece
+
+__all__ = ["absmax_pieces", "bed_rows", "schema"]
+
+PLACE = struct.Struct(">IIIf")
+"""Contig number, start, end, size of the effect: places sort as bytes as they do as numbers."""
+
+INCREASE, DECREASE, WEAK = "202,0,32", "5,113,176", "128,128,128"
+STRONG = 50.0
+"""Effects below this percentile are drawn grey."""
+
+LONGEST_NAME = 200
+FLAGS = [flag_names(flags) for flags in range(8)]
+BATCH = 1 << 16
+
+
+def schema(model: str, score: Score) -> AutoSql:
+    """Return the columns; ``effect`` is the model's first score."""
+    sign = "positive: more in the alternative" if score.signed else "a size, without sign"
+    columns = (
+        Column("lstring", "ref", "Reference allele"),
+        Column("lstring", "alt", "Alternative allele"),
+        Column("float", "effect", f"{score.name} = {score.formula} in {score.unit}; {sign}"),
+        Column("float", "absEffect", "Size of the effect"),
+        Column("float", "refPred", "Prediction for the reference, 0 where the score has none"),
+        Column("float", "altPred", "Prediction for the alternative, 0 where the score has none"),
+        Column("string", "topTrack", "Track that changes most"),
+        Column("float", "percentile", "Percentage of variants with a smaller effect"),
+        Column("uint", "nTracks", "Number of tracks"),
+        Column("string", "model", "Model"),
+        Column("string", "flags", "edge: window passes the end of the contig; nInWindow; swapped"),
+        Column("lstring", "_mouseOver", "Text shown under the mouse"),
+    )
+    return bed9_schema("variantEffects", f"Variant effects by {model}", columns)
+
+
+def bed_rows(model: ModelResults) -> Iterator[BedRow]:
+    """Yield a row for every scored allele, in the order of the file."""
+    made = _Rows(model)
+    for result in model.parts():
+        yield from made.rows(result)
+
+
+class _Rows:
+    """Makes the rows of one model."""
+
+    def __init__(self, model: ModelResults) -> None:
+        self.model = model
+        self.units = model.units
+        self.score = model.scores[0].name
+        card = model.card
+        self.tracks = [track.id for track in card.tracks]
+        self.strands = [track.strand for track in card.tracks]
+        self.contigs = model.plan.engine.contigs.names
+
+    def rows(self, result: PartResult) -> Iterator[BedRow]:
+        rows = result.rows
+        if not len(rows):
+            return
+        heads = headlines(result, self.units)
+        at = np.arange(len(rows))
+        scored = result.scored
+        effect = np.nan_to_num(heads.effect, nan=0.0)
+        rank = np.nan_to_num(self.model.percentiles(result)[at, heads.unit], nan=0.0)
+        reference = scored.reference[at, 0, heads.unit]
+        alternative = scored.alternative[at, 0, heads.unit]
+                numbers = [
+            np.nan_to_num(array, nan=0.0).tolist()
+            for array in (effect, np.abs(effect), reference, alternative, rank)
+        ]
+        columns = zip(
+            result.texts, rows["contig"].tolist(), rows["start"].tolist(), rows["end"].tolist(),
+            rows["flags"].tolist(),
+            np.clip(np.rint(10 * rank), 0, 1000).astype(int).tolist(),
+            np.where(rank < STRONG, 0, np.sign(effect)).tolist(),
+            heads.track.tolist(), *numbers, strict=True,
+        )  # fmt: skip
+        count, model = len(self.tracks), self.model.name
+        for text, contig, start, end, flags, score, sign, top, value, size, r, a, share in columns:
+            name, ref, alt = _identity(text)
+            color = INCREASE if sign > 0 else DECREASE if sign < 0 else WEAK
+            hover = (
+                f"{name} {_short(ref)}>{_short(alt)} {self.score} {value:.3g} {self.tracks[top]} "
+                f"({share:.3g} %)"
+            )
+            yield (
+                self.contigs[contig], start, end, name, score, self.strands[top], start, end,
+                color, ref, alt, value, size, r, a, self.tracks[top], share, count, model,
+                FLAGS[flags], hover,
+            )  # fmt: skip
+
+
+def _identity(text: str) -> tuple[str, str, str]:
+    """Return a name without blanks, and both alleles."""
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
+    contig, position, name, ref, alt, _ = text.split("\t")
+    if name == "." or not name:
+        name = f"{contig}:{position}:{_short(ref)}>{_short(alt)}"
+    name = "_".join(name.split())
+    if len(name) > LONGEST_NAME:
+        name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return name, ref.upper(), alt.upper()
+
+
+def _short(allele: str) -> str:
+    return allele if len(allele) <= 20 else f"{allele[:8]}..{len(allele)}"
+
+
+def absmax_pieces(
+    model: ModelResults, contigs: Contigs, folder: Path, options: TrackOptions
+) -> Iterator[tuple[int, EncodedPiece]]:
+    """Yield the size of the strongest effect at every base that a variant changes."""
+    lengths = contigs.lengths.tolist()
+    with DiskSorter(folder) as sorter:
+        for result in model.parts():
+            rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+            columns = (rows["contig"], rows["start"], rows["end"], size)
+            for place in zip(*(column.tolist() for column in columns), strict=True):
+                if place[3] == place[3]:  # a score that is not defined is NaN
+                    sorter.add(PLACE.pack(*place))
+        for contig, starts, ends, values in _batches(sorter):
+            flat = _flatten(starts, ends, values)
+            yield contig, encode_intervals(*flat, lengths[contig], options, contig=contig)
+
+
+_Batch = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+def _batches(rows: Iterable[bytes]) -> Iterator[_Batch]:
+    """Yield disjoint stretches of many rows: contig, starts, ends, values."""
+    held: list[tuple[int, int, float]] = []
+    current, reach = -1, 0
+    for record in rows:
+        contig, start, end, value = PLACE.unpack(record)
+        if held and (contig != current or (len(held) >= BATCH and start >= reach)):
+            yield _batch(current, held)
+            held, reach = [], 0
+        current, reach = contig, max(reach, end)
+        held.append((start, end, value))
+    if held:
+        yield _batch(current, held)
+
+
+def _batch(contig: int, held: list[tuple[int, int, float]]) -> _Batch:
+    starts, ends, values = zip(*held, strict=True)
+    return contig, np.array(starts), np.array(ends), np.array(values, np.float32)
+
+
+def _flatten(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], values: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return disjoint intervals with the largest value of those that overlap."""
+    widths = ends - starts
+    owner = np.repeat(np.arange(len(starts)), widths)
+    bases = starts[owner] + np.arange(len(owner)) - (np.cumsum(widths) - widths)[owner]
+    places, index = np.unique(bases, return_inverse=True)
+    strongest = np.zeros(len(places), np.float32)
+    np.maximum.at(strongest, index, values[owner])
+    new = np.ones(len(places), np.bool_)
+    new[1:] = (np.diff(places) != 1) | (np.diff(strongest) != 0)
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], len(places)) - 1
+    return places[first], places[last] + 1, strongest[first]

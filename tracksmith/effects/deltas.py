@@ -1,0 +1,187 @@
+"""Tracks around chosen variants: reference, alternative and their difference.
+
+All three are in coordinates of the reference. A deleted base has no value in
+the alternative, and its difference is what was lost; inserted bases are not
+shown. Where the cores of several variants overlap, a base belongs to the
+strongest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.records import RecordSource
+from tracksmith.effects.scorer import Scorer
+from tracksmith.effects.stretches import Bases, Block, blocks_of, read_bases
+from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.effects.worker import with_folds
+from tracksmith.engine.finish import value_facts
+from tracksmith.files import crash_point
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.intervals import parse_region
+from tracksmith.models.card import Track
+from tracksmith.provenance import file_entry
+from tracksmith.tracks.bigwig import write_bigwig
+from tracksmith.tracks.encoding import encode_values
+from tracksmith.tracks.options import TrackOptions
+from tracksmith.tracks.piece import EncodedPiece
+
+__all__ = ["STATISTICS", "chosen_variants", "write_deltas"]
+
+STATISTICS = ("ref", "alt", "delta")
+Key = tuple[int, int]
+"""Record and allele."""
+
+
+def chosen_variants(model: ModelResults) -> list[Key]:
+    """Return the variants that get tracks, strongest first."""
+    wanted: set[Key] = set()
+    regions = []
+    for text in model.plan.facts["around"]:
+        if text.startswith("top:"):
+            wanted.update(
+                (record, allele) for _, record, allele in model.survey.top[: int(text[4:])]
+            )
+        else:
+            regions.append(parse_region(text, model.plan.engine.contigs))
+    found: list[tuple[float, int, int]] = []
+    names = model.plan.engine.contigs.names
+    for result in model.parts():
+        rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+        inside = np.zeros(len(rows), np.bool_)
+        for region in regions:
+            inside |= (
+                (rows["contig"] == names.index(region.contig))
+                & (rows["start"] < region.end)
+                & (rows["end"] > region.start)
+            )
+        keys = zip(rows["record"].tolist(), rows["allele"].tolist(), strict=True)
+        for row, key in enumerate(keys):
+            if inside[row] or key in wanted:
+                found.append((-float(np.nan_to_num(size[row])), *key))
+    return [(record, allele) for _, record, allele in sorted(found)]
+
+
+@dataclass
+class _Shown:
+    """Values around one variant, float32 ``(statistics, tracks, bins)`` from bp ``start``."""
+
+    contig: int
+    start: int
+    values: NDArray[np.float32]
+    bin_size: int
+
+    @property
+    def bases(self) -> int:
+        """Length in bp."""
+        return int(self.values.shape[2]) * self.bin_size
+
+    def line(self, statistic: int, track: int) -> NDArray[np.float32]:
+        """Return the values of every base; the bins of a window lie on no common grid."""
+        return np.repeat(self.values[statistic, track], self.bin_size)
+
+
+def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[_Shown]:
+    """Predict the chosen variants; in the order given."""
+    place = {key: at for at, key in enumerate(chosen)}
+    found: dict[int, _Shown] = {}
+    for record in sorted({record for record, _ in chosen}):
+        taken = with_folds(source.take(record, record + 1), scorer)
+        for block in blocks_of(taken.alleles, scorer.folds, 1, scorer.forward.offers_alleles):
+            allele = int(taken.rows["allele"][block.rows[0]])
+            if (record, allele) in place:
+                bases = read_bases(scorer.genome, block, scorer.placement)
+                found[place[record, allele]] = _one(scorer, block, bases)
+    return [found[at] for at in sorted(found)]
+
+
+def _one(scorer: Scorer, block: Block, bases: Bases) -> _Shown:
+    """Predict one allele and put it into coordinates of the reference."""
+    tracks = scorer.predict(block, bases)
+    frame, size = scorer.frame, scorer.card.window_geometry.bin
+    reference = tracks.reference[0, :, 0]
+    alternative = np.full_like(reference, np.nan)
+    delta = np.full_like(reference, np.nan)
+    if frame.by_base:
+        match = scorer.matched(block, 0)
+        there, kept = match.reference >= 0, match.alternative >= 0
+        both = there & kept
+        own, other = match.reference[both], match.alternative[both]
+        alternative[:, own] = tracks.alternative[0, :, 0][:, other]
+        delta[:, own] = alternative[:, own] - reference[:, own]
+        lost = match.reference[there & ~kept]
+        delta[:, lost] = -reference[:, lost]
+    else:
+        alternative = tracks.alternative[0, :, 0]
+        delta = alternative - reference
+    start = int(block.position[0]) + scorer.core_offset + frame.first * size
+    values = np.stack([reference, alternative, delta])
+    return _Shown(int(block.contig[0]), start, values, size)
+
+
+def write_deltas(
+    model: ModelResults, scorer: Scorer, options: TrackOptions
+) -> list[dict[str, Any]]:
+    """Write three bigWigs per chosen track; return their entries for ``run.json``."""
+    chosen = chosen_variants(model)
+    source = model.plan.records_of(scorer.placement.limit)
+    shown = _shown(scorer, source, chosen)
+    source.close()
+    contigs, size = model.plan.engine.contigs, model.card.window_geometry.bin
+    wanted = {t["id"] for t in model.plan.models[model.number].entry["card"]["tracks"]}
+    entries = []
+    for row, track in enumerate(model.card.tracks):
+        for number, statistic in enumerate(STATISTICS):
+            if track.id not in wanted:
+                continue
+            path = f"variants/{model.name}.{track.id}.{statistic}.bw"
+
+            def pieces(
+                number: int = number, row: int = row, track: Track = track
+            ) -> Iterator[tuple[int, EncodedPiece]]:
+                yield from _pieces(shown, (number, row), track.stored_sign, contigs, options)
+
+            full = model.plan.run.folder / path
+            summary = write_bigwig(full, list(contigs), pieces, 1, options)
+            crash_point("track-finished")
+            facts: dict[str, Any] = {
+                "model": model.name, "track": track.id, "statistic": statistic,
+                "variants": len(shown), "bin": size, **value_facts(summary),
+            }  # fmt: skip
+            entries.append(file_entry(model.plan.run.folder, path, "bigwig", facts))
+    return entries
+
+
+def _pieces(
+    shown: list[_Shown], which: tuple[int, int], sign: int, contigs: Contigs, options: TrackOptions
+) -> Iterator[tuple[int, EncodedPiece]]:
+    """Yield the values of one file: stretches that touch are one piece."""
+    lengths = contigs.lengths.tolist()
+    spans = sorted((one.contig, one.start, one.start + one.bases) for one in shown)
+    for contig, start, end in _joined(spans):
+        first, last = max(0, start), min(end, lengths[contig])
+        values = np.full(last - first, np.nan, np.float32)
+        # The strongest comes first and is written last.
+        for one in reversed(shown):
+            if one.contig == contig and start <= one.start < end:
+                at = one.start - first
+                line = one.line(*which) * np.float32(sign)
+                low, high = max(0, -at), min(len(line), len(values) - at)
+                values[at + low : at + high] = line[low:high]
+        if len(values):
+            yield contig, encode_values(values, first, 1, lengths[contig], options, contig=contig)
+
+
+def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    joined: list[tuple[int, int, int]] = []
+    for contig, start, end in spans:
+        if joined and joined[-1][0] == contig and start <= joined[-1][2]:
+            joined[-1] = (contig, joined[-1][1], max(end, joined[-1][2]))
+        else:
+            joined.append((contig, start, end))
+    return joined

@@ -1,0 +1,124 @@
+"""The full table as Parquet, where pyarrow is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.records import flag_names
+from tracksmith.effects.results import PartResult
+from tracksmith.effects.survey import ModelResults
+from tracksmith.effects.tables import COLUMNS
+
+__all__ = ["has_parquet", "write_parquet"]
+
+
+def has_parquet() -> bool:
+    """Say whether pyarrow is installed."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def write_parquet(path: Path, model: ModelResults) -> None:
+    """Write one row group per part; the columns are those of the table, NULL for no value."""
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = _schema(pyarrow)
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in _batches(pyarrow, schema, model):
+            writer.write_batch(batch)
+
+
+def _schema(pyarrow: Any) -> Any:
+    text, words = pyarrow.string(), pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+    kinds = {
+        "pos": pyarrow.int64(), "line": pyarrow.int64(), "allele": pyarrow.int32(),
+        "at": pyarrow.int64(), "id": text, "ref": text, "alt": text,
+    }  # fmt: skip
+    kinds |= dict.fromkeys(("chrom", "model", "track", "score", "flags"), words)
+    return pyarrow.schema([(name, kinds.get(name, pyarrow.float32())) for name in COLUMNS])
+
+
+def _batches(pyarrow: Any, schema: Any, model: ModelResults) -> Iterator[Any]:
+    scores, units = [score.name for score in model.scores], model.units.names
+    for result in model.parts():
+        if len(result.rows):
+            columns = _Columns(pyarrow, result, len(scores), len(units))
+            yield pyarrow.record_batch(
+                columns.all(model, scores, units, model.percentiles(result)), schema=schema
+            )
+
+
+class _Columns:
+    """Makes the columns of one part: every row repeated for every score and unit."""
+
+    def __init__(self, pyarrow: Any, result: PartResult, scores: int, units: int) -> None:
+        self.pyarrow = pyarrow
+        self.result = result
+        self.cells = scores * units
+        rows = len(result.rows)
+        self.row = np.repeat(np.arange(rows, dtype=np.int32), self.cells)
+        self.score = np.tile(np.repeat(np.arange(scores, dtype=np.int32), units), rows)
+        self.unit = np.tile(np.arange(units, dtype=np.int32), rows * scores)
+
+    def all(
+        self,
+        model: ModelResults,
+        scores: Sequence[str],
+        units: Sequence[str],
+        percentiles: NDArray[np.float32],
+    ) -> list[Any]:
+        """Return all columns in the order of the schema."""
+        rows, scored = self.result.rows, self.result.scored
+        fields = [_readable(text).split("\t") for text in self.result.texts]
+        chrom, position, name, ref, alt, line = zip(*fields, strict=True)
+        place = scored.place.ravel() + 1
+        return [
+            self._words(chrom),
+            self._numbers(np.array(position, np.int64)),
+            *(self._texts(column) for column in (name, ref, alt)),
+            self._numbers(np.array(line, np.int64)),
+            self._numbers(rows["allele"].astype(np.int32)),
+            self._coded(np.zeros_like(self.row), [model.name]),
+            self._coded(self.unit, units),
+            self._coded(self.score, scores),
+            self._floats(scored.value),
+            self._floats(scored.spread),
+            self._floats(percentiles),
+            self._floats(scored.reference),
+            self._floats(scored.alternative),
+            self.pyarrow.array(place, mask=place == 0),
+            self._numbers(rows["unknown"].astype(np.float32)),
+            self._coded(rows["flags"][self.row].astype(np.int32), map(flag_names, range(8))),
+        ]
+
+    def _words(self, values: Sequence[str]) -> Any:
+        distinct = list(dict.fromkeys(values))
+        number = {word: at for at, word in enumerate(distinct)}
+        codes = np.array([number[word] for word in values], np.int32)
+        return self._coded(codes[self.row], distinct)
+
+    def _coded(self, codes: NDArray[np.int32], words: Any) -> Any:
+        names = self.pyarrow.array(list(words), self.pyarrow.string())
+        return self.pyarrow.DictionaryArray.from_arrays(self.pyarrow.array(codes), names)
+
+    def _texts(self, values: Sequence[str]) -> Any:
+        return self.pyarrow.array(values, self.pyarrow.string()).take(self.pyarrow.array(self.row))
+
+    def _numbers(self, values: NDArray[Any]) -> Any:
+        return self.pyarrow.array(values[self.row])
+
+    def _floats(self, values: NDArray[np.float32] | None) -> Any:
+        if values is None:
+            return self.pyarrow.nulls(len(self.row), self.pyarrow.float32())
+        flat = np.ascontiguousarray(values).ravel()
+        return self.pyarrow.array(flat, mask=np.isnan(flat))
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,235 @@
+"""From records of a file to alleles that can be scored, each with its own identity kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.stretches import Alleles
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise, trim
+from tracksmith.genome.bases import encode
+from tracksmith.genome.intervals import Regions
+from tracksmith.genome.vcf import VariantFile, VariantRecord
+
+__all__ = [
+    "EDGE",
+    "ROW",
+    "SWAPPED",
+    "UNKNOWN",
+    "RecordSource",
+    "SkippedAllele",
+    "Taken",
+    "flag_names",
+    "skipped_rows",
+]
+
+ROW = np.dtype(
+    [
+        ("record", "<i8"),
+        ("allele", "<i4"),
+        ("contig", "<i4"),
+        ("position", "<i8"),
+        ("start", "<i8"),
+        ("end", "<i8"),
+        ("unknown", "<f4"),
+        ("flags", "<u1"),
+    ]
+)
+"""A scored allele: number of its record in the file (from 0) and of the allele in the record
+(from 1), contig by number, the record's position, the interval to show (bp, 0-based), the
+share of N in the window, flags."""
+
+EDGE, SWAPPED, UNKNOWN = 1, 2, 4
+_FLAGS = {EDGE: "edge", SWAPPED: "swapped", UNKNOWN: "nInWindow"}
+
+
+def flag_names(flags: int) -> str:
+    """Return the names of flags, with commas; '.' for none."""
+    return ",".join(name for bit, name in _FLAGS.items() if flags & bit) or "."
+
+
+class SkippedAllele(NamedTuple):
+    """An allele that is not scored: its record (from 0), its number in it, code, line."""
+
+    record: int
+    allele: int
+    reason: str
+    line: str
+
+
+@dataclass
+class Taken:
+    """Records sorted out: rows of alleles to score, and lines on those that are not.
+
+    ``texts`` holds contig, position, id, ref, alt and line of every row as the
+    file has them, joined by tabs; ``outside`` counts records outside the
+    regions asked for.
+    """
+
+    rows: NDArray[np.void]
+    alleles: Alleles
+    texts: list[str]
+    skipped: list[SkippedAllele] = field(default_factory=list)
+    outside: int = 0
+
+    def without(self, dropped: NDArray[np.bool_], reason: Reason, detail: str) -> Taken:
+        """Return the same with some rows moved to the skipped ones."""
+        if not dropped.any():
+            return self
+        kept = np.flatnonzero(~dropped)
+        skipped = [*self.skipped, *skipped_rows(self.rows, self.texts, dropped, reason, detail)]
+        alleles = Alleles(
+            self.alleles.contig[kept],
+            self.alleles.position[kept],
+            self.alleles.length[kept],
+            [self.alleles.alternative[row] for row in kept.tolist()],
+        )
+        texts = [self.texts[row] for row in kept.tolist()]
+        return Taken(self.rows[kept], alleles, texts, skipped, self.outside)
+
+
+def skipped_rows(
+    rows: NDArray[np.void],
+    texts: list[str],
+    dropped: NDArray[np.bool_],
+    reason: Reason,
+    detail: str,
+) -> Iterator[SkippedAllele]:
+    """Yield what is said of rows that are not scored after all."""
+    for row in np.flatnonzero(dropped).tolist():
+        record, allele = int(rows["record"][row]), int(rows["allele"][row])
+        yield SkippedAllele(record, allele, reason.value, skipped_line(texts[row], reason, detail))
+
+
+def skipped_line(text: str, reason: Reason, detail: str) -> str:
+    """Return a line of skipped.tsv: line, contig, position, id, ref, alt, reason, detail."""
+    identity, _, line = text.rpartition("\t")
+    clean = detail.replace("\t", " ").replace("\n", " ")
+    return f"{line}\t{identity}\t{reason.value}\t{clean}"
+
+
+class RecordSource:
+    """Reads a file of variants once, forwards, and hands out its records by number.
+
+    Parameters
+    ----------
+    path
+        VCF, BCF or table.
+    regions
+        Records elsewhere are counted and left out; None takes all.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reader: AlleleReader,
+        regions: Regions | None,
+        allow_truncated: bool = False,
+    ) -> None:
+        self.path = path
+        self.reader = reader
+        self.regions = regions
+        self._allow_truncated = allow_truncated
+        self._next = 0
+        self._records: Iterator[VariantRecord] | None = None
+        self._file: VariantFile | None = None
+
+    def take(self, first: int, last: int) -> Taken:
+        """Sort out the records ``[first, last)``, by number from 0."""
+        if self._records is None or first < self._next:
+            self.close()
+            self._file = VariantFile(self.path, allow_truncated=self._allow_truncated)
+            self._records, self._next = iter(self._file), 0
+        while self._next < first:
+            next(self._records)
+            self._next += 1
+        sorter = _Sorter(self.reader)
+        outside = 0
+        for number in range(first, last):
+            record = next(self._records)
+            if self._is_wanted(record):
+                sorter.add(number, record)
+            else:
+                outside += 1
+        self._next = last
+        return sorter.taken(outside)
+
+    def _is_wanted(self, record: VariantRecord) -> bool:
+        if self.regions is None:
+            return True
+        contig = self.reader.names.find(record.contig)
+        if contig is None:
+            return False
+        starts, ends = self.regions.contig_arrays(contig)
+        number = bisect_right(ends, record.position)
+        return number < len(starts) and bool(starts[number] < record.position + len(record.ref))
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._records = None
+
+
+class _Sorter:
+    """Collects the alleles of records."""
+
+    def __init__(self, reader: AlleleReader) -> None:
+        self.reader = reader
+        self.names: ContigNames = reader.names
+        self.rows: list[tuple[int | float, ...]] = []
+        self.texts: list[str] = []
+        self.places: list[tuple[int, int, int]] = []
+        self.alternatives: list[bytes] = []
+        self.skipped: list[SkippedAllele] = []
+
+    def add(self, number: int, record: VariantRecord) -> None:
+        for found in self.reader.alleles(record):
+            alt = record.alts[found.number - 1] if found.number else "."
+            text = (
+                f"{record.contig}\t{record.position + 1}\t{record.id}\t{record.ref}\t{alt}"
+                f"\t{record.line}"
+            )
+            if isinstance(found, Skipped):
+                line = skipped_line(text, found.reason, found.detail)
+                code = found.reason.value
+                self.skipped.append(SkippedAllele(number, found.number, code, line))
+            else:
+                self._add_allele(number, found, text)
+
+    def _add_allele(self, number: int, allele: Allele, text: str) -> None:
+        contig = self.names.contigs.index(allele.contig)
+        position, ref, alt = allele.position, allele.ref, allele.alt
+        start, end = position, position + len(ref)
+        if allele.kind is not Kind.SNV:
+            start, end = _shown(position, ref, alt)
+            genome, name = self.reader.genome, allele.contig
+            position, ref, alt = normalise(
+                lambda low, high: genome.read(name, low, high), position, ref, alt
+            )
+        flags = SWAPPED if allele.swapped else 0
+        self.rows.append((number, allele.number, contig, allele.position, start, end, 0, flags))
+        self.texts.append(text)
+        self.places.append((contig, position, len(ref)))
+        self.alternatives.append(encode(alt).tobytes())
+
+    def taken(self, outside: int) -> Taken:
+        places = np.array(self.places, np.int64).reshape(-1, 3)
+        alleles = Alleles(places[:, 0], places[:, 1], places[:, 2], self.alternatives)
+        rows = np.array(self.rows, dtype=ROW)
+        return Taken(rows, alleles, self.texts, self.skipped, outside)
+
+
+def _shown(position: int, ref: str, alt: str) -> tuple[int, int]:
+    """Return the interval of the bases that change; an insertion is shown at the base before."""
+    at, gone, _ = trim(position, ref, alt)
+    if gone:
+        return at, at + len(gone)
+    return max(0, at - 1), max(1, at)

@@ -1,0 +1,184 @@
+"""From what a user asked of variants to a run: defaults filled in, digests taken."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tracksmith.effects.scores import choose_scores
+from tracksmith.engine.device import parse_devices
+from tracksmith.engine.request import (
+    Notify,
+    PredictRequest,
+    Resolved,
+    file_facts,
+    resolve_request,
+)
+from tracksmith.errors import InputError, UsageError
+from tracksmith.files import aside
+from tracksmith.genome.aliases import ContigNames, read_aliases
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.intervals import parse_region
+from tracksmith.genome.vcf import VariantFile, check_assembly
+from tracksmith.models.registry import Registry
+from tracksmith.run import make_folder
+
+__all__ = ["BACKGROUND_SEED", "VariantRequest", "contig_names", "resolve_variants"]
+
+BACKGROUND_SEED = 1
+PART_BASES = 1 << 23
+"""Windows of a part read about so many bases: the work that a kill can lose."""
+
+MISMATCHES = ("skip", "error", "use-alt-as-ref")
+
+
+@dataclass(frozen=True)
+class VariantRequest:
+    """What ``tracksmith variants`` was asked, before any file was opened.
+
+    ``predict`` holds the models, the genome and how they are run; its regions
+    restrict the variants. ``source`` is a VCF, BCF or table, ``-`` for standard
+    input; ``saturate`` a region whose every substitution is scored instead.
+    ``around`` names variants that get tracks: ``top:N`` or a region.
+    ``most_unknown`` is the largest share of N in a window.
+    """
+
+    predict: PredictRequest
+    source: Path | None = None
+    saturate: str | None = None
+    scores: tuple[str, ...] = ()
+    background: int = 0
+    around: tuple[str, ...] = ()
+    ref_mismatch: str = "skip"
+    most_unknown: float = 0.5
+    allow_truncated: bool = False
+
+
+def resolve_variants(
+    asked: VariantRequest, spool: Path, registry: Registry, notify: Notify
+) -> Resolved:
+    """Open the genome, the weights and the variants, and fill in every default.
+
+    Standard input is copied to ``spool``, since it is read more than once.
+    Every record of the file is read once, so that a broken file is refused here.
+
+    Raises
+    ------
+    TracksmithError
+        As :func:`resolve_request`; a source that is no list of variants
+        (InputError), scores that do not fit the model (UsageError).
+    """
+    _check_switches(asked)
+    resolved = resolve_request(replace(asked.predict, parts=None), registry, notify)
+    contigs = resolved.genome.contigs
+    request, places = dict(resolved.request), dict(resolved.places)
+    request["models"] = [_with_scores(entry, asked, registry) for entry in request["models"]]
+    if asked.saturate is not None:
+        source, places["variants"] = _region_facts(asked.saturate, contigs), ""
+    else:
+        path = _spooled(asked, spool)
+        source = _file_facts(path, asked, contigs, notify)
+        places["variants"] = str(path.resolve())
+    alias = asked.predict.alias
+    places["alias"] = None if alias is None else str(alias.resolve())
+    request["variants"] = {
+        "source": source,
+        "alias": None if alias is None else file_facts(alias)["sha256"],
+        "background": {"snvs": asked.background, "seed": BACKGROUND_SEED},
+        "around": [_around(text, contigs) for text in asked.around],
+        "ref_mismatch": asked.ref_mismatch,
+        "most_unknown": asked.most_unknown,
+        "allow_truncated": asked.allow_truncated,
+    }
+    if asked.predict.dtype != "float32":
+        notify(
+            f"NOTE: --dtype {asked.predict.dtype} is too coarse for many effects of variants, "
+            "which are small differences of large numbers."
+        )
+    parts = [
+        list(range(0, source["records"], _part_records(entry["geometry"]["window"])))
+        for entry in request["models"]
+    ]
+    return replace(resolved, request=request, places=places, parts=parts)
+
+
+def contig_names(contigs: Contigs, source: str, alias: str | None, notify: Notify) -> ContigNames:
+    """Return how the contig names of a file of variants are read."""
+    aliases = read_aliases(alias, contigs) if alias else None
+    return ContigNames(contigs, source, notify, aliases)
+
+
+def _check_switches(asked: VariantRequest) -> None:
+    if (asked.source is None) == (asked.saturate is None):
+        raise UsageError("Give a file of variants, or --saturate REGION instead of it.")
+    if asked.ref_mismatch not in MISMATCHES:
+        raise UsageError(f"--ref-mismatch {asked.ref_mismatch}: use {', '.join(MISMATCHES)}.")
+    if asked.background < 0:
+        raise UsageError(f"--background {asked.background}: give the number of random variants.")
+    if not 0 <= asked.most_unknown <= 1:
+        raise UsageError(f"--max-n {asked.most_unknown}: give a share of the window, 0 to 1.")
+    if asked.predict.stride is not None:
+        raise UsageError("--stride has no meaning for variants: each has a window of its own.")
+    if len(parse_devices(asked.predict.device)) > 1:
+        raise UsageError("Variants are scored on one device: name one --device.")
+    if asked.saturate is not None and asked.around:
+        raise UsageError("--saturate writes tracks of its own: leave out --tracks top:N or REGION.")
+
+
+def _with_scores(
+    entry: dict[str, Any], asked: VariantRequest, registry: Registry
+) -> dict[str, Any]:
+    registered = registry.get(entry["card"]["name"])
+    names = asked.scores or tuple(entry["card"]["variants"]["scores"])
+    chosen = choose_scores(names, registered.card, registered.model.scores)
+    return {**entry, "scores": [score.name for score in chosen]}
+
+
+def _part_records(window: int) -> int:
+    return max(64, min(4096, PART_BASES // window))
+
+
+def _spooled(asked: VariantRequest, spool: Path) -> Path:
+    """Return the file of variants; standard input is copied into the run's folder first."""
+    assert asked.source is not None
+    if str(asked.source) != "-":
+        return asked.source
+    make_folder(spool.parent)
+    with aside(spool) as temporary, temporary.open("wb") as handle:
+        shutil.copyfileobj(sys.stdin.buffer, handle, 1 << 20)
+    return spool
+
+
+def _file_facts(
+    path: Path, asked: VariantRequest, contigs: Contigs, notify: Notify
+) -> dict[str, Any]:
+    alias = asked.predict.alias
+    names = contig_names(contigs, path.name, None if alias is None else str(alias), notify)
+    with VariantFile(path, allow_truncated=asked.allow_truncated) as file:
+        check_assembly(file.header, names)
+        records = sum(1 for _ in file)
+        kind = file.format
+    return {"kind": kind, **file_facts(path), "records": records}
+
+
+def _region_facts(text: str, contigs: Contigs) -> dict[str, Any]:
+    interval = parse_region(text, contigs)
+    return {
+        "kind": "saturation",
+        "contig": interval.contig,
+        "start": interval.start,
+        "end": interval.end,
+        "records": len(interval),
+    }
+
+
+def _around(text: str, contigs: Contigs) -> str:
+    """Return ``top:N``, or a region under the genome's names."""
+    if not text.startswith("top:"):
+        return str(parse_region(text, contigs))
+    if not text[4:].isdigit() or int(text[4:]) < 1:
+        raise InputError(f"--tracks {text}: give a number of variants, such as top:20.")
+    return f"top:{int(text[4:])}"

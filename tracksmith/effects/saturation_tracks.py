@@ -1,0 +1,96 @@
+"""The tracks of a saturation mutagenesis, in the layout that UCSC uses for CADD.
+
+One bigWig for each base to which a position is changed, where the reference
+base itself is a gap; and the mean over the three changes, to be drawn as
+letters of the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.results import PartResult, read_results
+from tracksmith.effects.survey import ModelFacts
+from tracksmith.engine.finish import value_facts
+from tracksmith.engine.parts import PartStore
+from tracksmith.files import crash_point
+from tracksmith.provenance import file_entry
+from tracksmith.tracks.bigwig import write_bigwig
+from tracksmith.tracks.encoding import encode_values
+from tracksmith.tracks.options import TrackOptions
+from tracksmith.tracks.piece import EncodedPiece
+
+__all__ = ["write_saturation"]
+
+BASES = "ACGT"
+
+
+def write_saturation(
+    model: ModelFacts, store: PartStore, options: TrackOptions
+) -> list[dict[str, Any]]:
+    """Write five bigWigs per chosen track; return their entries for ``run.json``.
+
+    The values are the model's first score, alternative minus reference, never
+    negated for the minus strand.
+    """
+    planned = model.plan.models[model.number]
+    contigs = model.plan.engine.contigs
+    wanted = {track["id"] for track in planned.entry["card"]["tracks"]}
+    score = model.scores[0]
+    entries = []
+    for row, track in enumerate(model.card.tracks):
+        for column, base in enumerate((*BASES, "mean")):
+            if track.id not in wanted:
+                continue
+
+            def pieces(row: int = row, column: int = column) -> Iterator[tuple[int, EncodedPiece]]:
+                for result in read_results(store, model.number):
+                    yield from _piece(model, result, row, column, options)
+
+            path = f"ism/{model.name}.{track.id}.{base}.bw"
+            full = model.plan.run.folder / path
+            summary = write_bigwig(full, list(contigs), pieces, 1, options)
+            crash_point("track-finished")
+            facts = {"model": model.name, "track": track.id, "score": score.name}
+            facts |= {"statistic": "letters"} if base == "mean" else {
+                "statistic": "saturation", "base": base,
+            }  # fmt: skip
+            facts |= value_facts(summary)
+            entries.append(file_entry(model.plan.run.folder, path, "bigwig", facts))
+    return entries
+
+
+def _piece(
+    model: ModelFacts, result: PartResult, track: int, column: int, options: TrackOptions
+) -> Iterator[tuple[int, EncodedPiece]]:
+    """Yield the values of one part: those of one base, or (column 4) their mean."""
+    if not len(result.rows):
+        return
+    contigs = model.plan.engine.contigs
+    contig = int(result.rows["contig"][0])
+    start = int(result.rows["start"][0])
+    values = _effects(result, start, track)
+    line = values[:, column] if column < len(BASES) else _mean(values)
+    length = int(contigs.lengths[contig])
+    yield contig, encode_values(line, start, 1, length, options, contig=contig)
+
+
+def _effects(result: PartResult, start: int, track: int) -> NDArray[np.float32]:
+    """Return the effect of every change, float32 ``(bases, 4)``; NaN for the reference base."""
+    rows = result.rows
+    values = np.full((int(rows["end"][-1]) - start, len(BASES)), np.nan, np.float32)
+    values[rows["start"] - start, rows["allele"] - 1] = result.scored.value[:, 0, track]
+    return values
+
+
+def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0).sum(axis=1, dtype=np.float64)
+    count = known.sum(axis=1)
+    mean = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    single: NDArray[np.float32] = mean.astype(np.float32)
+    return single

@@ -1,0 +1,176 @@
+"""A short page on a run of variants: counts, reasons, distribution of effects, the strongest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import quote
+
+import numpy as np
+
+from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.genome.alleles import Reason
+from tracksmith.tracks.histogram import quantiles
+
+__all__ = ["TOP_COLUMNS", "TopRow", "summary_page", "top_rows", "top_table"]
+
+SHOWN = 50
+MARGIN = 100
+PROBABILITIES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+TOP_COLUMNS = (
+    "chrom", "pos", "id", "ref", "alt", "effect", "track", "percentile", "reference", "alternative",
+)  # fmt: skip
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:64em;padding:0 1em}
+table{border-collapse:collapse;margin:1em 0}
+th,td{padding:.15em .7em;border-bottom:1px solid #ddd;text-align:left}
+td.n{text-align:right;font-variant-numeric:tabular-nums}
+.up{color:#ca0020}.down{color:#0571b0}"""
+
+
+@dataclass(frozen=True)
+class TopRow:
+    """One of the strongest variants: its place under the genome's names, and its effect."""
+
+    contig: str
+    position: int
+    id: str
+    ref: str
+    alt: str
+    effect: float
+    track: str
+    percentile: float
+    reference: float
+    alternative: float
+
+    @property
+    def locus(self) -> str:
+        """A region around it, 1-based."""
+        return f"{self.contig}:{max(1, self.position + 1 - MARGIN)}-{self.position + 1 + MARGIN}"
+
+    def cells(self) -> list[str]:
+        """Return the columns of the table of strongest variants."""
+        return [
+            self.contig, str(self.position + 1), self.id, self.ref, self.alt, f"{self.effect:.6g}",
+            self.track, f"{self.percentile:.4g}", f"{self.reference:.6g}",
+            f"{self.alternative:.6g}",
+        ]  # fmt: skip
+
+
+def top_rows(model: ModelResults) -> list[TopRow]:
+    """Return the strongest variants of a model, strongest first."""
+    wanted = {(record, allele): at for at, (_, record, allele) in enumerate(model.survey.top)}
+    found: dict[int, TopRow] = {}
+    units, names = model.units, model.plan.engine.contigs.names
+    for result in model.parts():
+        rows = result.rows
+        keys = zip(rows["record"].tolist(), rows["allele"].tolist(), strict=True)
+        chosen = [(row, wanted[key]) for row, key in enumerate(keys) if key in wanted]
+        if not chosen:
+            continue
+        heads, ranks = headlines(result, units), model.percentiles(result)
+        for row, at in chosen:
+            unit = int(heads.unit[row])
+            _, _, name, ref, alt, _ = result.texts[row].split("\t")
+            found[at] = TopRow(
+                names[int(rows["contig"][row])],
+                int(rows["position"][row]),
+                name,
+                ref,
+                alt,
+                float(heads.effect[row]),
+                units.names[int(heads.track[row])],
+                float(ranks[row, unit]),
+                float(result.scored.reference[row, 0, unit]),
+                float(result.scored.alternative[row, 0, unit]),
+            )
+    return [found[at] for at in sorted(found)]
+
+
+def top_table(rows: Iterable[TopRow]) -> bytes:
+    """Return the strongest variants as tab-separated text."""
+    lines = ["\t".join(TOP_COLUMNS), *("\t".join(row.cells()) for row in rows)]
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
+def summary_page(results: Sequence[ModelResults], tops: Sequence[list[TopRow]]) -> str:
+    """Return the page as HTML."""
+    plan = results[0].plan
+    source = str(plan.source["name"])
+    body = "".join(_model(model, rows) for model, rows in zip(results, tops, strict=True))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>Variant effects of {escape(source)}</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>Variant effects of {escape(source)}</h1>\n"
+        f"<p>{plan.records:,} records, sha256 <code>{escape(plan.source['sha256'])}</code>; genome "
+        f"{escape(plan.run.request['genome']['name'])}. Effects are alternative minus reference."
+        f"</p>\n{body}</body></html>\n"
+    )
+
+
+def _model(model: ModelResults, rows: list[TopRow]) -> str:
+    score = model.scores[0]
+    return (
+        f"<h2>{escape(model.name)}</h2>\n{_counts(model)}"
+        f"<h3>Effects</h3>\n<p>{escape(score.name)} = {escape(score.formula)} "
+        f"({escape(score.unit)}) of the track or strand pair where it is strongest.</p>\n"
+        f"{_distribution(model)}<h3>The strongest</h3>\n<p>{_ranked_by(model)}</p>\n{_top(rows)}"
+    )
+
+
+def _counts(model: ModelResults) -> str:
+    counts = model.survey.counts
+    texts = {reason.value: reason.text for reason in Reason}
+    rows = [
+        ("Records scored", counts.records_scored, ""),
+        ("Records skipped altogether", counts.records_skipped, ""),
+        ("Records outside the regions asked for", counts.outside, ""),
+        ("Alleles scored", counts.alleles_scored, ""),
+        *((f"Skipped: {code}", n, texts.get(code, "")) for code, n in counts.reasons.most_common()),
+    ]
+    return _table(
+        ("", "", ""), [(escape(name), f"{n:,}", escape(text)) for name, n, text in rows], {1}
+    )
+
+
+def _distribution(model: ModelResults) -> str:
+    found = quantiles(model.survey.effects, PROBABILITIES)
+    cells = [f"{value:.4g}" if np.isfinite(value) else "." for value in found]
+    return _table([f"{100 * p:g} %" for p in PROBABILITIES], [cells], set(range(len(cells))))
+
+
+def _ranked_by(model: ModelResults) -> str:
+    snvs = model.plan.facts["background"]["snvs"]
+    if snvs:
+        return f"Percentiles are among {snvs:,} random SNVs of the genome (--background)."
+    return (
+        "Percentiles are among the alleles of this file: they say nothing about how rare such "
+        "effects are in the genome. --background 10000 compares with random variants."
+    )
+
+
+def _top(rows: list[TopRow]) -> str:
+    lines = []
+    for row in rows[:SHOWN]:
+        cells = [escape(cell.encode("utf-8", "replace").decode()) for cell in row.cells()]
+        cells[3], cells[4] = (f"{cell[:40]}..." if len(cell) > 40 else cell for cell in cells[3:5])
+        kind = "up" if row.effect > 0 else "down"
+        cells[5] = f'<span class="{kind}">{cells[5]}</span>'
+        link = f"../igv/index.html?locus={quote(row.locus)}"
+        cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
+        lines.append(cells)
+    return _table(TOP_COLUMNS, lines, {1, 5, 7, 8, 9})
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heading)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{' class=n' if at in numbers else ''}>{cell}</td>" for at, cell in enumerate(row)
+        )
+        + "</tr>\n"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>\n"

@@ -1,0 +1,180 @@
+"""Computing the parts of a variant run: records sorted out, scored, written as one part."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tracksmith.effects.records import RecordSource, Taken
+from tracksmith.effects.request import contig_names
+from tracksmith.effects.results import join
+from tracksmith.effects.saturation import SaturationSource
+from tracksmith.effects.scorer import Scorer
+from tracksmith.effects.scores import Score, Units, choose_scores, units_of
+from tracksmith.engine.device import resolve_device
+from tracksmith.engine.parts import PartStore, PartWriter
+from tracksmith.engine.plan import Plan, PlannedModel, check_genome
+from tracksmith.engine.work import load_forward
+from tracksmith.errors import TrustError
+from tracksmith.files import crash_point, digest_of_file
+from tracksmith.genome.alleles import AlleleReader, Reason
+from tracksmith.genome.fasta import Genome, Notify, silent
+from tracksmith.genome.intervals import Interval
+from tracksmith.models.registry import Registry
+from tracksmith.progress import Progress
+from tracksmith.run import Run
+
+__all__ = ["VariantPlan", "VariantWorker"]
+
+
+class VariantPlan:
+    """A run of variants with its models, genome and file at hand.
+
+    Raises
+    ------
+    TrustError
+        A model, a weight file, the genome or the file of variants is not the
+        one that was planned.
+    """
+
+    def __init__(self, run: Run, registry: Registry, notify: Notify = silent) -> None:
+        self.run = run
+        self.engine = Plan(run, registry)
+        self.facts: dict[str, Any] = run.request["variants"]
+        self.source: dict[str, Any] = self.facts["source"]
+        self.notify = notify
+
+    @property
+    def models(self) -> list[PlannedModel]:
+        """The models, in the order of the request."""
+        return self.engine.models
+
+    @property
+    def records(self) -> int:
+        """Records of the file, or bases of the region to saturate."""
+        return int(self.source["records"])
+
+    @property
+    def saturated(self) -> Interval | None:
+        """The region whose every substitution is scored; None for a file of variants."""
+        if self.source["kind"] != "saturation":
+            return None
+        return Interval(self.source["contig"], self.source["start"], self.source["end"])
+
+    def scores(self, model: int) -> list[Score]:
+        """Return the scores of a model, the first one being its headline."""
+        planned = self.models[model]
+        return choose_scores(planned.entry["scores"], planned.card, planned.model.scores)
+
+    def units(self, model: int) -> Units:
+        """Return what the scores of a model are taken over."""
+        return units_of(self.models[model].card)
+
+    @cached_property
+    def genome(self) -> Genome:
+        """The genome, checked against the plan."""
+        genome = Genome.open(Path(self.run.places["genome"]), notify=self.notify)
+        check_genome(genome, self.run.request)
+        return genome
+
+    @cached_property
+    def path(self) -> Path:
+        """The file of variants, checked against the plan."""
+        path = Path(self.run.places["variants"])
+        if not path.is_file() or digest_of_file(path) != self.source["sha256"]:
+            raise TrustError(
+                f"{path} is not the file of variants that was planned ({self.source['name']}, "
+                f"sha256 {self.source['sha256'][:12]}...). Restore it, or start anew."
+            )
+        return path
+
+    def records_of(self, limit: int) -> RecordSource:
+        """Return a reader of the file for a model with alleles of up to ``limit`` bp."""
+        names = contig_names(
+            self.genome.contigs, self.path.name, self.run.places.get("alias"), self.notify
+        )
+        reader = AlleleReader(self.genome, names, limit, self.facts["ref_mismatch"])
+        truncated = bool(self.facts["allow_truncated"])
+        return RecordSource(self.path, reader, self.engine.regions, truncated)
+
+
+class Source(Protocol):
+    """Where the alleles of a part come from."""
+
+    def take(self, first: int, last: int) -> Taken:
+        """Sort out the records ``[first, last)``."""
+
+
+class VariantWorker:
+    """Computes parts of a variant run on one device, keeping loaded models between parts."""
+
+    def __init__(self, plan: VariantPlan, device: str, progress: Progress) -> None:
+        self.plan = plan
+        self.store = PartStore(plan.run)
+        self.device = resolve_device(device)
+        self.progress = progress
+        self._scorers: dict[int, Scorer] = {}
+        self._sources: dict[int, Source] = {}
+
+    def scorer(self, model: int) -> Scorer:
+        """Return a model on this worker's device, loaded once."""
+        if model not in self._scorers:
+            self._scorers[model] = make_scorer(self.plan, model, self.device)
+        return self._scorers[model]
+
+    def source(self, model: int) -> Source:
+        """Return the reader of records for a model."""
+        if model not in self._sources:
+            region = self.plan.saturated
+            if region is not None:
+                self._sources[model] = SaturationSource(self.plan.genome, region)
+            else:
+                limit = self.scorer(model).placement.limit
+                self._sources[model] = self.plan.records_of(limit)
+        return self._sources[model]
+
+    def records(self, part: int) -> int:
+        """Return how many records a part has."""
+        first, last = self.store.chunk_range(part, self.plan.records)
+        return last - first
+
+    def compute(self, part: int) -> None:
+        """Compute one part and write it, whole or not at all."""
+        model = self.store.bounds[part][0]
+        first, last = self.store.chunk_range(part, self.plan.records)
+        scorer = self.scorer(model)
+        most_unknown = float(self.plan.facts["most_unknown"])
+
+        def fill(writer: PartWriter) -> dict[str, Any]:
+            taken = with_folds(self.source(model).take(first, last), scorer)
+            result = join(
+                taken, scorer.score(taken.alleles), scorer.scores, last - first, most_unknown
+            )
+            writer.write_chunk(result.to_pieces())
+            return {
+                "interval": f"records {first + 1}-{last}",
+                "device": str(self.device),
+                "smallest_batch": scorer.forward.batch.smallest,
+            }
+
+        crash_point("part-begin")
+        self.store.write(part, fill)
+        crash_point("part-end")
+        self.progress.advance(last - first)
+
+
+def with_folds(taken: Taken, scorer: Scorer) -> Taken:
+    """Skip alleles on contigs that no fold may predict."""
+    blind = np.array([not folds for folds in scorer.folds], np.bool_)
+    return taken.without(blind[taken.alleles.contig], Reason.NO_FOLD, Reason.NO_FOLD.text)
+
+
+def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer:
+    """Load a model onto a device, ready to compare alleles."""
+    planned = plan.models[model]
+    forward = load_forward(planned, device)
+    folds = [planned.folds_for(name) for name in plan.engine.contigs.names]
+    return Scorer(forward, plan.genome, plan.scores(model), folds)
