@@ -39,10 +39,11 @@ class _RowEncoder:
         contig, length = self.places.get(name, (-1, 0))
         if contig < 0:
             raise _wrong(number, row, f"lies on a contig {name!r} that the genome does not have")
-        if not 0 <= start <= end <= length:
-            raise _wrong(
-                number, row, f"does not lie in 0-{length} of {name} or ends before it starts"
-            )
+        if start >= end:
+            reason = "covers no base; give an insertion the base before it"
+            raise _wrong(number, row, reason if start == end else "ends before it starts")
+        if start < 0 or end > length:
+            raise _wrong(number, row, f"does not lie in 0-{length} of {name}")
         if self.thick and not start <= row[6] <= row[7] <= end:
             raise _wrong(number, row, f"is drawn thick at {row[6]}-{row[7]}, outside itself")
         try:
