@@ -42,15 +42,15 @@ WINDOW_CHECKS: Mapping[str, Check] = {
     "finite": check_finite,
     "all N": check_all_n,
     "tracks": check_tracks,
-    "place": check_place,
     "strands": check_strands,
+    "place": check_place,
     "sense": check_sense,
     "stretch": check_stretch,
     "alleles": check_alleles,
 }
 NEEDED = ("load", "shape", "repeats")
 """Checks without which those after them would only say the same again."""
-STOPS = {"strands": ("place",), "sense": ("place", "strands")}
+STOPS = {"place": ("strands",), "sense": ("place", "strands")}
 
 
 def checks_of(model: Model) -> list[str]:
@@ -59,13 +59,8 @@ def checks_of(model: Model) -> list[str]:
     return ["card", "import", "load", *(REGION_CHECKS if regions else WINDOW_CHECKS)]
 
 
-def check_model(model: Model, asked: CheckRequest, module: str = "") -> Report:
+def check_model(model: Model, asked: CheckRequest) -> Report:
     """Check a model against the contract.
-
-    Parameters
-    ----------
-    module
-        Name of the plugin's module; the module of ``model.load`` by default.
 
     Returns
     -------
@@ -78,15 +73,13 @@ def check_model(model: Model, asked: CheckRequest, module: str = "") -> Report:
         The weights, or the inputs of a region model, are not there.
     """
     findings: list[Finding] = []
-    for name, check in _steps(model, asked, module):
+    for name, check in _steps(model, asked):
         verdict = _blocked(name, findings) or _judge(check)
         findings.append(Finding(name, *verdict))
     return Report(model.card.name, model.card.version, tuple(findings))
 
 
-def _steps(
-    model: Model, asked: CheckRequest, module: str
-) -> Iterator[tuple[str, Callable[[], Verdict]]]:
+def _steps(model: Model, asked: CheckRequest) -> Iterator[tuple[str, Callable[[], Verdict]]]:
     loaded: list[Any] = []
     regions = isinstance(model.card.geometry, RegionGeometry)
     load = load_region_subject if regions else load_subject
@@ -102,7 +95,7 @@ def _steps(
         )
 
     yield "card", partial(_check_card, model)
-    yield "import", partial(_check_import, module or _module_of(model))
+    yield "import", partial(_check_import, _module_of(model))
     yield "load", check_load
     checks: Mapping[str, Check] = REGION_CHECKS if regions else WINDOW_CHECKS
     for name, check in checks.items():

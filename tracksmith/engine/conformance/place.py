@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
-from tracksmith.engine.conformance.strands import ALIKE, both_strands, correlation
+from tracksmith.engine.conformance.strands import ALIKE, both_strands
 from tracksmith.engine.conformance.subject import PLAIN, Subject
 
-__all__ = ["Responses", "check_place", "mirror_lag", "reach", "responses"]
+__all__ = ["Responses", "check_place", "reach", "responses"]
 
 SECONDS = 6.0
 DECISIVE = 0.05
 """By how much the best lag must beat lag 0."""
+FEWEST = 4
+"""Changes that must show before their average says anything."""
 PEAKED = 4.0
 """How far the reaction of a bin to near bases must stand out to say where it is."""
 
@@ -49,8 +51,7 @@ def _by_mirror(subject: Subject) -> Verdict | None:
     """Judge by the reverse complement; None where the strands are not alike enough."""
     if subject.card.reverse_complement == "wrong":
         return None
-    seen, partners = both_strands(subject), subject.card.rc_partners()
-    lag, best, unmoved = mirror_lag(seen.forward, seen.reverse[:, partners])
+    lag, best, unmoved = both_strands(subject).lag(subject.card.rc_partners())
     if best < ALIKE or (lag and best < unmoved + DECISIVE):
         return None
     if lag == 0:
@@ -74,23 +75,6 @@ def _shifted(subject: Subject, bins: float) -> str:
         f"{side} than the card says; it says core_start={geometry.core_start}, and "
         f"{geometry.core_start + moved} would fit."
     )
-
-
-def mirror_lag(
-    forward: NDArray[np.float64], reverse: NDArray[np.float64]
-) -> tuple[int, float, float]:
-    """Return the lag in bins at which both strands correlate best, that correlation, and at 0.
-
-    Both ``(windows, tracks, bins)``; at least half of the bins overlap.
-    """
-    bins = forward.shape[2]
-    lags = range(-(bins // 2), bins // 2 + 1)
-    found = {}
-    for lag in lags:
-        low, high = max(0, -lag), min(bins, bins - lag)
-        found[lag] = correlation(forward[..., low:high], reverse[..., low + lag : high + lag])
-    best = max(found, key=lambda lag: (round(found[lag], 9), -abs(lag)))
-    return best, found[best], found[0]
 
 
 @dataclass(frozen=True)
@@ -140,11 +124,11 @@ def _by_reach(subject: Subject, found: Responses) -> Verdict:
     if sides is not None:
         before, after = sides
         middle = (before - after) / 2
-        spans = f"A bin reacts to the {before * width} bp before it and the {after * width} after"
+        spans = f"A bin reacts to bases {-before * width} to {after * width:+} bp from itself"
         if abs(middle) <= 0.5:
             return passes(f"{spans}: its place is the middle of what it reads.")
         return _off_centre(subject, f"{spans}, to nothing else", -middle)
-    low, high, contrast = _peak(found)
+    low, top, high, contrast = _peak(found)
     if contrast < PEAKED:
         return open_(
             "Every output depends on nearly every base alike, and the strands do not mirror each "
@@ -156,7 +140,7 @@ def _by_reach(subject: Subject, found: Responses) -> Verdict:
             "its own start: the output is not shifted by more than that."
         )
     told = f"A bin reacts most to bases {low * width} to {(high + 1) * width} bp from its start"
-    return _off_centre(subject, told, (low + high) / 2)
+    return _off_centre(subject, told, top)
 
 
 def _off_centre(subject: Subject, told: str, bins: float) -> Verdict:
@@ -192,28 +176,29 @@ def reach(found: Responses) -> tuple[int, int] | None:
     return sides[0], sides[1]
 
 
-def _peak(found: Responses) -> tuple[int, int, float]:
-    """Return between which distances in bins a bin reacts at least half as much as at most.
+def _peak(found: Responses) -> tuple[int, int, int, float]:
+    """Return at which distances in bins a bin reacts most: from, at most, to, and how clearly.
 
-    Distances are those of the changed bases from the bin; the third value says
-    how far the peak stands out from the median.
+    Distances are those of the changed bases from the bin; between the outer two
+    it reacts at least half as much as at most. The last value says how far the
+    peak stands out from the median, 0 where too few bins react.
     """
     bins = found.values.shape[1]
     inside = (found.changed >= bins // 4) & (found.changed < bins - bins // 4)
+    inside &= (found.values > found.noise).any(axis=1)
     rows, places = found.values[inside], found.changed[inside]
-    widest = bins // 4
-    if len(rows) == 0 or widest < 2:
-        return 0, 0, 0.0
-    rows = rows / np.maximum(rows.max(axis=1, keepdims=True), 1e-300)
-    distances = np.arange(-widest, widest + 1)
-    profile = np.mean(
-        [row[place - distances] for row, place in zip(rows, places, strict=True)], axis=0
-    )
-    floor = float(np.median(profile))
-    top = int(profile.argmax())
-    high_enough = profile - floor >= (profile[top] - floor) / 2
-    low = top - int((~high_enough[top::-1]).argmax()) + 1 if not high_enough[: top + 1].all() else 0
-    rest = high_enough[top:]
-    high = top + int((~rest).argmax()) - 1 if not rest.all() else len(rest) + top - 1
-    contrast = float(profile[top] / floor) if floor > 0 else np.inf
-    return int(distances[low]), int(distances[high]), contrast
+    if len(rows) < FEWEST:
+        return 0, 0, 0, 0.0
+    rows = rows / rows.max(axis=1, keepdims=True)
+    distances = np.arange(-(bins // 2), bins // 2 + 1)
+    at = places[:, None] - distances
+    valid = (at >= 0) & (at < bins)
+    taken = np.take_along_axis(rows, np.clip(at, 0, bins - 1), axis=1)
+    profile = np.where(valid, taken, 0).sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
+    profile[valid.sum(axis=0) < FEWEST // 2] = np.nan
+    floor = float(np.nanmedian(profile))
+    top = int(np.nanargmax(profile))
+    near = np.flatnonzero(~(profile - floor >= (profile[top] - floor) / 2))
+    low = int(distances[max(near[near < top], default=-1) + 1])
+    high = int(distances[min(near[near > top], default=len(distances)) - 1])
+    return low, int(distances[top]), high, float(profile[top] / floor) if floor > 0 else np.inf

@@ -80,7 +80,7 @@ class Report:
 
     def summary(self) -> str:
         """Return the count of findings by status."""
-        counts = {status: 0 for status in _SHOWN}
+        counts = dict.fromkeys(_SHOWN, 0)
         for finding in self.findings:
             counts[finding.status] += 1
         return (
