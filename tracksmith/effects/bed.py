@@ -85,7 +85,7 @@ class _Rows:
         rank = np.nan_to_num(self.model.percentiles(result)[at, heads.unit], nan=0.0)
         reference = scored.reference[at, 0, heads.unit]
         alternative = scored.alternative[at, 0, heads.unit]
-                numbers = [
+        numbers = [
             np.nan_to_num(array, nan=0.0).tolist()
             for array in (effect, np.abs(effect), reference, alternative, rank)
         ]
