@@ -64,11 +64,11 @@ def test_features_are_those_of_the_reference_scanner(shared, jaspar, scanner):
 
 def test_by_default_hits_at_a_region_s_very_end_are_found_too(shared, jaspar):
     masks, expected = reference_features(shared)
-    found = motif_features(masks, jaspar)
+    found = motif_features(masks, jaspar, ends="all")
     more = found - expected > 1e-4
     assert np.all(found >= expected - 1e-4)
     assert np.count_nonzero(more) == 11
-    hits = find_hits(Stream.of(masks), jaspar)
+    hits = find_hits(Stream.of(masks), jaspar, ends="all")
     widths = np.array([len(scores) for scores in jaspar.scores])[hits.motif]
     stream = Stream.of(masks)
     at_end = (widths < 7) & (stream.codes[hits.position + widths] == scan.NO_BASE)
@@ -82,7 +82,7 @@ def test_by_default_hits_at_a_region_s_very_end_are_found_too(shared, jaspar):
 @given(texts=st.lists(st.text("ACGTNacgtR", max_size=25), min_size=1, max_size=4))
 def test_features_equal_a_plain_search(scanner, texts):
     motifs = lower(few_motifs())
-    found = motif_features([encode(text) for text in texts], motifs, scanner)
+    found = motif_features([encode(text) for text in texts], motifs, scanner, ends="all")
     expected = plain_features([text.upper() for text in texts], motifs)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
@@ -103,8 +103,10 @@ def test_both_strands_of_a_region_have_the_same_features(shared, jaspar):
     single = MotifSet(
         jaspar.names, jaspar.probabilities, jaspar.names, np.arange(len(jaspar.names))
     )
-    forward = motif_features(masks, single, "convolution")
-    reverse = motif_features([reverse_complement(mask) for mask in masks], single, "convolution")
+    forward = motif_features(masks, single, "convolution", ends="all")
+    reverse = motif_features(
+        [reverse_complement(mask) for mask in masks], single, "convolution", ends="all"
+    )
     np.testing.assert_allclose(forward, reverse, rtol=0, atol=1e-4)
 
 
@@ -127,7 +129,7 @@ def test_a_score_at_its_threshold_is_a_hit():
     best = sum(motifs.scores[3].max(axis=1))
     for cut, hits in ((best, 1), (np.nextafter(best, 99), 0)):
         motifs.__dict__["thresholds"] = np.array([99, 99, 99, cut])
-        found = find_hits(Stream.of([encode(word)]), motifs, "convolution")
+        found = find_hits(Stream.of([encode(word)]), motifs, "convolution", ends="all")
         assert np.count_nonzero(found.score == best) == hits
 
 

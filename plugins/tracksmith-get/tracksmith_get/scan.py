@@ -131,7 +131,7 @@ def motif_features(
     motifs: MotifSet,
     scanner: str = "auto",
     device: str = "cpu",
-    ends: str = "all",
+    ends: str = "moods",
 ) -> NDArray[np.float32]:
     """Return how strongly every cluster binds in every region.
 
@@ -178,7 +178,7 @@ def find_hits(
     motifs: MotifSet,
     scanner: str = "auto",
     device: str = "cpu",
-    ends: str = "all",
+    ends: str = "moods",
 ) -> Hits:
     """Return every hit of every motif on both strands; see :func:`motif_features`."""
     by_width = {bank.width: bank for bank in banks(motifs)}
