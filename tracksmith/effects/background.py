@@ -111,7 +111,7 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
     for first in range(0, len(alleles), BATCH):
         scored = scorer.score(alleles.piece(first, first + BATCH))
         kept = np.flatnonzero(scored.unknown <= model.plan.facts["most_unknown"])
-        ranks.add(scored.value[kept].reshape(len(kept), columns))
+        ranks.add(scored.cells()[kept])
     _keep(path, ranks)
     return ranks
 

@@ -226,13 +226,15 @@ class _Files:
         path = f"variants/{model.name}.bb"
         facts: dict[str, Any] = {
             "model": model.name,
-            "values": model.survey.counts.alleles_scored,
+            "rows": model.survey.counts.alleles_scored,
             "score": model.scores[0].name,
         }
         write_bigbed(
             self.folder / path, list(contigs), bed_rows(model),
             schema(model.name, model.scores[0]), compressor=self.options.compressor,
         )  # fmt: skip
+        if not facts["rows"]:
+            facts["values"] = 0
         entry = file_entry(self.folder, path, "bigbed", facts)
         crash_point("track-finished")
         path = f"variants/{model.name}.absmax.bw"

@@ -22,7 +22,7 @@ from tracksmith.files import aside
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
-from tracksmith.genome.vcf import VariantFile, check_assembly
+from tracksmith.genome.vcf import VariantFile, VcfHeader, check_assembly
 from tracksmith.models.registry import Registry
 from tracksmith.run import make_folder
 
@@ -43,7 +43,9 @@ class VariantRequest:
     restrict the variants. ``source`` is a VCF, BCF or table, ``-`` for standard
     input; ``saturate`` a region whose every substitution is scored instead.
     ``around`` names variants that get tracks: ``top:N`` or a region.
-    ``most_unknown`` is the largest share of N in a window.
+    ``most_unknown`` is the largest share of N in a window. With
+    ``allow_other_lengths`` the contigs may be longer or shorter than the file
+    declares, as those of a genome that was cut; REF alleles are checked all the same.
     """
 
     predict: PredictRequest
@@ -55,6 +57,7 @@ class VariantRequest:
     ref_mismatch: str = "skip"
     most_unknown: float = 0.5
     allow_truncated: bool = False
+    allow_other_lengths: bool = False
 
 
 def resolve_variants(
@@ -158,10 +161,21 @@ def _file_facts(
     alias = asked.predict.alias
     names = contig_names(contigs, path.name, None if alias is None else str(alias), notify)
     with VariantFile(path, allow_truncated=asked.allow_truncated) as file:
-        check_assembly(file.header, names)
+        if not asked.allow_other_lengths:
+            _check_assembly(file.header, names)
         records = sum(1 for _ in file)
         kind = file.format
     return {"kind": kind, **file_facts(path), "records": records}
+
+
+def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
+    try:
+        check_assembly(header, names)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nIf the genome was cut from that assembly, --allow-other-lengths goes on; "
+            "the REF alleles are checked all the same."
+        ) from None
 
 
 def _region_facts(text: str, contigs: Contigs) -> dict[str, Any]:

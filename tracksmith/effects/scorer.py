@@ -121,6 +121,11 @@ class Scored:
             np.zeros(alleles, np.bool_),
         )
 
+    def cells(self) -> NDArray[np.float32]:
+        """Return the scores, float32 ``(alleles, scores * units)``."""
+        alleles, scores, units = self.value.shape
+        return self.value.reshape(alleles, scores * units)
+
     def chosen(self, rows: Positions) -> Scored:
         """Return some alleles only."""
         spread = None if self.spread is None else self.spread[rows]

@@ -151,7 +151,7 @@ class ModelResults(ModelFacts):
 
     def percentiles(self, result: PartResult) -> NDArray[np.float32]:
         """Return the percentiles of a part, float32 ``(rows, scores * units)``."""
-        return self.ranks.percentiles(result.scored.value.reshape(len(result.rows), -1))
+        return self.ranks.percentiles(result.scored.cells())
 
 
 def survey(results: Iterable[PartResult], scores: int, units: Units, most: int) -> Survey:
@@ -161,7 +161,7 @@ def survey(results: Iterable[PartResult], scores: int, units: Units, most: int) 
     top: list[tuple[float, int, int]] = []
     for result in results:
         counts.add(result)
-        ranks.add(result.scored.value.reshape(len(result.rows), -1))
+        ranks.add(result.scored.cells())
         order.add(result.rows)
         effect = headlines(result, units).effect
         effects.add(count_values(effect))
