@@ -16,7 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError, ResourceError, TracksmithError, UsageError
-from tracksmith.tracks import BED9, AutoSql, Column, bed9_schema, bigbed, write_bigbed
+from tracksmith.tracks import (
+    BED9,
+    AutoSql,
+    Column,
+    bed9_schema,
+    bigbed,
+    write_bigbed,
+)
 from tracksmith.tracks.external_sort import DiskSorter
 
 CONTIGS = [("chr2", 40_000), ("chr10", 700), ("chr1", 5_000)]

@@ -17,6 +17,7 @@ __all__ = ["DiskSorter"]
 RUN_BYTES = 16 << 20
 RECORD_OVERHEAD = 40  # of a Python bytes object
 READ_BYTES = 1 << 18
+WRITE_RECORDS = 1024
 LENGTH = struct.Struct("<I")
 
 
@@ -46,19 +47,21 @@ class DiskSorter:
 
     def add(self, record: bytes) -> None:
         """Take one record."""
+        size = len(record)
         self._held.append(record)
         self.count += 1
-        self.longest = max(self.longest, len(record))
-        self._size += len(record) + RECORD_OVERHEAD
+        if size > self.longest:
+            self.longest = size
+        self._size += size + RECORD_OVERHEAD
         if self._size > self._most:
             self._write_run()
 
     def _write_run(self) -> None:
         self._held.sort()
         self._file.seek(self._ends[-1])
-        for record in self._held:
-            self._file.write(LENGTH.pack(len(record)))
-            self._file.write(record)
+        for first in range(0, len(self._held), WRITE_RECORDS):
+            part = self._held[first : first + WRITE_RECORDS]
+            self._file.write(b"".join([LENGTH.pack(len(record)) + record for record in part]))
         self._ends.append(self._file.tell())
         self._held, self._size = [], 0
 
