@@ -22,6 +22,7 @@ BIGWIG, BIGBED = 0x888FFC26, 0x8789F2EB
 _TREE = 0x78CA8C91
 _KINDS = {BIGWIG: "bigWig", BIGBED: "bigBed"}
 _MAX_CONTIGS = 5_000_000
+_MAX_KEY = 4096
 _FIELD = re.compile(r"^\s*(?P<type>[a-zA-Z]\w*(?:\s*\[[^\]]*\])?)\s+(?P<name>\w+)\s*;", re.M)
 _NUMERIC = ("int", "uint", "short", "ushort", "byte", "ubyte", "float", "double", "bigint")
 
@@ -145,25 +146,26 @@ def _indexes(read: ReadRange, at: int, order: str, columns: tuple[Field, ...]) -
 
 
 def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int]]:
+    """Walk the name tree; a node that comes twice is damage, not a longer tree."""
     magic, _, key_size, value_size, count = struct.unpack(f"{order}IIIIQ", read(at, 24))
-    if magic != _TREE or value_size != 8 or count > _MAX_CONTIGS:
+    if magic != _TREE or value_size != 8 or count > _MAX_CONTIGS or key_size > _MAX_KEY:
         raise struct.error
-    yield from _node(read, at + 32, key_size, order, 0)
-
-
-def _node(
-    read: ReadRange, at: int, key_size: int, order: str, depth: int
-) -> Iterator[tuple[str, int]]:
-    is_leaf, _, count = struct.unpack(f"{order}BBH", read(at, 4))
+    open_nodes, seen = [at + 32], {at + 32}
     width = key_size + 8
-    body = read(at + 4, width * count)
-    if len(body) < width * count or depth > 20:
-        raise struct.error
-    for start in range(0, len(body), width):
-        key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
-        if is_leaf:
-            _, length = struct.unpack_from(f"{order}II", body, start + key_size)
-            yield key, length
-        else:
-            child = struct.unpack_from(f"{order}Q", body, start + key_size)[0]
-            yield from _node(read, child, key_size, order, depth + 1)
+    while open_nodes:
+        node = open_nodes.pop()
+        is_leaf, _, items = struct.unpack(f"{order}BBH", read(node, 4))
+        body = read(node + 4, width * items)
+        if len(body) < width * items:
+            raise struct.error
+        children = []
+        for start in range(0, len(body), width):
+            if is_leaf:
+                key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
+                yield key, struct.unpack_from(f"{order}II", body, start + key_size)[1]
+            else:
+                children.append(struct.unpack_from(f"{order}Q", body, start + key_size)[0])
+        if seen.intersection(children) or len(set(children)) < len(children):
+            raise struct.error
+        seen.update(children)
+        open_nodes += reversed(children)

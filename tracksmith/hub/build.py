@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX
+from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
 from tracksmith.hub.genomes import ASSEMBLIES, assembly_of, canonical, check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
@@ -133,8 +134,9 @@ def build_hub(
         opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes, tables
     )
     _replace(job)
-    notes += [f"{run.folder / path} holds no value and is left out." for run in opened
-              for path in run.empty()]  # fmt: skip
+    notes += browser_problems(opened[0].contigs)
+    empty = [run.folder / path for run in opened for path in run.empty()]
+    notes += [f"{path} holds no value and is left out." for path in empty]
     return HubReport(
         hub=out / "hub.txt",
         genome=chosen,

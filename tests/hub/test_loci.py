@@ -1,0 +1,80 @@
+"""The strongest rows of a variant table, and where a view opens."""
+
+import gzip
+
+import pytest
+
+from tracksmith.errors import InputError
+from tracksmith.hub import loci
+from tracksmith.hub.loci import Region, opening, regions_of, top_variants
+from tracksmith.hub.runs import open_runs
+
+
+@pytest.fixture
+def run(builder, variants):
+    return builder().model("toy").bigwig("signal").variants(variants).write()
+
+
+def rewrite(run, text):
+    path = run / "variants" / "toy.tsv.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    return open_runs([run])[0]
+
+
+def test_rows_come_strongest_first_whatever_the_sign(run):
+    (table,) = top_variants(open_runs([run])[0], 2)
+    assert [row[2] for row in table.rows] == ["rs2", "chrB:400:C>CTT"]
+    assert table.loci == ("chrA:1400-1600", "chrB:300-500")
+    assert (table.looked_at, table.complete) == (3, True)
+
+
+def test_equal_effects_keep_the_order_of_the_table(run):
+    lines = [f"chrA\t{100 + n}\tv{n}\tA\tC\tt\t1" for n in range(20)]
+    shown = rewrite(run, "contig\tpos\tid\tref\talt\ttrack\teffect\n" + "\n".join(lines) + "\n")
+    assert [row[2] for row in top_variants(shown, 3)[0].rows] == ["v0", "v1", "v2"]
+
+
+def test_values_that_are_no_numbers_come_last(run):
+    text = "##made by\n#chrom\tpos\teffect\nchrA\t5\tnan\nchrA\t6\t.\nchrA\t7\t-0.1\nchrA\t8\tinf\n"
+    (table,) = top_variants(rewrite(run, text), 10)
+    assert table.columns == ("chrom", "pos", "effect")
+    assert table.rows[0] == ("chrA", "7", "-0.1")
+    assert len(table.rows) == 4
+
+
+def test_a_table_without_effects_is_left_out(run):
+    assert top_variants(rewrite(run, "a\tb\n1\t2\n")) == []
+    assert top_variants(rewrite(run, "")) == []
+
+
+def test_a_long_table_is_looked_at_in_part_and_says_so(run, monkeypatch):
+    monkeypatch.setattr(loci, "MOST_LINES", 5)
+    lines = "".join(f"chrA\t{n}\t{n}\n" for n in range(1, 9))
+    (table,) = top_variants(rewrite(run, "contig\tpos\teffect\n" + lines), 3)
+    assert [row[2] for row in table.rows] == ["5", "4", "3"]
+    assert (table.looked_at, table.complete) == (5, False)
+
+
+def test_a_damaged_table_is_said(run):
+    path = run / "variants" / "toy.tsv.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"toy\.tsv\.gz cannot be read"):
+        top_variants(open_runs([run])[0])
+
+
+def test_a_locus_stays_inside_its_contig(run):
+    shown = rewrite(run, "contig\tpos\teffect\nchrB\t1500\t3\nchrA\t2\t1\nchrQ\t5\t0.5\n")
+    (table,) = top_variants(shown)
+    assert table.loci == ("chrB:1400-1501", "chrA:1-102", "chrQ")
+
+
+def test_regions_are_read_from_the_run_and_only_if_it_had_any(builder):
+    run = builder("a", regions=[("chrA", 0, 10), ("chrB", 5, 9)]).model().bigwig("signal").write()
+    shown = open_runs([run])[0]
+    assert regions_of(shown) == [Region("chrA", 0, 10), Region("chrB", 5, 9)]
+    assert opening(shown) == "chrA:1-10"
+    (run / "regions.bed").write_text("chrA\tx\t9\n")
+    with pytest.raises(InputError, match=r"regions\.bed:1"):
+        regions_of(shown)
+    whole = open_runs([builder("b").model().bigwig("signal").write()])[0]
+    assert opening(whole) == "chrA:1-3000"
