@@ -116,3 +116,70 @@ def by_batch(values):
 
 def per_sum(values):
     return values / values.sum(dim=(1, 2), keepdim=True)
+
+
+def dense() -> Model:
+    """A random linear map from the whole window to every bin."""
+    geometry = WindowGeometry(window=120, core_start=10, core_length=100)
+
+    def load_dense(request):
+        import torch
+        from torch import nn
+
+        torch.manual_seed(5)
+        return nn.Sequential(nn.Flatten(), nn.Linear(480, 200), nn.Unflatten(1, (2, 100)))
+
+    return Model(ModelCard(**FACTS, geometry=geometry, tracks=PAIR), load_dense)
+
+
+def unstranded(pair: bool = False) -> Model:
+    """Both tracks alike on either strand; with ``pair`` the card says that they swap."""
+    tracks = PAIR if pair else (Track("a", "a"), Track("b", "b"))
+    geometry = WindowGeometry(window=40, core_start=5, core_length=30)
+
+    def load_unstranded(request):
+        import torch
+        from torch import nn
+
+        class Unstranded(nn.Module):
+            def forward(self, bases):
+                strong = bases[:, 1:3].sum(1)
+                smooth = torch.nn.functional.avg_pool1d(strong[:, None], 5, 1, 2)[:, 0]
+                return torch.stack([strong, (smooth - 0.4).square()], 1)[:, :, 5:35]
+
+        return Unstranded()
+
+    return Model(ModelCard(**FACTS, geometry=geometry, tracks=tracks), load_unstranded)
+
+
+def counting() -> Model:
+    """A network that counts the windows it has seen."""
+    model = local()
+
+    def load_counting(request):
+        import torch
+
+        network = model.load(request)
+        network.register_buffer("seen", torch.zeros(()))
+
+
+        def count(net, given, found):
+            net.seen.add_(len(found))
+
+        network.register_forward_hook(count)
+        return network
+
+    return replace(model, load=load_counting)
+
+
+def misordered() -> Model:
+    """Computes only the tracks that were asked for, but always the first ones."""
+    model = local()
+    tracks = (*PAIR, Track("other", "other"))
+    card = replace(model.card, tracks=tracks)
+
+    def load_misordered(request):
+        inner = wrapped(model, lambda v: v[:, [0, 1, 1]].sin()[:, : len(request.tracks)])
+        return Predictor({"": inner.load(request)}, tracks=request.tracks)
+
+    return replace(model, card=card, load=load_misordered)
