@@ -1,9 +1,6 @@
 """bigBed files against two other readers, an independent decoder and the rows themselves."""
 
-import json
 import struct
-import subprocess
-import sys
 import zlib
 from collections import Counter
 from dataclasses import replace
@@ -358,55 +355,3 @@ def test_a_changed_row_is_noticed_before_the_file_gets_its_name(tmp_path, monkey
 def test_a_table_that_readers_would_misread_is_refused(make):
     with pytest.raises(UsageError):
         make()
-
-
-LIMITS = """
-import json, resource, sys
-from pathlib import Path
-from tracksmith.errors import ResourceError
-from tracksmith.tracks import Column, bed9_schema, external_sort, write_bigbed
-external_sort.DiskSorter.__init__.__defaults__ = (1 << 20,)
-schema = bed9_schema("t", "t", [Column("lstring", "tip", "")])
-def rows(n):
-    for i in range(n):
-        at = i * 7919 % 1_000_003
-        yield ("c", at, at + 1, f"rs{i}", 0, "+", at, at + 1, "0,0,0", f"{at:060}")
-def write(n): return write_bigbed(Path(sys.argv[1]), [("c", 2_000_000)], rows(n), schema)
-"""
-FULL_DISK = """
-outcomes = []
-for size in [10, 1_000, 100_000, 1_000_000]:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    try:
-        write(30_000)
-        outcomes.append("written")
-    except ResourceError as error:
-        outcomes.append(str(error))
-    assert not list(Path(sys.argv[1]).parent.iterdir())
-print(json.dumps(outcomes))
-"""
-MEMORY = """
-write(int(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
-
-
-def run(code, *arguments):
-    finished = subprocess.run(
-        [sys.executable, "-c", LIMITS + code, *map(str, arguments)],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    return json.loads(finished.stdout)
-
-
-def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
-    for outcome in run(FULL_DISK, tmp_path / "a.bb"):
-        assert outcome.startswith(f"Cannot write {tmp_path}/a.bb: File too large.")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts KiB on Linux only")
-def test_four_times_the_rows_need_no_more_memory(tmp_path):
-    small, large = (run(MEMORY, tmp_path / "a.bb", n) for n in (30_000, 120_000))
-    assert large < 150
-    assert large < 1.15 * small

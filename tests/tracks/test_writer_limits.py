@@ -54,7 +54,38 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
-def run(code, *arguments, seconds=20):
+BED = """
+import json, resource, sys
+from pathlib import Path
+from tracksmith.errors import ResourceError
+from tracksmith.tracks import Column, bed9_schema, external_sort, write_bigbed
+external_sort.DiskSorter.__init__.__defaults__ = (1 << 20,)
+schema = bed9_schema("t", "t", [Column("lstring", "tip", "")])
+def rows(n):
+    for i in range(n):
+        at = i * 7919 % 1_000_003
+        yield ("c", at, at + 1, f"rs{i}", 0, "+", at, at + 1, "0,0,0", f"{at:060}")
+def write(n): return write_bigbed(Path(sys.argv[1]), [("c", 2_000_000)], rows(n), schema)
+"""
+BED_FULL_DISK = """
+outcomes = []
+for size in [10, 1_000, 100_000, 1_000_000]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        write(30_000)
+        outcomes.append("written")
+    except ResourceError as error:
+        outcomes.append(str(error))
+    assert not list(Path(sys.argv[1]).parent.iterdir())
+print(json.dumps(outcomes))
+"""
+BED_MEMORY = """
+write(int(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def run(code, *arguments, seconds=60):
     finished = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True, text=True, timeout=seconds, check=False,
@@ -74,6 +105,18 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts KiB on Linux only")
 def test_ten_times_the_values_need_no_more_memory(tmp_path):
-    small, large = (run(MEMORY, tmp_path / "a.bw", n) for n in (5_000_000, 50_000_000))
+    small, large = (run(MEMORY, tmp_path / "a.bw", n) for n in (3_000_000, 30_000_000))
+    assert large < 150
+    assert large < 1.15 * small
+
+
+def test_a_full_disk_leaves_nothing_of_a_bigbed(tmp_path):
+    for outcome in run(BED + BED_FULL_DISK, tmp_path / "a.bb"):
+        assert outcome.startswith(f"Cannot write {tmp_path}/a.bb: File too large.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts KiB on Linux only")
+def test_four_times_the_rows_need_no_more_memory(tmp_path):
+    small, large = (run(BED + BED_MEMORY, tmp_path / "a.bb", n) for n in (30_000, 120_000))
     assert large < 150
     assert large < 1.15 * small
