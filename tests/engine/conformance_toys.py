@@ -162,7 +162,6 @@ def counting() -> Model:
         network = model.load(request)
         network.register_buffer("seen", torch.zeros(()))
 
-
         def count(net, given, found):
             net.seen.add_(len(found))
 

@@ -65,7 +65,7 @@ def check_shape(subject: Subject) -> Verdict:
 def check_dtype(subject: Subject) -> Verdict:
     """Raw outputs and tracks are float32."""
     for network in subject.networks:
-        raw = subject.raw(subject.windows(2, 1), network)
+        raw = subject.raw(subject.windows(1, 1), network)
         for name, values in (("network", raw), ("track", subject.tracks(raw))):
             if values.dtype is not torch.float32:
                 dtype = str(values.dtype).removeprefix("torch.")
@@ -78,7 +78,7 @@ def check_dtype(subject: Subject) -> Verdict:
 
 def check_repeats(subject: Subject) -> Verdict:
     """The same windows give the same values, to the bit."""
-    masks = subject.windows(2, 2)
+    masks = subject.windows(1, 2)
     for network in subject.networks:
         first = subject.chosen(subject.raw(masks, network))
         for _ in range(2):
@@ -126,7 +126,7 @@ def check_all_n(subject: Subject) -> Verdict:
 
 def check_batch(subject: Subject) -> Verdict:
     """A window's values depend neither on its neighbours in the batch nor on their number."""
-    masks = subject.windows(4, 4)
+    masks = subject.windows(3, 4)
     together = subject.chosen(subject.raw(masks))
     turned = subject.chosen(subject.raw(masks[::-1]))[::-1]
     alone = np.concatenate([subject.chosen(subject.raw(row[None])) for row in masks])
@@ -177,7 +177,7 @@ def check_state(subject: Subject) -> Verdict:
     """Predicting changes no parameter and no buffer."""
     before = digest(subject.network)
     for seed in (6, 7):
-        subject.raw(subject.windows(2, seed))
+        subject.raw(subject.windows(1, seed))
     after = digest(subject.network)
     changed = [name for name in before | after if before.get(name) != after.get(name)]
     if changed:
@@ -199,7 +199,7 @@ def check_tracks(subject: Subject) -> Verdict:
     predictor = subject.load(wanted)
     fewer = Subject(subject.model, subject.card.with_tracks(wanted), subject.weights, predictor,
                     subject.asked)  # fmt: skip
-    masks = subject.windows(2, 8)
+    masks = subject.windows(1, 8)
     all_of_them = subject.chosen(subject.raw(masks))[:, last]
     alone = fewer.chosen(fewer.raw(masks))
     worst = difference(alone, all_of_them)

@@ -11,10 +11,13 @@ from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import PLAIN, Subject, random_masks
 from tracksmith.engine.forward import STRETCH_WINDOWS
 from tracksmith.genome.bases import OUTSIDE, N
+from tracksmith.models.card import WindowGeometry
 
 __all__ = ["check_alleles", "check_stretch"]
 
 SECONDS = 5.0
+SLOW = 0.1
+"""Seconds per window from which fewer places are tried."""
 
 
 def check_stretch(subject: Subject) -> Verdict:
@@ -58,11 +61,9 @@ def check_alleles(subject: Subject) -> Verdict:
     network = subject.network
     if not hasattr(network, "predict_alleles"):
         return open_("No predict_alleles is offered.")
-    window = subject.geometry.window
-    middle, worst = window // 2, 0.0
-    places = ((0, 1), (middle, middle + 1), (max(0, middle - 10), min(middle + 20, window)))
-    for first, last in (*places, (window - 1, window)):
-        reference = subject.windows(2, first)
+    worst = 0.0
+    for number, (first, last) in enumerate(_places(subject.geometry, subject.seconds < SLOW)):
+        reference = subject.windows(2 if number == 0 else 1, first)
         alternative = _changed(reference, first, last)
         with torch.inference_mode():
             pair = network.predict_alleles(
@@ -83,6 +84,15 @@ def check_alleles(subject: Subject) -> Verdict:
                 )
             worst = max(worst, found)
     return passes(f"predict_alleles equals plain windows to {worst:.1g} of the largest value.")
+
+
+def _places(geometry: WindowGeometry, quick: bool) -> list[tuple[int, int]]:
+    """Return columns to change: in the middle, at the core's borders, at the window's."""
+    window, middle = geometry.window, geometry.window // 2
+    start = geometry.core_start
+    end = min(start + geometry.core_length, window)
+    single = [(place, place + 1) for place in (start, end - 1, 0, window - 1)]
+    return [(max(0, middle - 10), min(middle + 20, window)), *single[: 4 if quick else 2]]
 
 
 def _changed(masks: NDArray[np.uint8], first: int, last: int) -> NDArray[np.uint8]:

@@ -60,13 +60,30 @@ def mirror_lag(
     Both ``(windows, tracks, bins)``; at least half of the bins overlap.
     """
     bins = forward.shape[2]
-    lags = range(-(bins // 2), bins // 2 + 1)
-    found = {}
-    for lag in lags:
-        low, high = max(0, -lag), min(bins, bins - lag)
-        found[lag] = correlation(forward[..., low:high], reverse[..., low + lag : high + lag])
+    lags = np.arange(-(bins // 2), bins // 2 + 1)
+    low, high = np.maximum(0, -lags), np.minimum(bins, bins - lags)
+    products = _products(forward, reverse)[lags]
+    norms = _squares(forward, low, high) * _squares(reverse, low + lags, high + lags)
+    found = dict(zip(lags.tolist(), (products / np.sqrt(np.maximum(norms, 1e-30))).tolist()))  # noqa: B905
     best = max(found, key=lambda lag: (round(found[lag], 9), -abs(lag)))
     return best, found[best], found[0]
+
+
+def _products(forward: NDArray[np.float64], reverse: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of ``forward[i] * reverse[i + lag]`` at index ``lag``, negative ones too."""
+    size = 2 * forward.shape[2]
+    spectrum = np.conj(np.fft.rfft(forward, size)) * np.fft.rfft(reverse, size)
+    products: NDArray[np.float64] = np.fft.irfft(spectrum.sum(axis=(0, 1)), size)
+    return products
+
+
+def _squares(
+    values: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the sum of squares over each range of bins."""
+    sums = np.concatenate([[0.0], np.cumsum((values**2).sum(axis=(0, 1)))])
+    squares: NDArray[np.float64] = sums[high] - sums[low]
+    return squares
 
 
 def correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -1,0 +1,3 @@
+from tracksmith.testing import conformance
+
+TestXpresso = conformance("xpresso")

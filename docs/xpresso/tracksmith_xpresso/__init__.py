@@ -1,0 +1,1 @@
+"""Xpresso for tracksmith."""
