@@ -65,7 +65,7 @@ def measure(genome: Path, out: Path, folds: int) -> None:
 
         return wrapped
 
-    forward._call = timed(forward._call)
+    forward._calls._call = timed(forward._calls._call)
     forward.to_tracks = timed(forward.to_tracks)
     began, wall = time.process_time(), time.perf_counter()
     compute_parts(worker, range(len(worker.store)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.engine.calls import Networks
+from tracksmith.engine.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
 from tracksmith.engine.tiling import Orientation, Tiling, orientations
 from tracksmith.engine.windows import Encoder, Stretch, WindowView
 from tracksmith.errors import PluginError, TracksmithError
@@ -20,10 +20,6 @@ from tracksmith.models.contract import Loaded, Predictor
 from tracksmith.models.encoding import encoding_table
 
 __all__ = ["Forward", "ForwardOptions", "as_predictor"]
-
-STRETCH_WINDOWS = 8
-"""Fewest windows that one call of ``predict_stretch`` is meant to get, unless the network
-says ``stretch_windows``; a larger batch size gives it more."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +68,15 @@ class Forward:
         self.device = device
         self.batch = batch
         self.options = options
-        self.encode = Encoder(encoding_table(card.alphabet))
+        encode = Encoder(encoding_table(card.alphabet))
+        self._calls = Networks(card.name, predictor.networks, encode, device, options.dtype)
         self.to_tracks = predictor.to_tracks
-        self.networks = {
-            fold: network.to(device).eval().requires_grad_(False)
-            for fold, network in predictor.networks.items()
-        }
         self.orientations = orientations(tiling, options.shifts, options.reverse)
         self._returned = list(predictor.tracks or (track.id for track in card.tracks))
         self._columns = self._track_columns()
         self._partners = torch.tensor(card.rc_partners(), device=device)
-        self._stretch_windows = self._stretch_size()
+        shared = options.shortcuts and not tiling.network.whole_window
+        self._stretch_windows = self._calls.stretch_windows if shared else 0
         if self._stretch_windows > batch.windows:
             self.batch = BatchSize(self._stretch_windows)
 
@@ -94,13 +88,10 @@ class Forward:
         columns = [self._returned.index(track) for track in wanted]
         return torch.tensor(columns, device=self.device)
 
-    def _stretch_size(self) -> int:
-        """Windows that share one pass; 0 when the networks offer no stretch."""
-        offered = all(hasattr(network, "predict_stretch") for network in self.networks.values())
-        if not offered or not self.options.shortcuts or self.tiling.network.whole_window:
-            return 0
-        sizes = [getattr(net, "stretch_windows", STRETCH_WINDOWS) for net in self.networks.values()]
-        return int(min(sizes))
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The networks by fold, on the device."""
+        return self._calls.by_fold
 
     def reach(self, start: int, end: int) -> tuple[int, int]:
         """Return the bases ``[start, end)`` that predicting ``[start, end)`` bp needs."""
@@ -245,7 +236,9 @@ class Forward:
         raise AssertionError
 
     @torch.inference_mode()
-    def windows(self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str]) -> Tensor:
+    def windows(
+        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool = False
+    ) -> Tensor:
         """Predict windows that the caller cut.
 
         Parameters
@@ -253,6 +246,8 @@ class Forward:
         masks
             uint8 ``(windows, window)``; with ``reverse`` each row is the reverse
             complement of its window, and the result is turned back.
+        plain
+            Promises that there is nothing but A, C, G and T.
 
         Returns
         -------
@@ -261,13 +256,12 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        return self._sets(self._one_by_one(masks, folds), len(masks), reverse)
+        return self._sets(self._calls.windows(masks, folds, plain), len(masks), reverse)
 
     @property
     def offers_alleles(self) -> bool:
         """Whether the networks have a shortcut for pairs of alleles, and it may be used."""
-        offered = all(hasattr(network, "predict_alleles") for network in self.networks.values())
-        return offered and self.options.shortcuts
+        return self._calls.offer("predict_alleles") and self.options.shortcuts
 
     @torch.inference_mode()
     def alleles(
@@ -283,19 +277,7 @@ class Forward:
         ``reference`` and ``alternative``, uint8 ``(pairs, window)``, are equal
         outside the columns ``changed``, half-open.
         """
-        encoded = [
-            torch.from_numpy(self.encode(masks)).to(self.device)
-            for masks in (reference, alternative)
-        ]
-        pairs = []
-        for fold in folds:
-            network: Any = self.networks[fold]
-            with self._autocast():
-                found = network.predict_alleles(*encoded, *changed)
-            if not isinstance(found, tuple) or len(found) != 2:
-                raise PluginError(f"{self.card.name}: predict_alleles must return two tensors.")
-            pairs.append((self._checked(found[0]), self._checked(found[1])))
-        first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+        first, second = self._calls.alleles(reference, alternative, changed, folds)
         windows = len(reference)
         return self._sets(first, windows, reverse), self._sets(second, windows, reverse)
 
@@ -311,40 +293,8 @@ class Forward:
     ) -> list[Tensor]:
         """Return the raw output of every fold for windows of a view, neighbours if any stretch."""
         if len(masks) > 1 and self._stretch_windows:
-            return [self._stretched(masks, reverse, self.networks[fold]) for fold in folds]
-        return self._one_by_one(masks, folds, plain)
-
-    def _one_by_one(
-        self, masks: NDArray[np.uint8], folds: Sequence[str], plain: bool = False
-    ) -> list[Tensor]:
-        """Return the raw output of every fold, float32 ``(windows, ...)``."""
-        encoded = torch.from_numpy(self.encode(masks, plain)).to(self.device)
-        return [self._call(self.networks[fold], encoded) for fold in folds]
-
-    def _stretched(self, masks: NDArray[np.uint8], reverse: bool, network: Any) -> Tensor:
-        # Rows of a reverse view ascend in the forward frame: read them backwards.
-        rows = masks[::-1] if reverse else masks
-        bases = np.concatenate([rows[0], rows[1:, -self.tiling.stride :].reshape(-1)])
-        encoded = torch.from_numpy(self.encode(bases[None])[0]).to(self.device)
-        raw = self._call(network.predict_stretch, encoded, self.tiling.stride)
-        return raw.flip(0) if reverse else raw
-
-    def _call(self, function: Any, *arguments: Any) -> Tensor:
-        if self.options.dtype == "float32":
-            return self._checked(function(*arguments))
-        with self._autocast():
-            return self._checked(function(*arguments))
-
-    def _autocast(self) -> torch.autocast:
-        dtype = DTYPES[self.options.dtype]
-        return torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32)
-
-    def _checked(self, raw: Any) -> Tensor:
-        if not isinstance(raw, Tensor) or raw.ndim < 1:
-            raise PluginError(f"{self.card.name} returned {type(raw).__name__}, not a tensor.")
-        if self.options.dtype == "float32" and raw.dtype is not torch.float32:
-            raise PluginError(f"{self.card.name} returned {raw.dtype}; a network returns float32.")
-        return raw.float()
+            return self._calls.stretch(masks, reverse, self.tiling.stride, folds)
+        return self._calls.windows(masks, folds, plain)
 
     def _tracks(self, raw: Tensor, windows: int, reverse: bool) -> Tensor:
         """Return ``(tracks, windows, bins)`` of the wanted tracks in the forward frame."""

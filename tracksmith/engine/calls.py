@@ -1,0 +1,123 @@
+"""Calling the networks of a model: one batch, one precision, one check of what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tracksmith.engine.device import DTYPES
+from tracksmith.engine.windows import Encoder
+from tracksmith.errors import PluginError
+
+__all__ = ["Networks"]
+
+STRETCH_WINDOWS = 8
+"""Fewest windows that one call of ``predict_stretch`` is meant to get, unless the network
+says ``stretch_windows``; a larger batch size gives it more."""
+
+
+class Networks:
+    """The networks of a model by fold, on a device; masks in, raw outputs out.
+
+    Every method returns a list with the raw output of each fold, float32
+    ``(windows, ...)``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        networks: Mapping[str, nn.Module],
+        encode: Encoder,
+        device: torch.device,
+        dtype: str,
+    ) -> None:
+        self.name = name
+        self.encode = encode
+        self.device = device
+        self.dtype = dtype
+        self.by_fold = {
+            fold: network.to(device).eval().requires_grad_(False)
+            for fold, network in networks.items()
+        }
+
+    def offer(self, shortcut: str) -> bool:
+        """Say whether every network has a method of this name."""
+        return all(hasattr(network, shortcut) for network in self.by_fold.values())
+
+    @property
+    def stretch_windows(self) -> int:
+        """Fewest windows that share one pass; 0 when the networks offer no stretch."""
+        if not self.offer("predict_stretch"):
+            return 0
+        sizes = [getattr(net, "stretch_windows", STRETCH_WINDOWS) for net in self.by_fold.values()]
+        return int(min(sizes))
+
+    def windows(
+        self, masks: NDArray[np.uint8], folds: Sequence[str], plain: bool = False
+    ) -> list[Tensor]:
+        """Run windows, uint8 ``(windows, window)``."""
+        encoded = self._encoded(masks, plain)
+        return [self._call(self.by_fold[fold], encoded) for fold in folds]
+
+    def stretch(
+        self, masks: NDArray[np.uint8], reverse: bool, stride: int, folds: Sequence[str]
+    ) -> list[Tensor]:
+        """Run neighbouring windows ``stride`` bp apart by the networks' shortcut.
+
+        With ``reverse`` each row is a reverse complement, and the rows ascend
+        in the forward frame.
+        """
+        rows = masks[::-1] if reverse else masks
+        bases = np.concatenate([rows[0], rows[1:, -stride:].reshape(-1)])
+        encoded = self._encoded(bases[None])[0]
+        raws = []
+        for fold in folds:
+            network: Any = self.by_fold[fold]
+            raw = self._call(network.predict_stretch, encoded, stride)
+            raws.append(raw.flip(0) if reverse else raw)
+        return raws
+
+    def alleles(
+        self,
+        reference: NDArray[np.uint8],
+        alternative: NDArray[np.uint8],
+        changed: tuple[int, int],
+        folds: Sequence[str],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Run pairs of windows that differ in the columns ``changed`` only, by the shortcut."""
+        encoded = self._encoded(reference), self._encoded(alternative)
+        first, second = [], []
+        for fold in folds:
+            network: Any = self.by_fold[fold]
+            with self._autocast():
+                found = network.predict_alleles(*encoded, *changed)
+            if not isinstance(found, tuple) or len(found) != 2:
+                raise PluginError(f"{self.name}: predict_alleles must return two tensors.")
+            first.append(self._checked(found[0]))
+            second.append(self._checked(found[1]))
+        return first, second
+
+    def _encoded(self, masks: NDArray[np.uint8], plain: bool = False) -> Tensor:
+        return torch.from_numpy(self.encode(masks, plain)).to(self.device)
+
+    def _call(self, function: Any, *arguments: Any) -> Tensor:
+        if self.dtype == "float32":
+            return self._checked(function(*arguments))
+        with self._autocast():
+            return self._checked(function(*arguments))
+
+    def _autocast(self) -> torch.autocast:
+        dtype = DTYPES[self.dtype]
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32)
+
+    def _checked(self, raw: Any) -> Tensor:
+        if not isinstance(raw, Tensor) or raw.ndim < 1:
+            raise PluginError(f"{self.name} returned {type(raw).__name__}, not a tensor.")
+        if self.dtype == "float32" and raw.dtype is not torch.float32:
+            raise PluginError(f"{self.name} returned {raw.dtype}; a network returns float32.")
+        return raw.float()
