@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import numpy as np
 
 from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.effects.tables import number_texts
 from tracksmith.genome.fasta import Notify
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
@@ -65,19 +68,23 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
         streams = [_Stream(model) for model in results]
         with annotated_vcf(path, file.header, info_fields(results), notify) as writer:
             for number, (record, line) in enumerate(file.lines()):
-                values: dict[str, Any] = {}
+                alts = len(record.alts)
+                entries: list[str] = []
+                reasons = ["."] * alts
                 for stream in streams:
-                    stream.add(number, len(record.alts), values)
-                writer.write(record, line, values)
+                    stream.add(number, entries, reasons)
+                if any(reason != "." for reason in reasons):
+                    entries.append(f"{SKIPPED}={','.join(reasons)}")
+                writer.write_info(record, line, ";".join(entries).encode())
 
 
-@dataclass
-class _Values:
-    """What is known of one allele of a record."""
+class _Allele(NamedTuple):
+    """What is known of one allele of a record: its values as text, or why it has none."""
 
     record: int
     allele: int
-    values: dict[str, float | str]
+    values: tuple[str, ...]
+    reason: str
 
 
 class _Stream:
@@ -85,43 +92,49 @@ class _Stream:
 
     def __init__(self, model: ModelResults) -> None:
         self.model = model
-        self._keys = [info_key(model.name, score.name) for score in model.scores]
-        self._track = info_key(model.name, "track")
-        self._percentile = info_key(model.name, "percentile")
-        self._entries = self._read()
-        self._next = next(self._entries, None)
+        names = [*(score.name for score in model.scores), "percentile", "track"]
+        self._keys = [info_key(model.name, name) for name in names]
+        self._alleles = self._read()
+        self._next = next(self._alleles, None)
 
-    def _read(self) -> Iterator[_Values]:
+    def _read(self) -> Iterator[_Allele]:
         units = self.model.units
         for result in self.model.parts():
             heads = headlines(result, units)
-            ranks = self.model.percentiles(result)
-            rows = range(len(result.rows))
-            value = result.scored.value[rows, :, heads.unit].tolist()
-            rank = ranks[rows, heads.unit].tolist()
-            records, alleles = result.rows["record"].tolist(), result.rows["allele"].tolist()
-            names = [units.names[track] for track in heads.track.tolist()]
-            found = [
-                _Values(
-                    records[row], alleles[row],
-                    {
-                        **dict(zip(self._keys, value[row], strict=True)),
-                        self._track: names[row], self._percentile: rank[row],
-                    },
-                )
-                for row in rows
-            ]  # fmt: skip
-            skipped = [
-                _Values(entry.record, entry.allele, {SKIPPED: entry.reason})
-                for entry in result.skipped
+            rows = np.arange(len(result.rows))
+            ranks = self.model.percentiles(result)[rows, heads.unit]
+            columns = [
+                number_texts(result.scored.value[rows, score, heads.unit])
+                for score in range(len(self.model.scores))
             ]
-            yield from sorted([*found, *skipped], key=lambda entry: entry.record)
+            columns.append(number_texts(ranks))
+            columns.append([units.names[track] for track in heads.track.tolist()])
+            scored = (
+                _Allele(record, allele, values, "")
+                for record, allele, values in zip(
+                    result.rows["record"].tolist(),
+                    result.rows["allele"].tolist(),
+                    zip(*columns, strict=True),
+                    strict=True,
+                )
+            )
+            skipped = (
+                _Allele(entry.record, entry.allele, (), entry.reason) for entry in result.skipped
+            )
+            yield from heapq.merge(scored, skipped)
 
-    def add(self, record: int, alts: int, values: dict[str, Any]) -> None:
-        """Add the values of a record, one for every alternative allele."""
+    def add(self, record: int, entries: list[str], reasons: list[str]) -> None:
+        """Add the entries of a record, with a value for every alternative allele."""
+        mine = []
         while self._next is not None and self._next.record == record:
-            entry, self._next = self._next, next(self._entries, None)
-            if not alts:
-                continue
-            for key, value in entry.values.items():
-                values.setdefault(key, [None] * alts)[entry.allele - 1] = value
+            mine.append(self._next)
+            self._next = next(self._alleles, None)
+        values: list[tuple[str, ...]] = [("",) * len(self._keys)] * len(reasons)
+        for allele in mine:
+            if allele.reason and allele.allele:
+                reasons[allele.allele - 1] = allele.reason
+            elif allele.allele:
+                values[allele.allele - 1] = allele.values
+        for key, texts in zip(self._keys, zip(*values, strict=True), strict=bool(values)):
+            if any(text not in ("", ".") for text in texts):
+                entries.append(f"{key}={','.join(text or '.' for text in texts)}")

@@ -15,6 +15,7 @@ from tracksmith.effects.stretches import Alleles
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise, trim
 from tracksmith.genome.bases import encode
+from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.genome.vcf import VariantFile, VariantRecord
 
@@ -45,6 +46,10 @@ ROW = np.dtype(
 """A scored allele: number of its record in the file (from 0) and of the allele in the record
 (from 1), contig by number, the record's position, the interval to show (bp, 0-based), the
 share of N in the window, flags."""
+
+WINDOW_BASES = 1 << 14
+MASKS = dict(zip("ACGTacgt", (1, 2, 4, 8) * 2, strict=True))
+SINGLE = [bytes([mask]) for mask in range(16)]
 
 EDGE, SWAPPED, UNKNOWN = 1, 2, 4
 _FLAGS = {EDGE: "edge", SWAPPED: "swapped", UNKNOWN: "nInWindow"}
@@ -138,6 +143,7 @@ class RecordSource:
         self.regions = regions
         self._allow_truncated = allow_truncated
         self._next = 0
+        self._window = _Window(reader.genome)
         self._records: Iterator[VariantRecord] | None = None
         self._file: VariantFile | None = None
 
@@ -150,7 +156,7 @@ class RecordSource:
         while self._next < first:
             next(self._records)
             self._next += 1
-        sorter = _Sorter(self.reader)
+        sorter = _Sorter(self.reader, self._window)
         outside = 0
         for number in range(first, last):
             record = next(self._records)
@@ -178,12 +184,30 @@ class RecordSource:
         self._file = self._records = None
 
 
+class _Window:
+    """One base of the genome at a time, from stretches that are read at once."""
+
+    def __init__(self, genome: Genome) -> None:
+        self._genome = genome
+        self._contig, self._start, self._bases = -1, 0, b""
+
+    def base(self, contig: int, position: int) -> int:
+        """Return the mask of a base; 0 outside the contig."""
+        at = position - self._start
+        if contig != self._contig or not 0 <= at < len(self._bases):
+            name = self._genome.contigs.names[contig]
+            self._contig, self._start, at = contig, position, 0
+            self._bases = self._genome.read(name, position, position + WINDOW_BASES).tobytes()
+        return self._bases[at]
+
+
 class _Sorter:
     """Collects the alleles of records."""
 
-    def __init__(self, reader: AlleleReader) -> None:
+    def __init__(self, reader: AlleleReader, window: _Window) -> None:
         self.reader = reader
         self.names: ContigNames = reader.names
+        self.window = window
         self.rows: list[tuple[int | float, ...]] = []
         self.texts: list[str] = []
         self.places: list[tuple[int, int, int]] = []
@@ -191,6 +215,31 @@ class _Sorter:
         self.skipped: list[SkippedAllele] = []
 
     def add(self, number: int, record: VariantRecord) -> None:
+        """Take one record; a plain SNV by a way that is shorter and ends the same."""
+        if not self._add_snv(number, record):
+            self._add_any(number, record)
+
+    def _add_snv(self, number: int, record: VariantRecord) -> bool:
+        """Take a record with one SNV that fits the genome; say whether it was one."""
+        if len(record.alts) != 1 or record.position < 0:
+            return False
+        ref, alt = MASKS.get(record.ref), MASKS.get(record.alts[0])
+        contig = self.names.find(record.contig)
+        if ref is None or alt is None or alt == ref or contig is None:
+            return False
+        position = record.position
+        if not self.window.base(contig, position) & ref:
+            return False
+        self.rows.append((number, 1, contig, position, position, position + 1, 0, 0))
+        self.texts.append(
+            f"{record.contig}\t{position + 1}\t{record.id}\t{record.ref}\t{record.alts[0]}"
+            f"\t{record.line}"
+        )
+        self.places.append((contig, position, 1))
+        self.alternatives.append(SINGLE[alt])
+        return True
+
+    def _add_any(self, number: int, record: VariantRecord) -> None:
         for found in self.reader.alleles(record):
             alt = record.alts[found.number - 1] if found.number else "."
             text = (

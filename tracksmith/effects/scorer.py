@@ -211,7 +211,7 @@ class Scorer:
         kept = self._kept(way)
 
         def forward(first: int, last: int) -> None:
-            found = self.forward.windows(masks[first:last], way.reverse, block.folds)
+            found = self.forward.windows(masks[first:last], way.reverse, block.folds, bases.plain)
             values[:, :, first:last] = found[..., kept].cpu().numpy()
 
         self._run(forward, len(masks), block)

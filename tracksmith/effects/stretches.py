@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.windows import Placement, Positions, splice
+from tracksmith.engine.windows import odd_bases
 from tracksmith.genome.bases import OUTSIDE, Masks, N
 from tracksmith.genome.fasta import Genome
 
@@ -67,6 +68,10 @@ class Block:
     def change(self) -> Positions:
         """Bases that every allele adds, negative where it takes some; int64 (alleles,)."""
         return np.array([len(bases) for bases in self.alternative], np.int64) - self.length
+
+    def new_bases(self) -> Masks:
+        """Return the bases of all alternative alleles in a row."""
+        return np.frombuffer(b"".join(self.alternative), dtype=np.uint8)
 
 
 class _Collector:
@@ -132,13 +137,15 @@ class Bases:
     ``reference`` is uint8, shape (sites, length of the stretch), ``alternative``
     the same for (alleles, ...). ``unknown`` is the share of N inside the contig
     in the window that is not moved, ``edge`` whether that window passes the
-    contig's end; both shape (sites,).
+    contig's end; both shape (sites,). ``plain`` says that all bases are A, C, G
+    or T.
     """
 
     reference: Masks
     alternative: Masks
     unknown: NDArray[np.float32]
     edge: NDArray[np.bool_]
+    plain: bool
 
 
 def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
@@ -147,13 +154,20 @@ def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
     length = placement.length
     wide = _read(genome, block.contig, block.position - placement.lead, length + spare)
     reference = wide[:, :length]
+    alternative = _alternatives(wide, block, placement)
+    if not odd_bases(wide).any() and not odd_bases(block.new_bases()).any():
+        sites = len(wide)
+        return Bases(
+            reference, alternative, np.zeros(sites, np.float32), np.zeros(sites, np.bool_), True
+        )
     start = placement.start(0)
     window = reference[:, start : start + placement.window]
     return Bases(
         reference,
-        _alternatives(wide, block, placement),
+        alternative,
         (window == N).mean(axis=1, dtype=np.float32),
         (window[:, 0] == OUTSIDE) | (window[:, -1] == OUTSIDE),
+        False,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tracksmith.engine.tiling import Orientation, Tiling
 from tracksmith.genome.bases import OUTSIDE, N, reverse_complement
 
-__all__ = ["Encoder", "Stretch", "WindowView"]
+__all__ = ["Encoder", "Stretch", "WindowView", "odd_bases"]
 
 _BITS = np.array([1, 2, 4, 8], dtype=np.uint8)
 
@@ -40,7 +40,7 @@ class Stretch:
         self.masks = masks
         self.start = start
         self._reversed: NDArray[np.uint8] | None = None
-        self.plain = not _odd(masks).any()
+        self.plain = not odd_bases(masks).any()
         blank = None if self.plain else (masks == N) | (masks == OUTSIDE)
         self._known: NDArray[np.int32] | None = None
         if blank is not None and blank.any():
@@ -116,7 +116,7 @@ class Encoder:
         return encoded
 
     def _correct(self, masks: NDArray[np.uint8], encoded: NDArray[np.float32]) -> None:
-        odd = _odd(masks)
+        odd = odd_bases(masks)
         if not odd.any():
             return
         rows, columns = np.nonzero(odd)
@@ -127,7 +127,7 @@ class Encoder:
             encoded[rows, :, columns] = self.table[codes]
 
 
-def _odd(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def odd_bases(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Say which masks have two bits or more, or none: everything but A, C, G and T."""
     odd: NDArray[np.bool_] = (masks & (masks - np.uint8(1))) != 0
     odd |= masks == OUTSIDE

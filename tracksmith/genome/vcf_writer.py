@@ -78,20 +78,28 @@ class AnnotatedVcfWriter:
 
         A field whose values are all None is left out.
         """
+        added = [text for key, value in values.items() if (text := self._entry(key, value))]
+        self.write_info(record, line, b";".join(added))
+
+    def write_info(self, record: VariantRecord, line: bytes, info: bytes) -> None:
+        """Write one line of the source with ``info`` added: entries ``KEY=value`` joined by ';'."""
         self._note_order(record)
         parts = line.split(b"\t", 8)
         if len(parts) == 8:
             parts[7], end = _without_end(parts[7])
         else:
             end = b""
-        old = [] if parts[7] == b"." else parts[7].split(b";")
-        kept = [
-            entry for entry in old if entry.partition(b"=")[0].decode("latin-1") not in self._keys
-        ]
-        added = [text for key, value in values.items() if (text := self._entry(key, value))]
-        parts[7] = b";".join([*kept, *added]) or b"."
+        kept = b"" if parts[7] == b"." else self._without_own(parts[7])
+        parts[7] = b";".join(text for text in (kept, info) if text) or b"."
         whole = b"\t".join(parts) + end
         self._output.write(whole if whole.endswith(b"\n") else whole + b"\n")
+
+    def _without_own(self, info: bytes) -> bytes:
+        """Return INFO without entries that this writer adds."""
+        if not any(key in info for key in self._bytes):
+            return info
+        entries = info.split(b";")
+        return b";".join(e for e in entries if e.partition(b"=")[0] not in self._bytes)
 
     def _entry(self, key: str, value: Value | Sequence[Value]) -> bytes:
         several = [value] if isinstance(value, str | int | float) or value is None else list(value)
