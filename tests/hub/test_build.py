@@ -135,6 +135,34 @@ def test_letters_mutations_and_variants_get_what_browsers_need(builder):
     assert check_hub(run) == []
 
 
+def test_reference_and_alternative_are_overlaid_on_one_scale(builder, pair):
+    made = builder().model("clip", pair)
+    for track, sign in (("plus", 1), ("minus", -1)):
+        made.bigwig(track, "ref", sign).bigwig(track, "alt", 2 * sign).bigwig(track, "delta", sign)
+    run = made.write()
+    build_hub([run], run / "hub", **WHO)
+    found = tracks(run / "hub")
+    assert found["clip_plus_alleles"].get("viewLimits") == "0:16"
+    assert found["clip_minus_alleles"].get("viewLimits") == "-16:0"
+    assert found["clip_plus_ref"].get("color") == "128,128,128"
+    assert found["clip_plus_alt"].parent == "clip_plus_alleles"
+    assert found["clip_plus_delta"].parent == "clip"
+    rows = json.loads((run / "hub" / "session.json").read_text())["tracks"]
+    assert [row["type"] for row in rows] == ["merged", "merged", "wig", "wig"]
+    assert check_hub(run) == []
+
+
+def test_rare_peaks_are_not_cut_at_a_quantile_far_below_them(builder):
+    made = builder().model("toy").bigwig("signal")
+    made.files[0] |= {"min": 0.0, "max": 400.0,
+                      "quantiles": {"0.5": 0.0, "0.99": 0.0, "0.999": 1.0}}  # fmt: skip
+    run = made.write()
+    build_hub([run], run / "hub", **WHO)
+    found = tracks(run / "hub")["toy_signal"]
+    assert found.get("viewLimits") == "0:20"
+    assert found.get("viewLimitsMax") == "0:400"
+
+
 def many(builder, count):
     names = [Track(id=f"t{n}", label=f"Track {n}", assay="CAGE" if n % 2 else "DNASE",
                    cell_type=f"cell {n % 7}", units="counts") for n in range(count)]  # fmt: skip

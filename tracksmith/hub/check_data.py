@@ -85,9 +85,10 @@ def _contigs(track: ParsedStanza, head: BbiHead, facts: GenomeFacts) -> Iterator
         if known[name] < 0 or length == known[name]:
             continue
         level = "error" if length > known[name] or facts.whole else "warning"
-        yield _here(track, "bigDataUrl", level,
-                    f"{name} has {length:,} bp in the file, {known[name]:,} bp in {facts.name}.",
-                    "Was it made on another assembly?")  # fmt: skip
+        what = f"{name} has {length:,} bp in the file, {known[name]:,} bp in {facts.name}."
+        if level == "error" or what not in facts.told:
+            yield _here(track, "bigDataUrl", level, what, "Was it made on another assembly?")
+        facts.told.add(what)
         break
 
 

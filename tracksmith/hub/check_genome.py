@@ -25,13 +25,15 @@ class GenomeFacts:
     """What is known of a genome: contig lengths in bp, and the groups of an assembly hub.
 
     ``contigs`` is empty where nothing is known; ``whole`` says whether it lists
-    every contig. ``groups`` is None on a hosted genome.
+    every contig. ``groups`` is None on a hosted genome. ``told`` holds what
+    was said once and goes for many tracks.
     """
 
     name: str
     contigs: dict[str, int] = field(default_factory=dict)
     whole: bool = False
     groups: set[str] | None = None
+    told: set[str] = field(default_factory=set)
 
 
 def check_genome(

@@ -13,7 +13,7 @@ from typing import Any
 from tracksmith.hub.loci import VariantTable, opening, regions_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import Scale, common_scales, outward, scale_key
-from tracksmith.hub.signals import BASE_COLOURS, strand_pairs
+from tracksmith.hub.signals import BASE_COLOURS, Pair, allele_pairs, strand_pairs
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.values import plain_text
 
@@ -134,8 +134,11 @@ class _Maker:
         pairs, single = strand_pairs(means)
         found = [self.overlay(model, pair) for pair in pairs]
         found += [self.wig(item) for item in single]
+        alleles = allele_pairs(signals)
+        found += [self.overlay(model, pair, mirrored=False) for pair in alleles]
+        placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
-        found += [self.wig(item) for item in rest]
+        found += [self.wig(item) for item in rest if id(item) not in placed]
         found += [self.variants(item) for item in outputs if item.kind == "bigbed"]
         found += [self.points(item) for item in signals if item.statistic == "absmax"]
         found += [self.wig(item) for item in signals if item.statistic == "letters"]
@@ -157,9 +160,9 @@ class _Maker:
             return found | {"graphType": "dynseq", "autoscale": True, "windowFunction": "max"}
         return found | _range(self.scales[scale_key(output)], output, mirrored)
 
-    def overlay(self, model: ShownModel, pair: tuple[Output, Output]) -> Config:
-        """Return both strands in one row, minus downward."""
-        members = [self.wig(output, mirrored=True) for output in pair]
+    def overlay(self, model: ShownModel, pair: Pair, mirrored: bool = True) -> Config:
+        """Return two bigWigs in one row; strands mirrored, minus downward."""
+        members = [self.wig(output, mirrored) for output in pair]
         shared: Config = {
             key: members[0][key] for key in ("min", "max", "autoscale") if key in members[0]
         }

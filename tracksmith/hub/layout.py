@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import common_scales, value_range
-from tracksmith.hub.signals import FACETED_FROM, Maker, strand_pairs
+from tracksmith.hub.signals import FACETED_FROM, Maker, allele_pairs, strand_pairs
 from tracksmith.hub.tree import Names, Node, node
 from tracksmith.hub.variants import lollipops, variant_track
 
@@ -71,7 +71,7 @@ def _signal_nodes(
     means = [output for output in signals if output.statistic == "mean"]
     spreads = [output for output in signals if output.statistic != "mean"]
     pairs, single = strand_pairs(means)
-    nodes = [maker.overlay(pair) for pair in pairs]
+    nodes = [maker.strands(pair) for pair in pairs]
     others = [*single, *spreads]
     if len(others) > 1:
         nodes.append(maker.composite(others, of))
@@ -89,8 +89,12 @@ def _base_level_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
         if output.statistic == "saturation":
             saturation.setdefault(output.track_id, []).append(output)
     nodes += [maker.mutations(group) for group in saturation.values()]
+    pairs = allele_pairs(bigwigs)
+    nodes += [maker.alleles(pair) for pair in pairs]
+    placed = {id(out) for pair in pairs for out in pair}
     known = ("letters", "saturation", "absmax")
-    nodes += [maker.leaf(out) for out in bigwigs if out.statistic not in known]
+    rest = [out for out in bigwigs if out.statistic not in known and id(out) not in placed]
+    nodes += [maker.leaf(out) for out in rest]
     return nodes
 
 

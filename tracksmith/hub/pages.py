@@ -62,6 +62,8 @@ def track_facts(output: Output) -> list[Row]:
     rows = [
         ("Track", output.track_id),
         ("Statistic", output.statistic or output.kind),
+        ("Score", output.entry.get("score")),
+        ("Variants", output.entry.get("variants") or output.entry.get("rows")),
         ("Strand", f"{strand} (stored negative)" if signs else strand),
         ("Assay", track.get("assay")),
         ("Cell type", track.get("cell_type")),
@@ -91,6 +93,7 @@ def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
         ("Reverse complement", "averaged" if entry.get("reverse_complement") else "not averaged"),
         ("Shifts", ", ".join(map(str, entry.get("shifts") or [0])) + " bp"),
         ("Options", ", ".join(f"{k}={v}" for k, v in (entry.get("options") or {}).items())),
+        *_variant_rows(run, model),
         ("Arithmetic", str(run.content["request"].get("dtype", ""))),
         ("Rounding", str(run.content["request"].get("precision") or "none")),
         ("Device", str(run.content["request"].get("device", ""))),
@@ -98,6 +101,19 @@ def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
         ("Run", str(run.content["id"])),
     ]
     return [(name, plain_text(value)) for name, value in rows if value]
+
+
+def _variant_rows(run: ShownRun, model: ShownModel) -> list[Row]:
+    """Return what was scored, and how, for a run over variants."""
+    asked = run.content["request"].get("variants")
+    if not asked:
+        return []
+    source = asked.get("source") or {}
+    name, digest = str(source.get("name") or ""), str(source.get("sha256") or "")
+    return [
+        ("Variants", f"{name}, sha256 {digest}" if name and digest else name),
+        ("Scores", ", ".join(map(str, model.entry.get("scores") or ()))),
+    ]
 
 
 def _geometry(geometry: Mapping[str, Any]) -> str:
@@ -138,6 +154,8 @@ def _display(shown: Node) -> str:
     stanza = shown.stanza
     if shown.stanza.role == "super":
         return "A folder of all that this model gave."
+    if shown.outputs and shown.outputs[0].statistic == "ref" and stanza.role == "multiwig":
+        return "Reference allele in grey, alternative allele in colour, on one scale."
     if stanza.role == "multiwig":
         return (
             "Both strands over each other: plus upward, minus downward (its values are stored "

@@ -22,6 +22,9 @@ _STATISTICS = {
     "sd": "standard deviation over folds",
     "letters": "attribution",
     "absmax": "strongest variant effect",
+    "ref": "reference allele",
+    "alt": "alternative allele",
+    "delta": "alternative minus reference",
 }
 
 
@@ -99,7 +102,9 @@ class Output:
 
     @property
     def colour(self) -> tuple[int, int, int]:
-        """The track's colour on the card; half way to white for a standard deviation."""
+        """The track's colour on the card; grey for a reference allele, lighter for a spread."""
+        if self.statistic == "ref":
+            return (128, 128, 128)
         red, green, blue = self.track.get("color") or (31, 78, 121)
         if self.statistic == "sd":
             return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)

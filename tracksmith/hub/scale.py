@@ -7,7 +7,7 @@ where every value is below 1, browsers scale by themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tracksmith.hub.runs import Output
@@ -45,7 +45,8 @@ def scale_key(output: Output) -> Key:
     """Return what tracks must share to share a scale: model, assay, units, statistic."""
     track = output.track
     shared = (str(track.get(name, "")) for name in ("assay", "units", "transform"))
-    return (output.model.name, *shared, output.statistic)
+    statistic = "alleles" if output.statistic in ("ref", "alt") else output.statistic
+    return (output.model.name, *shared, statistic)
 
 
 def common_scales(outputs: Iterable[Output]) -> dict[Key, Scale]:
@@ -78,14 +79,29 @@ def outward(value: float, up: bool) -> float:
 
 
 def _reach(output: Output) -> tuple[float, float]:
-    quantiles = {float(key): float(value) for key, value in output.entry["quantiles"].items()}
-    low = quantiles[min(quantiles)] if quantiles and min(quantiles) <= 0.01 else None
-    high = quantiles[max(quantiles)] if quantiles and max(quantiles) >= 0.99 else None
-    least, most = float(output.entry.get("min") or 0), float(output.entry.get("max") or 0)
-    # A track that is 0 nearly everywhere has quantiles of 0: then its extremes are the scale.
-    if not low and not high:
-        low, high = least, most
-    return min(low if low is not None else least, 0.0), max(high if high is not None else most, 0.0)
+    """Return how far a track's values reach below and above 0.
+
+    The 0.999 quantile; for a track of rare peaks, where 99 % of all values are
+    next to nothing, half way (on a logarithmic scale) from there to the extreme.
+    """
+    entry = output.entry
+    quantiles = {float(key): float(value) for key, value in entry["quantiles"].items()}
+    least, most = float(entry.get("min") or 0), float(entry.get("max") or 0)
+    if not quantiles:
+        return min(least, 0.0), max(most, 0.0)
+    down = -_one_side(-least, {1 - p: -value for p, value in quantiles.items()})
+    return min(down, 0.0), max(_one_side(most, quantiles), 0.0)
+
+
+def _one_side(extreme: float, quantiles: Mapping[float, float]) -> float:
+    """Return the reach of one side, upward; quantiles by probability."""
+    if extreme <= 0:
+        return 0.0
+    top = quantiles[max(quantiles)] if max(quantiles) >= 0.99 else extreme
+    usual = max((value for p, value in quantiles.items() if p <= 0.991), default=extreme)
+    if top <= 0:
+        return extreme
+    return math.sqrt(top * extreme) if usual < 0.01 * extreme else min(top, extreme)
 
 
 def _nice(value: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import Scale, outward, scale_key, value_range
@@ -11,7 +12,9 @@ from tracksmith.hub.stanza import number
 from tracksmith.hub.tree import Names, Node, node
 from tracksmith.hub.values import SHORT_LABEL, safe_name
 
-__all__ = ["FACETED_FROM", "Maker", "strand_pairs"]
+__all__ = ["FACETED_FROM", "Maker", "Pair", "allele_pairs", "strand_pairs"]
+
+Pair: TypeAlias = tuple[Output, Output]
 
 FACETED_FROM = 21
 """From this many tracks on a composite gets facets instead of a matrix."""
@@ -41,7 +44,7 @@ class Maker:
         stanza = made.stanza
         limits = self.scales[scale_key(output)].limits()
         if limits:
-            stanza.add_all(autoScale="off", viewLimits=_own_side(limits, output))
+            stanza.add_all(autoScale="off", viewLimits=_own_side(limits, *value_range(output)))
             stanza.add("viewLimitsMax", _widest(output))
         else:
             stanza.add("autoScale", "on")
@@ -59,20 +62,32 @@ class Maker:
         made.stanza.add("color", ",".join(map(str, output.colour)))
         return made
 
-    def overlay(self, pair: tuple[Output, Output]) -> Node:
+    def strands(self, pair: Pair) -> Node:
         """Return two strands drawn over each other on one mirrored scale."""
-        plus, minus = pair
-        title = _pair_title(plus, minus)
-        name = self.names.take(plus.unique, "strands")
-        of = (plus.run, plus.model)
-        made = node("multiwig", name, title, of, short=_short_pair(title, pair), outputs=[*pair])
+        title = _pair_title(*pair)
+        name = self.names.take(pair[0].unique, "strands")
+        return self._overlay(pair, name, title, _short_pair(title, pair), mirrored=True)
+
+    def alleles(self, pair: Pair) -> Node:
+        """Return reference (grey) and alternative drawn over each other."""
+        first = pair[0]
+        label = str(first.track.get("label") or first.track_id)
+        title = f"{first.model.name}: {label}, reference and alternative allele"
+        name = self.names.take(first.model.label, first.track_id, "alleles")
+        return self._overlay(pair, name, title, f"{first.track_id} ref/alt", mirrored=False)
+
+    def _overlay(self, pair: Pair, name: str, title: str, short: str, mirrored: bool) -> Node:
+        of = (pair[0].run, pair[0].model)
+        made = node("multiwig", name, title, of, short=short, outputs=[*pair])
         lows, highs = zip(*(value_range(output) for output in pair), strict=True)
         made.stanza.add("type", f"bigWig {number(min(lows))} {number(max(highs))}")
         made.stanza.add_all(
             container="multiWig", aggregate="transparentOverlay", showSubtrackColorOnUi="on",
             visibility="full",
         )  # fmt: skip
-        limits = self.scales[scale_key(plus)].limits(mirrored=True)
+        limits = self.scales[scale_key(pair[0])].limits(mirrored)
+        if limits and not mirrored:
+            limits = _own_side(limits, min(lows), max(highs))
         if limits:
             made.stanza.add_all(autoScale="off", viewLimits=limits)
         else:
@@ -161,7 +176,7 @@ class Maker:
         return made
 
 
-def strand_pairs(outputs: Iterable[Output]) -> tuple[list[tuple[Output, Output]], list[Output]]:
+def strand_pairs(outputs: Iterable[Output]) -> tuple[list[Pair], list[Output]]:
     """Split outputs of one statistic into plus-minus pairs and the rest, in order."""
     listed = list(outputs)
     by_id = {output.track_id: output for output in listed}
@@ -173,6 +188,15 @@ def strand_pairs(outputs: Iterable[Output]) -> tuple[list[tuple[Output, Output]]
             pairs.append((output, partner))
             paired |= {output.track_id, partner.track_id}
     return pairs, [output for output in listed if output.track_id not in paired]
+
+
+def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
+    """Return reference and alternative of every track that has both, in order."""
+    found: dict[str, dict[str, Output]] = {}
+    for output in outputs:
+        if output.statistic in ("ref", "alt"):
+            found.setdefault(output.track_id, {})[output.statistic] = output
+    return [(both["ref"], both["alt"]) for both in found.values() if len(both) == 2]
 
 
 def _mutation_settings(child: Node, base: str, reach: float) -> None:
@@ -221,15 +245,14 @@ def _pair_title(plus: Output, minus: Output) -> str:
     return f"{plus.model.name}: {text.rstrip(',;:- ') or plus.title}, both strands"
 
 
-def _short_pair(title: str, pair: tuple[Output, Output]) -> str:
+def _short_pair(title: str, pair: Pair) -> str:
     bare = title.partition(": ")[2]
     ids = "/".join(output.track_id for output in pair)
     return bare if len(bare) <= SHORT_LABEL or len(ids) > SHORT_LABEL else ids
 
 
-def _own_side(limits: str, output: Output) -> str:
-    """Return the half of a scale in which a stored track lies: minus strands lie below 0."""
-    low, high = value_range(output)
+def _own_side(limits: str, low: float, high: float) -> str:
+    """Return the half of a scale in which stored values lie: minus strands lie below 0."""
     bottom, top = limits.split(":")
     reach = max(abs(int(bottom)), int(top))
     if low >= 0:

@@ -9,6 +9,7 @@ from tracksmith.hub.bbi import BbiHead, read_head
 from tracksmith.hub.runs import Output
 from tracksmith.hub.signals import Maker
 from tracksmith.hub.tree import Node, node
+from tracksmith.hub.values import SHORT_LABEL
 
 __all__ = ["lollipops", "read_local_head", "variant_track"]
 
@@ -78,7 +79,9 @@ def lollipops(maker: Maker, output: Output, reach: float) -> Node | None:
 def _base(maker: Maker, output: Output, suffix: str, title: str) -> Node:
     name = maker.names.take(output.model.label, suffix)
     of = (output.run, output.model)
-    return node("leaf", name, title, of, short=f"{output.model.name} {suffix}", outputs=[output])
+    full = f"{output.model.name} {suffix}"
+    short = full if len(full) <= SHORT_LABEL else suffix
+    return node("leaf", name, title, of, short=short, outputs=[output])
 
 
 def _hover(made: Node, head: BbiHead) -> None:
@@ -91,14 +94,15 @@ def _hover(made: Node, head: BbiHead) -> None:
 def _filters(made: Node, head: BbiHead, reach: float) -> None:
     """Add range filters; UCSC's own defaults are 0 to 1000 and would hide negative effects."""
     top = max(1, math.ceil(reach))
-    for field, low, text in (
-        (HEIGHT_FIELD, 0, "Size of the effect"),
-        (EFFECT_FIELD, -top, "Effect: alternative minus reference"),
+    for field, low, high, text in (
+        (HEIGHT_FIELD, 0, top, "Size of the effect"),
+        (EFFECT_FIELD, -top, top, "Effect: alternative minus reference"),
+        ("percentile", 0, 100, "Percentage of variants with a smaller effect"),
     ):
         if head.index_of(field):
-            made.stanza.add(f"filter.{field}", f"{low}:{top}")
+            made.stanza.add(f"filter.{field}", f"{low}:{high}")
             made.stanza.add(f"filterByRange.{field}", "on")
-            made.stanza.add(f"filterLimits.{field}", f"{low}:{top}")
+            made.stanza.add(f"filterLimits.{field}", f"{low}:{high}")
             made.stanza.add(f"filterLabel.{field}", text)
     for field, text in _TEXTS.items():
         if head.index_of(field):
