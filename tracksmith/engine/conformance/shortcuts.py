@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracksmith.engine.calls import STRETCH_WINDOWS
 from tracksmith.engine.conformance.basics import TOLERANCE, difference
 from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import PLAIN, Subject, random_masks
-from tracksmith.engine.forward import STRETCH_WINDOWS
 from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.models.card import WindowGeometry
 
