@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracksmith.api import plan, predict
+    from tracksmith.api import plan, predict, score_variants
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "plan", "predict"]
+__all__ = ["__version__", "plan", "predict", "score_variants"]
 
 
 def __getattr__(name: str) -> Any:

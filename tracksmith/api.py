@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracksmith.engine import api as engine
 from tracksmith.engine.request import PredictRequest
 from tracksmith.progress import Progress
 from tracksmith.run import Run
 
-__all__ = ["plan", "predict"]
+if TYPE_CHECKING:
+    from tracksmith.effects.pieces import VariantResults
+
+__all__ = ["plan", "predict", "score_variants"]
 
 
 def predict(
@@ -74,6 +77,79 @@ def plan(
     """Fix a run and its parts without computing; see :func:`predict`."""
     asked = _request(model, genome, weights, options)
     return engine.plan(asked, Path(out), progress, overwrite, force)
+
+
+def score_variants(
+    source: str | Path | None,
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    keep_parts: bool = False,
+    strict: bool = False,
+    max_skipped: float = 0.05,
+    scores: Sequence[str] = (),
+    background: int = 0,
+    around: Sequence[str] = (),
+    saturate: str | None = None,
+    ref_mismatch: str = "skip",
+    max_n: float = 0.5,
+    allow_truncated: bool = False,
+    allow_other_lengths: bool = False,
+    **options: Any,
+) -> VariantResults:
+    """Score what the alleles of a file of variants change in a model's tracks.
+
+    Parameters
+    ----------
+    source
+        VCF, BCF or table, ``-`` for standard input; None with ``saturate``.
+    scores
+        Names of scores; the first is the headline. By default those of the card.
+    background
+        Rank among so many random SNVs of the genome, 0 among the file's own.
+    around
+        Variants that get tracks: ``top:N`` or regions.
+    saturate
+        A region whose every substitution is scored instead of a file.
+    max_n
+        Largest share of N in a window.
+    **options
+        As for :func:`predict`: ``regions``, ``tracks``, ``folds``, ``spread`` ...
+
+    Returns
+    -------
+    results
+        The run, its counts, and its table in pieces: ``results.pieces()``.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    from tracksmith.effects import api as effects
+    from tracksmith.effects.finish import Limits
+    from tracksmith.effects.pieces import VariantResults
+    from tracksmith.effects.request import VariantRequest
+
+    asked = VariantRequest(
+        predict=_request(model, genome, weights, options),
+        source=None if source is None else Path(source),
+        saturate=saturate,
+        scores=tuple(scores),
+        background=background,
+        around=tuple(around),
+        ref_mismatch=ref_mismatch,
+        most_unknown=max_n,
+        allow_truncated=allow_truncated,
+        allow_other_lengths=allow_other_lengths,
+    )
+    limits = Limits(strict, max_skipped)
+    run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts)
+    return VariantResults(run)
 
 
 def _request(

@@ -59,13 +59,21 @@ def plan(
 @_QUIET
 def work(run: Path, part: str | None, device: str, quiet: bool) -> None:
     """Compute parts of a planned run. Any number may run at once."""
-    from tracksmith.engine import api
     from tracksmith.progress import LineProgress
 
     one, share = _read_part(part)
-    done = api.work(run, device, one, share, LineProgress(quiet=quiet))
+    done = _verbs(run).work(run, device, one, share, LineProgress(quiet=quiet))
     if not quiet:
         click.echo(f"{len(done)} parts computed. `tracksmith status {run}` tells what is left.")
+
+
+def _verbs(folder: Path) -> Any:
+    """Return the module whose ``work`` and ``finish`` fit the run in a folder."""
+    from tracksmith.effects import api as effects
+    from tracksmith.engine import api as engine
+    from tracksmith.run import Run
+
+    return effects if effects.is_variant_run(Run.open(folder)) else engine
 
 
 def _read_part(text: str | None) -> tuple[int | None, tuple[int, int] | None]:
@@ -96,10 +104,9 @@ def _slurm_share() -> tuple[int, int] | None:
 def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
     """Join the parts of a run into its tracks."""
     from tracksmith.cli.report import say_files
-    from tracksmith.engine import api
     from tracksmith.progress import LineProgress
 
-    say_files(api.finish(run, LineProgress(quiet=quiet), keep_parts), quiet)
+    say_files(_verbs(run).finish(run, LineProgress(quiet=quiet), keep_parts), quiet)
 
 
 @click.command()

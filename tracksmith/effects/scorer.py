@@ -268,7 +268,7 @@ class Scorer:
                 log.warning("%s raised %r; trying once more", self.card.name, error)
                 self._again(forward, first, last, block)
 
-        self.forward.batch.run(twice, 0, windows)
+        self.forward.in_batches(twice, windows)
 
     def _again(
         self, forward: Callable[[int, int], None], first: int, last: int, block: Block

@@ -146,7 +146,7 @@ def _card(
         unseen=UNSEEN,
         weights=weights,
         options=options,
-        variants=VariantDefaults(scores=("log2fc",), pseudocount=1e-6),
+        variants=VariantDefaults(scores=("log2fc", "l2"), pseudocount=1e-6),
         notes=_NOTES + notes,
     )
 
