@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.device import DTYPES
+from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError
 
@@ -35,8 +36,10 @@ class Networks:
         encode: Encoder,
         device: torch.device,
         dtype: str,
+        lanes: Lanes | None = None,
     ) -> None:
         self.name = name
+        self._lanes = lanes
         self.encode = encode
         self.device = device
         self.dtype = dtype
@@ -62,7 +65,7 @@ class Networks:
     ) -> list[Tensor]:
         """Run windows, uint8 ``(windows, window)``."""
         encoded = self._encoded(masks, plain)
-        return [self._call(self.by_fold[fold], encoded) for fold in folds]
+        return [self._call(self._network(fold), encoded) for fold in folds]
 
     def stretch(
         self, masks: NDArray[np.uint8], reverse: bool, stride: int, folds: Sequence[str]
@@ -77,7 +80,7 @@ class Networks:
         encoded = self._encoded(bases[None])[0]
         raws = []
         for fold in folds:
-            network: Any = self.by_fold[fold]
+            network = self._network(fold)
             raw = self._call(network.predict_stretch, encoded, stride)
             raws.append(raw.flip(0) if reverse else raw)
         return raws
@@ -93,7 +96,7 @@ class Networks:
         encoded = self._encoded(reference), self._encoded(alternative)
         first, second = [], []
         for fold in folds:
-            network: Any = self.by_fold[fold]
+            network = self._network(fold)
             with self._autocast():
                 found = network.predict_alleles(*encoded, *changed)
             if not isinstance(found, tuple) or len(found) != 2:
@@ -101,6 +104,10 @@ class Networks:
             first.append(self._checked(found[0]))
             second.append(self._checked(found[1]))
         return first, second
+
+    def _network(self, fold: str) -> Any:
+        network = self.by_fold[fold]
+        return network if self._lanes is None else self._lanes.network(fold, network)
 
     def _encoded(self, masks: NDArray[np.uint8], plain: bool = False) -> Tensor:
         return torch.from_numpy(self.encode(masks, plain)).to(self.device)

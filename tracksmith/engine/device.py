@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
 
+from tracksmith.engine.lanes import Lanes
 from tracksmith.errors import ResourceError, UsageError
 
 __all__ = [
@@ -115,6 +117,20 @@ class BatchSize:
         self.windows = windows
         self.smallest = windows
 
+    def run_in(self, lanes: Lanes, forward: Callable[[int, int], None], count: int) -> None:
+        """Call ``forward(a, b)`` over ``[0, count)``, batches side by side in the lanes.
+
+        The batches are those of :meth:`run`. One that does not fit into memory
+        is run again alone, in halves.
+        """
+        batches = -(-count // self.windows)
+        edges = [count * number // batches for number in range(batches + 1)]
+        raised = lanes.run(forward, list(pairwise(edges)))
+        for (first, last), error in raised:
+            self._halve(error, last - first)
+        for (first, last), _ in raised:
+            self.run(forward, first, last)
+
     def run(self, forward: Callable[[int, int], Result], first: int, last: int) -> list[Result]:
         """Call ``forward(a, b)`` over ``[first, last)`` in batches of even size.
 
@@ -127,7 +143,7 @@ class BatchSize:
         while first < last:
             left = last - first
             batches = -(-left // self.windows)
-            end = first + -(-left // batches)
+            end = first + left // batches
             try:
                 results.append(forward(first, end))
             except (RuntimeError, MemoryError) as error:
@@ -136,7 +152,7 @@ class BatchSize:
             first = end
         return results
 
-    def _halve(self, error: Exception, windows: int) -> None:
+    def _halve(self, error: BaseException, windows: int) -> None:
         if not is_out_of_memory(error):
             raise error
         if windows <= 1:
@@ -146,7 +162,7 @@ class BatchSize:
             ) from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.windows = windows // 2
+        self.windows = min(self.windows, windows // 2)
         self.smallest = min(self.smallest, self.windows)
         log.warning("out of memory with %d windows; going on with %d", windows, self.windows)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tracksmith.engine.device import parse_devices, usable_cores
+from tracksmith.engine.lanes import threads_restored
 from tracksmith.engine.parts import PartStore
 from tracksmith.engine.plan import Plan, check_genome
 from tracksmith.engine.work import (
@@ -44,7 +45,8 @@ def run_parts(
         worker = PartWorker(plan, genome, names[0], progress)
         total, left = _bases(worker, range(len(worker.store))), _bases(worker, parts)
         progress.start("predict", total, "bp", total - left)
-        compute_parts(worker, parts)
+        with threads_restored():
+            compute_parts(worker, parts)
     else:
         _DaskDriver(plan, names, parts, progress).run()
     progress.finish()
@@ -106,6 +108,7 @@ class _DaskDriver:
         distributed = _import_distributed()
         self.progress.start("predict", len(self.waiting), "parts")
         threads = max(1, usable_cores() // len(self.devices))
+        # The budget of a worker: its lanes, not the threads of one product.
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         with (
             distributed.LocalCluster(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tracksmith.engine.calls import Networks
 from tracksmith.engine.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.engine.lanes import Lanes, threads_per_lane
 from tracksmith.engine.tiling import Orientation, Tiling, orientations
 from tracksmith.engine.windows import Encoder, Stretch, WindowView
 from tracksmith.errors import PluginError, TracksmithError
@@ -68,8 +69,13 @@ class Forward:
         self.device = device
         self.batch = batch
         self.options = options
+        threads = threads_per_lane(device.type, tiling.window)
+        lanes = max(1, torch.get_num_threads() // threads)
+        self._lanes = Lanes(lanes, threads) if device.type == "cpu" else None
         encode = Encoder(encoding_table(card.alphabet))
-        self._calls = Networks(card.name, predictor.networks, encode, device, options.dtype)
+        self._calls = Networks(
+            card.name, predictor.networks, encode, device, options.dtype, self._lanes
+        )
         self.to_tracks = predictor.to_tracks
         self.orientations = orientations(tiling, options.shifts, options.reverse)
         self._returned = list(predictor.tracks or (track.id for track in card.tracks))
@@ -215,7 +221,18 @@ class Forward:
             else:
                 stitched[:, :, torch.from_numpy(rows).to(self.device)] = values
 
-        self.batch.run(forward, 0, len(chosen))
+        self.in_batches(forward, len(chosen))
+
+    def in_batches(self, forward: Callable[[int, int], None], count: int) -> None:
+        """Call ``forward(first, last)`` over ``[0, count)`` in batches.
+
+        On a CPU they run side by side, so ``forward`` may only write to what is
+        its own batch's.
+        """
+        if self._lanes is None:
+            self.batch.run(forward, 0, count)
+        else:
+            self.batch.run_in(self._lanes, forward, count)
 
     def _twice(
         self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool

@@ -1,0 +1,87 @@
+"""Lanes: the same bytes for any number of cores, and no lane sees another's state."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from engine_toys import Dense
+from test_forward import CENTRED, closeness, random_sequence, run_engine
+from torch import nn
+
+from tracksmith.engine.lanes import own_copy, threads_restored
+from tracksmith.errors import ResourceError
+
+PRODUCT = """
+import sys
+from pathlib import Path
+import torch
+sys.path[:0] = sys.argv[2:]
+from test_forward import WindowGeometry, random_sequence, run_engine
+from torch import nn
+
+class Product(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner = nn.Linear(4096, 3 * 512)
+
+    def forward(self, bases):
+        return self.inner(bases.flatten(1)).reshape(-1, 3, 512)
+
+geometry = WindowGeometry(1024, 256, 512)
+values = run_engine(random_sequence(20_000), {"1": Product()}, geometry, batch=16)
+Path(sys.argv[1]).write_bytes(values.tobytes())
+"""
+
+
+def test_the_number_of_cores_changes_no_byte(tmp_path):
+    """A product of this size sums in another order when torch splits it over threads."""
+    found = []
+    for threads in ("1", "2"):
+        path = tmp_path / threads
+        command = [sys.executable, "-c", PRODUCT, str(path), str(Path(__file__).parent)]
+        environment = os.environ | {"OMP_NUM_THREADS": threads}
+        subprocess.run(command, check=True, env=environment, timeout=60)
+        found.append(path.read_bytes())
+    assert found[0] == found[1]
+
+
+def test_a_network_that_keeps_something_while_it_runs_is_not_disturbed():
+    class Keeper(Dense):
+        def forward(self, bases):
+            self.kept = bases
+            for _ in range(50):
+                torch.ones(64, 64) @ torch.ones(64, 64)
+            return super().forward(self.kept)
+
+    sequence = random_sequence(32 * 60)
+    mine = run_engine(sequence, {"1": Keeper(CENTRED, 1)}, CENTRED, batch=2)
+    plain = run_engine(sequence, {"1": Dense(CENTRED, 1)}, CENTRED, batch=2)
+    assert closeness(mine, plain) < 1e-6
+
+
+def test_a_copy_for_a_lane_shares_every_tensor():
+    network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    copied = own_copy(network)
+    pairs = zip(network.state_dict().values(), copied.state_dict().values(), strict=True)
+    assert all(mine.data_ptr() == theirs.data_ptr() for mine, theirs in pairs)
+    assert copied[0] is not network[0]
+
+
+def test_the_threads_of_torch_are_restored():
+    before = torch.get_num_threads()
+    with threads_restored():
+        torch.set_num_threads(before + 1)
+    assert torch.get_num_threads() == before
+
+
+def test_a_single_window_that_does_not_fit_is_named():
+    class Huge(Dense):
+        def forward(self, bases):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+
+    with pytest.raises(ResourceError, match=r"single window: CUDA out of memory. Tried"):
+        run_engine(random_sequence(64), {"1": Huge(CENTRED, 1)}, CENTRED, batch=4)

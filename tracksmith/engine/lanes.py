@@ -1,0 +1,84 @@
+"""Lanes of a CPU: each runs whole batches with a fixed number of torch threads.
+
+A matrix product split over other threads sums in another order, so the number
+of threads decides the last digits of a network's output. It is therefore fixed
+by the plan, and more cores mean more lanes. That is also faster: the
+operations of a small batch are too short to be worth splitting.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+__all__ = ["LARGE_WINDOW", "Lanes", "own_copy", "threads_per_lane", "threads_restored"]
+
+LARGE_WINDOW = 32_768
+"""Windows beyond, in bp, get several threads each: their operations are long, and so many at a
+time would not fit into memory."""
+
+LARGE_WINDOW_THREADS = 4
+
+
+def threads_per_lane(kind: str, window: int) -> int:
+    """Return the torch threads of a lane, by kind of device and window (bp)."""
+    return LARGE_WINDOW_THREADS if kind == "cpu" and window > LARGE_WINDOW else 1
+
+
+@contextmanager
+def threads_restored() -> Iterator[None]:
+    """Give torch back its number of threads afterwards: lanes change it for the whole process."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def own_copy(network: nn.Module) -> nn.Module:
+    """Return a copy of a module that shares every tensor and nothing else.
+
+    A network that keeps something in an attribute while it runs would
+    otherwise see what another lane keeps there.
+    """
+    shared = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
+    return copy.deepcopy(network, dict(shared))
+
+
+class Lanes:
+    """Threads that run batches side by side; the order in which they end is of no matter."""
+
+    def __init__(self, lanes: int, threads: int) -> None:
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(lanes, "lane")
+        self._local = threading.local()
+
+    def run(
+        self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
+    ) -> list[tuple[tuple[int, int], BaseException]]:
+        """Call ``forward`` on every range; return those that raised, with what they raised."""
+        futures: list[Future[None]] = [
+            self._pool.submit(self._infer, forward, *place) for place in ranges
+        ]
+        wait(futures)
+        raised = zip(ranges, (future.exception() for future in futures), strict=True)
+        return [(place, error) for place, error in raised if error is not None]
+
+    def network(self, key: str, original: nn.Module) -> nn.Module:
+        """Return this thread's own copy of a network."""
+        kept: dict[str, nn.Module] = self._local.__dict__
+        if key not in kept:
+            kept[key] = own_copy(original)
+        return kept[key]
+
+    def _infer(self, forward: Callable[[int, int], None], first: int, last: int) -> None:
+        # For each batch: one of torch's libraries keeps the number for the process, not the thread.
+        torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            forward(first, last)
