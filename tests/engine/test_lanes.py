@@ -11,7 +11,7 @@ from engine_toys import Dense
 from test_forward import CENTRED, closeness, random_sequence, run_engine
 from torch import nn
 
-from tracksmith.engine.lanes import own_copy, threads_restored
+from tracksmith.engine.lanes import Lanes, own_copy, threads_restored
 from tracksmith.errors import ResourceError
 
 PRODUCT = """
@@ -85,3 +85,14 @@ def test_a_single_window_that_does_not_fit_is_named():
 
     with pytest.raises(ResourceError, match=r"single window: CUDA out of memory. Tried"):
         run_engine(random_sequence(64), {"1": Huge(CENTRED, 1)}, CENTRED, batch=4)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_batch_runs_with_the_threads_of_the_plan(threads):
+    seen = []
+    with threads_restored():
+        lanes = Lanes(2, threads)
+        for _ in range(2):
+            torch.set_num_threads(2)
+            lanes.run(lambda first, last: seen.append(torch.get_num_threads()), [(0, 1), (1, 2)])
+    assert seen == [threads] * 4
