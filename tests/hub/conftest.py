@@ -266,3 +266,9 @@ def simple_run():
         return RunBuilder(folder).model("toy").bigwig("signal").write()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def toy_fasta():
+    """A function that writes an indexed FASTA of fixed sequence."""
+    return write_fasta

@@ -23,6 +23,7 @@ def test_a_bigwig_of_another_writer_is_read(builder, tmp_path):
     handle = pyBigWig.open(str(path))
     assert head.kind == "bigWig"
     assert head.contigs == handle.chroms()
+    assert (head.first, head.last) == (("chrA", 20), ("chrB", 1481))
     assert head.zooms == handle.header()["nLevels"]
     assert head.summary[0] == handle.header()["nBasesCovered"]
     assert head.summary[2] == pytest.approx(handle.header()["maxVal"])

@@ -105,7 +105,7 @@ def test_every_track_is_drawn_and_rows_lead_to_their_locus(driver, variant_run):
     with serving(variant_run) as url:
         rows = open_page(driver, url)
         assert set(rows) == {
-            "clip: Initiation, plus strand / Initiation, minus strand", "clip: variant effects",
+            "clip: Initiation, both strands", "clip: variant effects",
             "clip: strongest variant effect", "clip: Initiation, plus strand, attribution",
             "toy: Toy signal", "toy: Toy signal, standard deviation over folds",
             "toy: variant effects", "toy: strongest variant effect",

@@ -79,6 +79,15 @@ def test_a_session_shows_twenty_rows_and_a_page_lists_all(builder):
     assert len(igv_tracks([run], lambda output: "x")) == 30
 
 
+def test_rows_of_equal_labels_get_names_of_their_own(builder):
+    tracks = tuple(Track(id=f"t{number}", label="CAGE") for number in range(3))
+    made = builder().model("big", tracks)
+    for number in range(3):
+        made.bigwig(f"t{number}")
+    names = [row["name"] for row in configs(made.write())]
+    assert names == ["big: CAGE", "big: CAGE (2)", "big: CAGE (3)"]
+
+
 @pytest.mark.parametrize("base", [None, "https://x.org/h/hub"])
 def test_the_xml_session_names_the_same_files_as_the_json(variant_run, base):
     hub = variant_run / "hub"

@@ -2,6 +2,7 @@
 
 import gzip
 
+import pyBigWig
 import pytest
 
 from tracksmith.errors import InputError
@@ -77,4 +78,18 @@ def test_regions_are_read_from_the_run_and_only_if_it_had_any(builder):
     with pytest.raises(InputError, match=r"regions\.bed:1"):
         regions_of(shown)
     whole = open_runs([builder("b").model().bigwig("signal").write()])[0]
+    assert opening(whole) == "chrA:21-3000"
+    (whole.folder / "tracks" / "toy.signal.bw").write_bytes(b"")
     assert opening(whole) == "chrA:1-3000"
+
+
+def test_a_view_of_a_short_stretch_opens_on_all_of_it(builder):
+    made = builder(contigs={"chrA": 900_000}, genome_name="long.fa").model("toy")
+    made.bigwig("signal")
+    path = made.folder / "tracks" / "toy.signal.bw"
+    path.unlink()
+    handle = pyBigWig.open(str(path), "w")
+    handle.addHeader([("chrA", 900_000)])
+    handle.addEntries("chrA", 700_000, values=[1.0] * 300, span=1, step=1)
+    handle.close()
+    assert opening(open_runs([made.write()])[0]) == "chrA:700001-700300"

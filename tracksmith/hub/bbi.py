@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from tracksmith.errors import InputError
 
-__all__ = ["BbiHead", "Field", "ReadRange", "parse_autosql", "read_head"]
+__all__ = ["BbiHead", "Field", "ReadRange", "parse_autosql", "read_head", "read_local_head"]
 
 ReadRange = Callable[[int, int], bytes]
 
@@ -45,7 +46,8 @@ class BbiHead:
     """What the head of a file says.
 
     ``contigs`` are lengths in bp; ``summary`` bases covered, minimum, maximum,
-    sum and sum of squares; ``indexed`` the names of fields with a name index.
+    sum and sum of squares; ``indexed`` the names of fields with a name index;
+    ``first`` contig and start (0-based) of all data, ``last`` contig and end.
     """
 
     kind: str
@@ -56,7 +58,9 @@ class BbiHead:
     fields: tuple[Field, ...] = ()
     summary: tuple[int, float, float, float, float] | None = None
     indexed: tuple[str, ...] = ()
-    item_count: int = field(default=0)
+    item_count: int = 0
+    first: tuple[str, int] | None = None
+    last: tuple[str, int] | None = None
 
     def index_of(self, name: str) -> int | None:
         """Return the 1-based number of a field, None where there is none."""
@@ -78,29 +82,57 @@ def read_head(read: ReadRange, source: str) -> BbiHead:
         raise InputError(f"{source} is cut short or damaged: its head cannot be read.") from None
 
 
+def read_local_head(path: Path) -> BbiHead:
+    """Read the head of a file on this machine."""
+    with path.open("rb") as handle:
+
+        def read(start: int, length: int) -> bytes:
+            handle.seek(start)
+            return handle.read(length)
+
+        return read_head(read, str(path))
+
+
 def _read_head(read: ReadRange, source: str) -> BbiHead:
     first = read(0, 64)
     order = next((mark for mark in "<>" if struct.unpack(f"{mark}I", first[:4])[0] in _KINDS), None)
     if order is None:
         raise InputError(f"{source} is neither bigWig nor bigBed: its first bytes differ.")
-    (magic, _, zooms, tree_at, data_at, _, fields, defined, sql_at, summary_at, _, extra_at) = (
-        struct.unpack(f"{order}IHHQQQHHQQIQ", first)
-    )
+    (
+        magic,
+        _,
+        zooms,
+        tree_at,
+        data_at,
+        index_at,
+        fields,
+        defined,
+        sql_at,
+        summary_at,
+        _,
+        extra_at,
+    ) = struct.unpack(f"{order}IHHQQQHHQQIQ", first)
     # Kent writes the number of items in eight bytes before bigBed data, in four before bigWig.
     wide = magic == BIGBED
     count = struct.unpack(f"{order}{'Q' if wide else 'I'}", read(data_at, 8 if wide else 4))[0]
     columns = parse_autosql(_text(read, sql_at)) if sql_at else ()
     indexed = _indexes(read, extra_at, order, columns) if extra_at else ()
+    contigs = list(_contigs(read, tree_at, order))
+    names = {number: name for name, number, _ in contigs}
+    bounds = struct.unpack(f"{order}4I", read(index_at + 16, 16)) if index_at and count else None
+    start, end = (bounds[:2], bounds[2:]) if bounds else ((-1, 0), (-1, 0))
     return BbiHead(
         kind=_KINDS[magic],
         zooms=zooms,
-        contigs=dict(_contigs(read, tree_at, order)),
+        contigs={name: length for name, _, length in contigs},
         field_count=fields,
         defined_field_count=defined,
         fields=columns,
         summary=struct.unpack(f"{order}Q4d", read(summary_at, 40)) if summary_at else None,
         indexed=indexed,
         item_count=count,
+        first=(names[start[0]], start[1]) if start[0] in names else None,
+        last=(names[end[0]], end[1]) if end[0] in names else None,
     )
 
 
@@ -145,8 +177,8 @@ def _indexes(read: ReadRange, at: int, order: str, columns: tuple[Field, ...]) -
     return tuple(names)
 
 
-def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int]]:
-    """Walk the name tree; a node that comes twice is damage, not a longer tree."""
+def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, number and length of each contig; a node that comes twice is damage."""
     magic, _, key_size, value_size, count = struct.unpack(f"{order}IIIIQ", read(at, 24))
     if magic != _TREE or value_size != 8 or count > _MAX_CONTIGS or key_size > _MAX_KEY:
         raise struct.error
@@ -162,7 +194,8 @@ def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int]]:
         for start in range(0, len(body), width):
             if is_leaf:
                 key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
-                yield key, struct.unpack_from(f"{order}II", body, start + key_size)[1]
+                number, length = struct.unpack_from(f"{order}II", body, start + key_size)
+                yield key, number, length
             else:
                 children.append(struct.unpack_from(f"{order}Q", body, start + key_size)[0])
         if seen.intersection(children) or len(set(children)) < len(children):

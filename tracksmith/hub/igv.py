@@ -13,7 +13,14 @@ from typing import Any
 from tracksmith.hub.loci import VariantTable, opening, regions_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import Scale, common_scales, outward, scale_key
-from tracksmith.hub.signals import BASE_COLOURS, Pair, allele_pairs, strand_pairs
+from tracksmith.hub.signals import (
+    BASE_COLOURS,
+    Pair,
+    allele_pairs,
+    allele_title,
+    strand_pairs,
+    strand_title,
+)
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.values import plain_text
 
@@ -82,8 +89,13 @@ def igv_tracks(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Config]:
         for model in run.models:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
             found += maker.rows(model, own)
+    names: dict[str, int] = {}
     for order, config in enumerate(found, 1):
         config["order"] = order
+        # igv.js takes rows off by their name, so each row needs its own.
+        count = names[config["name"]] = names.get(config["name"], 0) + 1
+        if count > 1:
+            config["name"] += f" ({count})"
     return found
 
 
@@ -132,10 +144,10 @@ class _Maker:
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
-        found = [self.overlay(model, pair) for pair in pairs]
+        found = [self.overlay(model, pair, strand_title(pair), mirrored=True) for pair in pairs]
         found += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        found += [self.overlay(model, pair, mirrored=False) for pair in alleles]
+        found += [self.overlay(model, pair, allele_title(pair), mirrored=False) for pair in alleles]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         found += [self.wig(item) for item in rest if id(item) not in placed]
@@ -160,14 +172,13 @@ class _Maker:
             return found | {"graphType": "dynseq", "autoscale": True, "windowFunction": "max"}
         return found | _range(self.scales[scale_key(output)], output, mirrored)
 
-    def overlay(self, model: ShownModel, pair: Pair, mirrored: bool = True) -> Config:
+    def overlay(self, model: ShownModel, pair: Pair, title: str, mirrored: bool) -> Config:
         """Return two bigWigs in one row; strands mirrored, minus downward."""
         members = [self.wig(output, mirrored) for output in pair]
         shared: Config = {
             key: members[0][key] for key in ("min", "max", "autoscale") if key in members[0]
         }
-        names = [plain_text(output.title) for output in pair]
-        name = f"{plain_text(model.label)}: {' / '.join(names)}"
+        name = f"{plain_text(model.label)}: {plain_text(title)}"
         return {"type": "merged", "name": name, "height": 90, **shared, "tracks": members}
 
     def variants(self, output: Output) -> Config:

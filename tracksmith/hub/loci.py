@@ -1,4 +1,4 @@
-"""Where a view opens: the strongest variant, else the first region, else the first contig."""
+"""Where a view opens: the strongest variant, else the first region, else the first values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracksmith.errors import InputError
+from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.runs import ShownRun
 
 __all__ = ["MOST_LINES", "Region", "VariantTable", "opening", "regions_of", "top_variants"]
@@ -21,6 +22,7 @@ _CONTIG = ("contig", "chrom", "chr", "chromosome")
 _POSITION = ("pos", "position", "start1")
 _EFFECT = ("effect", "abseffect", "abs_effect", "score", "log2fc", "diff")
 _MARGIN = 100
+_WIDE = 50_000
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,30 @@ def opening(run: ShownRun, tables: Sequence[VariantTable] = ()) -> str:
     regions = regions_of(run, 1)
     if regions:
         return str(regions[0])
-    contig, length = next((pair for pair in run.contigs if pair[1] > 0), ("", 0))
-    return str(Region(contig, 0, min(length, 50_000))) if contig else "all"
+    found = _first_values(run) or _whole(run)
+    return str(found) if found is not None else "all"
+
+
+def _first_values(run: ShownRun) -> Region | None:
+    """Return where the first signal of the run begins; None where its file does not tell."""
+    output = next((item for item in run.outputs() if item.kind == "bigwig"), None)
+    if output is None:
+        return None
+    try:
+        head = read_local_head(output.path)
+    except InputError:
+        return None
+    if head.first is None or head.last is None:
+        return None
+    contig, start = head.first
+    end = head.last[1] if head.last[0] == contig else run.contigs.length(contig)
+    return Region(contig, start, min(end, start + _WIDE))
+
+
+def _whole(run: ShownRun) -> Region | None:
+    lengths = ((name, length) for name, length in run.contigs if length > 0)
+    name, length = next(lengths, ("", 0))
+    return Region(name, 0, min(length, _WIDE)) if name else None
 
 
 def regions_of(run: ShownRun, most: int = 1000) -> list[Region]:

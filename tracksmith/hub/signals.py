@@ -12,7 +12,15 @@ from tracksmith.hub.stanza import number
 from tracksmith.hub.tree import Names, Node, node
 from tracksmith.hub.values import SHORT_LABEL, safe_name
 
-__all__ = ["FACETED_FROM", "Maker", "Pair", "allele_pairs", "strand_pairs"]
+__all__ = [
+    "FACETED_FROM",
+    "Maker",
+    "Pair",
+    "allele_pairs",
+    "allele_title",
+    "strand_pairs",
+    "strand_title",
+]
 
 Pair: TypeAlias = tuple[Output, Output]
 
@@ -64,20 +72,20 @@ class Maker:
 
     def strands(self, pair: Pair) -> Node:
         """Return two strands drawn over each other on one mirrored scale."""
-        title = _pair_title(*pair)
+        title = strand_title(pair)
         name = self.names.take(pair[0].unique, "strands")
         return self._overlay(pair, name, title, _short_pair(title, pair), mirrored=True)
 
     def alleles(self, pair: Pair) -> Node:
         """Return reference (grey) and alternative drawn over each other."""
         first = pair[0]
-        label = str(first.track.get("label") or first.track_id)
-        title = f"{first.model.name}: {label}, reference and alternative allele"
         name = self.names.take(first.model.label, first.track_id, "alleles")
-        return self._overlay(pair, name, title, f"{first.track_id} ref/alt", mirrored=False)
+        short = f"{first.track_id} ref/alt"
+        return self._overlay(pair, name, allele_title(pair), short, mirrored=False)
 
     def _overlay(self, pair: Pair, name: str, title: str, short: str, mirrored: bool) -> Node:
         of = (pair[0].run, pair[0].model)
+        title = f"{pair[0].model.name}: {title}"
         made = node("multiwig", name, title, of, short=short, outputs=[*pair])
         lows, highs = zip(*(value_range(output) for output in pair), strict=True)
         made.stanza.add("type", f"bigWig {number(min(lows))} {number(max(highs))}")
@@ -237,18 +245,25 @@ def _short(output: Output) -> str:
     return identifier if identifier and len(identifier) <= SHORT_LABEL else output.title
 
 
-def _pair_title(plus: Output, minus: Output) -> str:
-    """Name a pair by what its labels share."""
+def strand_title(pair: Pair) -> str:
+    """Name two strands by what their labels share."""
+    plus, minus = pair
     words = zip(plus.title.split(), minus.title.split(), strict=False)
     shared = [word for word, other in words if word == other]
     text = " ".join(word for word in shared if word.strip(",;:()").lower() != "strand")
-    return f"{plus.model.name}: {text.rstrip(',;:- ') or plus.title}, both strands"
+    return f"{text.rstrip(',;:- ') or plus.title}, both strands"
+
+
+def allele_title(pair: Pair) -> str:
+    """Name reference and alternative by their track."""
+    first = pair[0]
+    label = str(first.track.get("label") or first.track_id)
+    return f"{label}, reference and alternative allele"
 
 
 def _short_pair(title: str, pair: Pair) -> str:
-    bare = title.partition(": ")[2]
     ids = "/".join(output.track_id for output in pair)
-    return bare if len(bare) <= SHORT_LABEL or len(ids) > SHORT_LABEL else ids
+    return title if len(title) <= SHORT_LABEL or len(ids) > SHORT_LABEL else ids
 
 
 def _own_side(limits: str, low: float, high: float) -> str:

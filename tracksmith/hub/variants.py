@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-from tracksmith.hub.bbi import BbiHead, read_head
+from tracksmith.hub.bbi import BbiHead, read_local_head
 from tracksmith.hub.runs import Output
 from tracksmith.hub.signals import Maker
 from tracksmith.hub.tree import Node, node
 from tracksmith.hub.values import SHORT_LABEL
 
-__all__ = ["lollipops", "read_local_head", "variant_track"]
+__all__ = ["lollipops", "variant_track"]
 
 HEIGHT_FIELD = "absEffect"
 EFFECT_FIELD = "effect"
 HOVER_FIELD = "_mouseOver"
 _LABELS = ("name", "topTrack", "flags")
 _TEXTS = {"topTrack": "Strongest track", "flags": "Flags"}
-
-
-def read_local_head(path: Path) -> BbiHead:
-    """Read the head of a file on this machine."""
-    with path.open("rb") as handle:
-
-        def read(start: int, length: int) -> bytes:
-            handle.seek(start)
-            return handle.read(length)
-
-        return read_head(read, str(path))
 
 
 def variant_track(maker: Maker, output: Output, reach: float) -> Node:
