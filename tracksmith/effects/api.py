@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tracksmith.effects.finish import Limits, finish_variants
@@ -74,9 +75,9 @@ def score(
             (out / SPOOL).unlink(missing_ok=True)
             told.note(f"{out} is finished already; nothing to do.")
             return run
-        worker = _worker(run, asked.predict.device, told)
-        _compute(worker, worker.store.missing(), told)
-        finish_variants(worker, limits or Limits(), told, keep_parts)
+        with _worker(run, asked.predict.device, told) as worker:
+            _compute(worker, worker.store.missing(), told)
+            finish_variants(worker, limits or Limits(), told, keep_parts)
     return run
 
 
@@ -92,10 +93,10 @@ def work(
     Needs no lock. Returns the parts that were computed.
     """
     told = progress or Silent()
-    worker = _worker(Run.open(out), device, told)
-    mine = chosen_parts(len(worker.store), part, of)
-    todo = sorted(set(mine) & set(worker.store.missing()))
-    _compute(worker, todo, told)
+    with _worker(Run.open(out), device, told) as worker:
+        mine = chosen_parts(len(worker.store), part, of)
+        todo = sorted(set(mine) & set(worker.store.missing()))
+        _compute(worker, todo, told)
     return todo
 
 
@@ -112,13 +113,19 @@ def finish(
     with run.lock():
         if run.finished:
             refuse_damage(run)
-        finish_variants(_worker(run, device, told), limits or Limits(), told, keep_parts)
+        with _worker(run, device, told) as worker:
+            finish_variants(worker, limits or Limits(), told, keep_parts)
     return run
 
 
-def _worker(run: Run, device: str, progress: Progress) -> VariantWorker:
+@contextmanager
+def _worker(run: Run, device: str, progress: Progress) -> Iterator[VariantWorker]:
     planned = VariantPlan(run, load_registry(), progress.note)
-    return VariantWorker(planned, device, progress)
+    worker = VariantWorker(planned, device, progress)
+    try:
+        yield worker
+    finally:
+        worker.close()
 
 
 def _compute(worker: VariantWorker, parts: Sequence[int], progress: Progress) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.stretches import Alleles
 from tracksmith.genome.aliases import ContigNames
-from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise, trim
+from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise
 from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
@@ -278,7 +278,15 @@ class _Sorter:
 
 def _shown(position: int, ref: str, alt: str) -> tuple[int, int]:
     """Return the interval of the bases that change; an insertion is shown at the base before."""
-    at, gone, _ = trim(position, ref, alt)
-    if gone:
-        return at, at + len(gone)
-    return max(0, at - 1), max(1, at)
+    first = _shared(ref, alt)
+    last = len(ref) - _shared(ref[first:][::-1], alt[first:][::-1])
+    if last > first:
+        return position + first, position + last
+    anchor = max(0, position + first - 1)
+    return anchor, anchor + 1
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many letters two alleles begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

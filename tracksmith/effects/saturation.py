@@ -43,3 +43,6 @@ class SaturationSource:
             [bytes([mask]) for mask in PLAIN[base].tolist()],
         )
         return Taken(rows, alleles, [""] * len(number))
+
+    def close(self) -> None:
+        """Do nothing: the genome is another's."""

@@ -107,6 +107,9 @@ class Source(Protocol):
     def take(self, first: int, last: int) -> Taken:
         """Sort out the records ``[first, last)``."""
 
+    def close(self) -> None:
+        """Let the file go."""
+
 
 class VariantWorker:
     """Computes parts of a variant run on one device, keeping loaded models between parts."""
@@ -135,6 +138,12 @@ class VariantWorker:
                 limit = self.scorer(model).placement.limit
                 self._sources[model] = self.plan.records_of(limit)
         return self._sources[model]
+
+    def close(self) -> None:
+        """Let the file of variants go."""
+        for source in self._sources.values():
+            source.close()
+        self._sources = {}
 
     def records(self, part: int) -> int:
         """Return how many records a part has."""
