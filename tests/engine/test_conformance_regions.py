@@ -1,5 +1,6 @@
 """The kit's checks of region models, on a toy and on toys that break one promise each."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,12 @@ class Counting(Network):
         return super().forward(x)
 
 
+@pytest.fixture(autouse=True)
+def no_new_interpreter(monkeypatch):
+    """This module imports torch, as a plugin must not."""
+    monkeypatch.setattr("tracksmith.engine.conformance.kit.heavy_imports", lambda module: [])
+
+
 def check(source=Source, network=Network):
     model = Model(CARD, lambda request: network(), features=lambda request: source())
     return check_model(model, CheckRequest(inputs={"table": Path(__file__)}))
@@ -112,7 +119,7 @@ def test_a_sound_region_model_passes():
     assert list(told) == [
         "card", "import", "load", "shape", "repeats", "batch", "features", "normalisers", "order",
     ]  # fmt: skip
-    assert {status for name, status in told.items() if name != "import"} == {"pass"}
+    assert set(told.values()) == {"pass"}
 
 
 @pytest.mark.parametrize(
@@ -133,8 +140,7 @@ def test_a_sound_region_model_passes():
 def test_a_broken_region_model_fails_with_the_right_sentence(broken, where, sentence):
     report = check(**broken)
     assert [finding.check for finding in report.failed] == [where], report.text()
-    with pytest.raises(AssertionError, match=sentence):
-        raise AssertionError(report[where].sentence)
+    assert re.search(sentence, report[where].sentence), report[where].sentence
 
 
 def test_a_network_that_knows_the_order_cannot_be_placed():

@@ -118,7 +118,7 @@ def _judge(check: Callable[[], Verdict]) -> Verdict:
         raise
     except TracksmithError as error:
         return fails(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever a plugin does is a finding
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin does is a finding
         return fails(f"It raised {type(error).__name__}: {error}")
 
 

@@ -17,7 +17,7 @@ from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import CheckRequest, random_masks
 from tracksmith.engine.forward import as_predictor
 from tracksmith.engine.request import card_options
-from tracksmith.errors import PluginError, ResourceError, UsageError
+from tracksmith.errors import PluginError, ResourceError
 from tracksmith.genome.bases import N
 from tracksmith.models.card import ModelCard, RegionGeometry
 from tracksmith.models.contract import (
@@ -98,7 +98,7 @@ def load_region_subject(model: Model, asked: CheckRequest) -> RegionSubject:
     loaded = model.load(LoadRequest(weights, tracks, options, source.names))
     network = next(iter(as_predictor(loaded, tuple(weights)).networks.values()))
     if not isinstance(network, nn.Module):
-        raise UsageError(f"load() returned {type(network).__name__}, not an nn.Module.")
+        raise PluginError(f"load() returned {type(network).__name__}, not an nn.Module.")
     network.eval().requires_grad_(False)
     batch = _random_regions()
     raw = source.features(batch)
@@ -113,7 +113,8 @@ def _random_regions() -> RegionBatch:
     random = np.random.default_rng(41)
     widths = random.integers(*WIDTHS, REGIONS)
     starts = np.cumsum(widths + random.integers(0, 5_000, REGIONS)) - widths + 10_000
-    bases = [random_masks((int(width),), int(start)) for width, start in zip(widths, starts)]  # noqa: B905
+    sizes = zip(widths.tolist(), starts.tolist(), strict=True)
+    bases = [random_masks((width,), start) for width, start in sizes]
     bases[3][:] = N
     bases[4][::7] = N
     return RegionBatch("chr1", starts, starts + widths, bases)

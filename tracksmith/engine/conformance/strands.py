@@ -64,7 +64,8 @@ def mirror_lag(
     low, high = np.maximum(0, -lags), np.minimum(bins, bins - lags)
     products = _products(forward, reverse)[lags]
     norms = _squares(forward, low, high) * _squares(reverse, low + lags, high + lags)
-    found = dict(zip(lags.tolist(), (products / np.sqrt(np.maximum(norms, 1e-30))).tolist()))  # noqa: B905
+    correlations = products / np.sqrt(np.maximum(norms, 1e-30))
+    found = dict(zip(lags.tolist(), correlations.tolist(), strict=True))
     best = max(found, key=lambda lag: (round(found[lag], 9), -abs(lag)))
     return best, found[best], found[0]
 
