@@ -249,3 +249,11 @@ def test_a_genome_of_100_000_scaffolds_becomes_few_parts(register, tmp_path):
     run = api.plan(PredictRequest(("toy",), path), tmp_path / "run")
     assert sum(len(starts) for starts in run.parts) == 1
     assert len(api.Plan(run, api.load_registry()).chunks(0)) == 100_000
+
+
+def test_n_and_ambiguous_codes_are_counted(register, write_genome, random_bases, tmp_path):
+    register(toy())
+    sequence = random_bases(9_000, 1)
+    sequence = sequence[:100] + "N" * 50 + sequence[150:8_200] + "RYKn" + sequence[8_204:]
+    run = tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", parts=2)
+    assert run.content["counts"] == {"toy": {"bases": 9_000, "unknown": 51, "ambiguous": 3}}

@@ -178,6 +178,15 @@ class PartStore:
             + f"\nFinish them with `tracksmith work {self.run.folder}`."
         )
 
+    def counts(self, model: int) -> dict[str, int]:
+        """Return the bases read for a model: all, N, and other ambiguous codes."""
+        total = {"bases": 0, "unknown": 0, "ambiguous": 0}
+        for part, (owner, _) in enumerate(self.bounds):
+            if owner == model:
+                for name, count in self.manifest(part)["counts"].items():
+                    total[name] += count
+        return total
+
     def pieces(self, model: int, output: int) -> Iterator[tuple[int, bytes]]:
         """Yield (chunk, bytes) of one output of a model, in order of chunks."""
         for part, (owner, _) in enumerate(self.bounds):

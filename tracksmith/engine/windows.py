@@ -46,6 +46,14 @@ class Stretch:
         if blank is not None and blank.any():
             self._known = np.concatenate([[0], np.cumsum(~blank)], dtype=np.int32)
 
+    def counts(self, start: int, end: int) -> tuple[int, int]:
+        """Return how many bases of ``[start, end)`` are N, and how many another ambiguous code."""
+        if self.plain:
+            return 0, 0
+        masks = self.masks[start - self.start : end - self.start]
+        unknown = int(np.count_nonzero(masks == N))
+        return unknown, int(np.count_nonzero(_odd(masks))) - unknown
+
     def windows(
         self, tiling: Tiling, orientation: Orientation, first: int, last: int
     ) -> WindowView:

@@ -126,9 +126,11 @@ class PartWorker:
         first, last = self.store.chunk_range(part, len(self._tables[model]))
 
         def fill(writer: PartWriter) -> dict[str, Any]:
+            counts = {"bases": 0, "unknown": 0, "ambiguous": 0}
             with ThreadPoolExecutor(self.encoders, "encode") as pool:
-                self._stream(writer, pool, model, forward, range(first, last))
+                self._stream(writer, pool, model, forward, range(first, last), counts)
             return {
+                "counts": counts,
                 "interval": self._interval(model, first, last),
                 "device": str(self.device),
                 "smallest_batch": forward.batch.smallest,
@@ -153,6 +155,7 @@ class PartWorker:
         model: int,
         forward: Forward,
         chunks: range,
+        counts: dict[str, int],
     ) -> None:
         """Run the chunks: one is read ahead and at most two are being encoded."""
         waiting: list[list[Future[bytes]]] = []
@@ -163,6 +166,10 @@ class PartWorker:
             waiting.append(self._encode(pool, model, chunk, values))
             while len(waiting) > 2:
                 writer.write_chunk([future.result() for future in waiting.pop(0)])
+            unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end)
+            counts["bases"] += chunk.end - chunk.start
+            counts["unknown"] += unknown
+            counts["ambiguous"] += ambiguous
             self.progress.advance(chunk.bases)
         for futures in waiting:
             writer.write_chunk([future.result() for future in futures])
