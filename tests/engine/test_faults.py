@@ -193,10 +193,11 @@ def test_a_lost_track_of_a_finished_run_is_noticed(run):
 
 
 def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
-    register, genome, tmp_path, toy
+    register, write_genome, random_bases, tmp_path, toy
 ):
-    failing = Failing(GEOMETRY, 0, after=900)
-    register(Model(toy.card, lambda request: Predictor({"1": failing})))
+    sequence = random_bases(40_000, 1)
+    genome = write_genome(chr1=sequence[:25_000] + "A" * RUN + sequence[25_000 + RUN :])
+    register(Model(toy.card, lambda request: Predictor({"1": Failing(GEOMETRY, 0, RUN)})))
     out = tmp_path / "broken"
     with pytest.raises(IncompleteError, match=r"1 of 4 parts failed \(2\)") as caught:
         tracksmith.predict("toy", genome, out, parts=PARTS, batch_size=64)
@@ -210,7 +211,7 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
 
 
 def test_a_plugin_that_breaks_every_part_stops_the_run(register, genome, tmp_path, toy):
-    register(Model(toy.card, lambda request: Predictor({"1": Failing(GEOMETRY, 0, after=0)})))
+    register(Model(toy.card, lambda request: Predictor({"1": Failing(GEOMETRY, 0, 1)})))
     with pytest.raises(PluginError, match="layer lost"):
         tracksmith.predict("toy", genome, tmp_path / "run", parts=PARTS)
 
@@ -224,19 +225,18 @@ def test_a_plugin_that_cannot_load_is_named(register, genome, tmp_path, toy):
         tracksmith.predict("toy", genome, tmp_path / "run")
 
 
-class Failing(Dense):
-    """Raises from its ``after``-th window on, for a while."""
+RUN = 25
 
-    def __init__(self, geometry, seed, after):
+
+class Failing(Dense):
+    """Raises when it sees so many A in a row."""
+
+    def __init__(self, geometry, seed, run):
         super().__init__(geometry, seed)
-        self.after = after
-        self.seen = 0
-        self.raised = 0
+        self.run = run
 
     def forward(self, bases):
-        self.seen += len(bases)
-        if self.seen > self.after and (self.after == 0 or self.raised < 2):
-            self.raised += 1
+        if (bases[:, 0].unfold(1, self.run, 1).sum(dim=-1) == self.run).any():
             raise ValueError("layer lost")
         return super().forward(bases)
 

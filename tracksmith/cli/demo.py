@@ -76,9 +76,10 @@ def _say_picture(run: Any, planted: Any) -> None:
 
     contig, start, end, columns = PICTURE
     rows = {}
-    for track, statistic, sign in (("plus", "max", 1), ("minus", "min", -1)):
+    for track, sign in (("plus", 1), ("minus", -1)):
         path = run.folder / "tracks" / f"core-promoter.{track}.bw"
-        found = read_summary(path, contig, start, end, columns, statistic, exact=True)
+        highest: Any = "max" if sign > 0 else "min"
+        found = read_summary(path, contig, start, end, columns, highest, exact=True)
         rows[track] = [sign * value for value in found]
     top = max(value for row in rows.values() for value in row if value == value)
     marks = [" "] * columns

@@ -52,7 +52,7 @@ class Stretch:
             return 0, 0
         masks = self.masks[start - self.start : end - self.start]
         unknown = int(np.count_nonzero(masks == N))
-        return unknown, int(np.count_nonzero(_odd(masks))) - unknown
+        return unknown, int(np.count_nonzero(odd_bases(masks))) - unknown
 
     def windows(
         self, tiling: Tiling, orientation: Orientation, first: int, last: int
