@@ -122,27 +122,35 @@ def build_hub(
     out = out.absolute()
     _check_target(out, opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
-    urls = {str(item.path): _link(item.path, out) for run in opened for item in run.outputs()}
-    nodes = lay_out(opened, urls)
-    if not nodes:
-        raise InputError("None of the runs holds a value: there is nothing to show.")
-    if not hosted:
-        for top in nodes:
-            top.stanza.add("group", GROUP)
+    nodes = _nodes(opened, out, hosted)
     tables = [table for run in opened for table in top_variants(run, 1)]
     job = _Job(
         opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes, tables
     )
     _replace(job)
-    notes += browser_problems(opened[0].contigs)
-    empty = [run.folder / path for run in opened for path in run.empty()]
+    return _report(job, notes)
+
+
+def _nodes(runs: list[ShownRun], out: Path, hosted: bool) -> list[Node]:
+    urls = {str(item.path): _link(item.path, out) for run in runs for item in run.outputs()}
+    nodes = lay_out(runs, urls)
+    if not nodes:
+        raise InputError("None of the runs holds a value: there is nothing to show.")
+    for top in nodes if not hosted else ():
+        top.stanza.add("group", GROUP)
+    return nodes
+
+
+def _report(job: _Job, notes: list[str]) -> HubReport:
+    notes += browser_problems(job.runs[0].contigs)
+    empty = [run.folder / path for run in job.runs for path in run.empty()]
     notes += [f"{path} holds no value and is left out." for path in empty]
     return HubReport(
-        hub=out / "hub.txt",
-        genome=chosen,
-        hosted=hosted,
-        tracks=sum(1 for node in _all(nodes) if node.stanza.role == "leaf"),
-        upload=Path(os.path.commonpath([out, *(run.folder for run in opened)])),
+        hub=job.out / "hub.txt",
+        genome=job.genome,
+        hosted=job.hosted,
+        tracks=sum(1 for node in _all(job.nodes) if node.stanza.role == "leaf"),
+        upload=Path(os.path.commonpath([job.out, *(run.folder for run in job.runs)])),
         notes=tuple(notes),
         links=_links(job),
     )

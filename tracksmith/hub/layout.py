@@ -52,17 +52,21 @@ def _model_nodes(
     folder = node("super", maker.names.take(model.label), title, of, short=model.label)
     folder.outputs = list(outputs)
     folder.stanza.add("superTrack", "on show")
-    signals = [out for out in outputs if out.statistic in SIGNALS and out.kind == "bigwig"]
+    signals = [out for out in outputs if _is_signal(out)]
     tops = []
     if len(signals) >= FACETED_FROM:
         tops.append(maker.faceted(signals, of))
     else:
         for child in _signal_nodes(maker, signals, of):
             folder.adopt(child)
-    rest = [out for out in outputs if out not in signals]
+    rest = [out for out in outputs if not _is_signal(out)]
     for child in (*_base_level_nodes(maker, rest), *_variant_nodes(maker, rest)):
         folder.adopt(child)
     return [*tops, folder] if folder.children else tops
+
+
+def _is_signal(output: Output) -> bool:
+    return output.kind == "bigwig" and output.statistic in SIGNALS
 
 
 def _signal_nodes(

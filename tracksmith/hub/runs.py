@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,8 +49,11 @@ class ShownModel:
 
     def track(self, identifier: str) -> Facts:
         """Return the facts of a track; {} for a name that the card does not list."""
-        found = (track for track in self.card["tracks"] if track["id"] == identifier)
-        return next(found, {})
+        return self._tracks.get(identifier, {})
+
+    @cached_property
+    def _tracks(self) -> dict[str, Facts]:
+        return {str(track["id"]): track for track in self.card["tracks"]}
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,10 @@ def plain_text(text: str) -> str:
     Angle brackets, double quotes, back quotes and backslashes become their harmless
     neighbours, since browsers paste labels into HTML and hubs join lines at a backslash.
     """
-    spaced = "".join(" " if char.isspace() or ord(char) < 32 else char for char in text)
-    kept = "".join(char for char in spaced if char.isprintable())
+    kept = text
+    if not text.isprintable():
+        spaced = "".join(" " if char.isspace() or ord(char) < 32 else char for char in text)
+        kept = "".join(char for char in spaced if char.isprintable())
     return " ".join(kept.translate(_SWAPPED).split())
 
 
