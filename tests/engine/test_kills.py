@@ -1,6 +1,7 @@
 """Whatever dies whenever: the command repeated gives the bytes of an undisturbed run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tracksmith.files import digest_of_file
-from tracksmith.models.demo_genome import write_demo_genome
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
 CRASH_POINTS = [
@@ -32,10 +32,12 @@ CRASH_POINTS = [
 
 
 @pytest.fixture(scope="module")
-def genome(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def genome(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole genome of phage lambda."""
     folder = tmp_path_factory.mktemp("genome")
-    write_demo_genome(folder)
-    return next(folder.glob("*.fa"))
+    for path in (shared / "data" / "lambda").glob("lambda_virus.fa.gz*"):
+        shutil.copy(path, folder)
+    return folder / "lambda_virus.fa.gz"
 
 
 def drive(*arguments: str) -> dict:
