@@ -22,7 +22,8 @@ from tracksmith.engine.conformance.subject import PLAIN, Subject
 
 __all__ = ["Responses", "check_place", "reach", "responses"]
 
-SECONDS = 6.0
+SECONDS = 3.0
+"""Time to spend on replaced bases; slow networks get fewer of them."""
 DECISIVE = 0.05
 """By how much the best lag must beat lag 0."""
 FEWEST = 4

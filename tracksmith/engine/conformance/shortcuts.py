@@ -15,7 +15,8 @@ from tracksmith.models.card import WindowGeometry
 
 __all__ = ["check_alleles", "check_stretch"]
 
-SECONDS = 5.0
+SECONDS = 1.5
+"""Time to spend on windows of a stretch; slow networks get fewer of them."""
 SLOW = 0.1
 """Seconds per window from which fewer places are tried."""
 

@@ -13,7 +13,8 @@ from tracksmith.genome.bases import encode, reverse_complement
 
 __all__ = ["ALIKE", "BothStrands", "both_strands", "check_sense", "check_strands", "mirror_lag"]
 
-SECONDS = 4.0
+SECONDS = 2.0
+"""Time to spend on windows of either strand; slow networks get fewer of them."""
 ALIKE = 0.7
 """Correlation from which two outputs are taken for the same thing seen twice."""
 NEAR = 50
@@ -227,7 +228,7 @@ def _gains(
     subject: Subject, pair: tuple[str, str], middle: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what a promoter adds to the right and to the wrong strand, per random context."""
-    count = subject.affordable(2.0, 4, 8)
+    count = subject.affordable(SECONDS, 4, 8)
     plain = random_masks((count, subject.geometry.window), 23)
     probe = encode(PROMOTER)
     sense, antisense = plain.copy(), plain.copy()
