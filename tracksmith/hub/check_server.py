@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tracksmith.errors import ResourceError
 from tracksmith.hub.parse import Finding, ParsedStanza
@@ -65,13 +65,9 @@ def _cross_origin(source: HttpSource, address: str, file: str, line: int) -> Ite
         answer = source.get(address, {"Range": "bytes=0-7", "Origin": _ORIGIN})
     except ResourceError:
         return
-    allowed = _header(answer.headers, "Access-Control-Allow-Origin")
+    allowed = answer.headers.get("Access-Control-Allow-Origin", "")
     if allowed not in ("*", _ORIGIN):
         yield Finding(file, line, "warning",
                       f"{address} may not be read from other sites (no CORS header).",
                       "igv.org and JBrowse cannot open it: send "
                       "`Access-Control-Allow-Origin: *`.")  # fmt: skip
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    return headers.get(name, "")

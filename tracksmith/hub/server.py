@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -42,8 +42,6 @@ __all__ = [
     "serving",
     "start",
 ]
-
-log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 ORIGINS = (
@@ -232,7 +230,7 @@ def open_socket(host: str, port: int | None, first: int = 8760, tries: int = 40)
             opened.listen(256)
         except OSError as error:
             opened.close()
-            if error.errno not in (98, 48, 13):
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise UsageError(f"--host {host}: {error.strerror or error}.") from None
             continue
         return opened

@@ -9,10 +9,11 @@ from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from tracksmith.errors import InputError, ResourceError
 
-__all__ = ["FolderSource", "HttpSource", "Source", "is_url", "open_source"]
+__all__ = ["Answer", "FolderSource", "HttpSource", "Source", "is_url", "open_source"]
 
 MAX_TEXT = 64 << 20
 _TIMEOUT = (10, 30)
@@ -70,6 +71,16 @@ class FolderSource:
         return HttpSource().exists(address) if is_url(address) else Path(address).is_file()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered: status, reason, headers (case ignored), at most 64 MB of content."""
+
+    status_code: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
 @dataclass
 class HttpSource:
     """Files behind http(s)."""
@@ -105,7 +116,7 @@ class HttpSource:
         except ResourceError:
             return False
 
-    def get(self, address: str, headers: Mapping[str, str]) -> requests.Response:
+    def get(self, address: str, headers: Mapping[str, str]) -> Answer:
         """Send a GET; at most 64 MB of the answer are read.
 
         Raises
@@ -113,16 +124,15 @@ class HttpSource:
         ResourceError
             The server cannot be reached or does not answer in time.
         """
+        asked = {**headers, "Accept-Encoding": "identity"}
         try:
-            response = self.session.get(
-                address, headers={**headers, "Accept-Encoding": "identity"},
-                timeout=_TIMEOUT, stream=True,
-            )  # fmt: skip
-            response._content = response.raw.read(MAX_TEXT + 1)
-            response.close()
-        except (requests.RequestException, OSError) as error:
+            with self.session.get(
+                address, headers=asked, timeout=_TIMEOUT, stream=True
+            ) as response:
+                content = response.raw.read(MAX_TEXT + 1)
+                return Answer(response.status_code, response.reason, response.headers, content)
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise ResourceError(f"{address} cannot be reached: {error}.") from None
-        return response
 
     def head(self, address: str) -> requests.Response:
         """Send a HEAD; errors as :meth:`get`."""
