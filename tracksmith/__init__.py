@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracksmith.version import __version__
+
 if TYPE_CHECKING:
     from tracksmith.api import plan, predict, score_variants
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "plan", "predict", "score_variants"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tracksmith import __version__
+from tracksmith.version import __version__
 from tracksmith.errors import TracksmithError
 
 __all__ = ["main"]

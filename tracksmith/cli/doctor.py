@@ -7,7 +7,7 @@ import platform
 
 import click
 
-from tracksmith import __version__
+from tracksmith.version import __version__
 
 __all__ = ["doctor"]
 

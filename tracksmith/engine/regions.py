@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracksmith import __version__
+from tracksmith.version import __version__
 from tracksmith.engine.api import remove_run
 from tracksmith.engine.device import DTYPES, BatchSize, device_kind, parse_devices, resolve_device
 from tracksmith.engine.finish import refuse_damage

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tracksmith import __version__
+from tracksmith.version import __version__
 from tracksmith.engine.chunks import make_chunks, part_starts
 from tracksmith.engine.device import DTYPES, default_batch_size, device_kind, parse_devices
 from tracksmith.engine.plan import outputs_of, with_partners
