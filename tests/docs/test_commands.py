@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
 OWN_TEST = ["docs/write-a-plugin.md"]
 """Pages whose commands need installations between them; test_write_a_plugin.py runs those."""
+RUN_HERE = [page for page in PAGES if page not in OWN_TEST]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS_WEIGHTS = re.compile(r"--weights|clipnet-weights")
 SERVES = re.compile(r"^tracksmith view")
@@ -63,7 +64,7 @@ def shared_or_none() -> Path | None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if commands(page) and page not in OWN_TEST]
+    "page", [page for page in RUN_HERE if commands(page)]
 )
 def test_every_command_of_the_page_runs(page, workplace, shared_or_none):
     environment = os.environ | {"TRACKSMITH_CACHE": str(workplace / "cache")}
@@ -107,7 +108,7 @@ def python_of(page: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if python_of(page) and page not in OWN_TEST]
+    "page", [page for page in RUN_HERE if python_of(page)]
 )
 def test_every_python_block_that_imports_tracksmith_runs(page, workplace):
     code = python_of(page)
