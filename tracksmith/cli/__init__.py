@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from tracksmith.version import __version__
 from tracksmith.errors import TracksmithError
+from tracksmith.version import __version__
 
 __all__ = ["main"]
 

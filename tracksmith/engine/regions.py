@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracksmith.version import __version__
 from tracksmith.engine.api import remove_run
 from tracksmith.engine.device import DTYPES, BatchSize, device_kind, parse_devices, resolve_device
 from tracksmith.engine.finish import refuse_damage
@@ -46,6 +45,7 @@ from tracksmith.models.weights import find_weights
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 from tracksmith.tracks.options import default_compressor, parse_precision
+from tracksmith.version import __version__
 
 __all__ = ["RegionRequest", "predict_regions"]
 

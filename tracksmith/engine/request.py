@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from tracksmith.version import __version__
 from tracksmith.engine.chunks import make_chunks, part_starts
 from tracksmith.engine.device import DTYPES, default_batch_size, device_kind, parse_devices
 from tracksmith.engine.plan import outputs_of, with_partners
@@ -28,6 +27,7 @@ from tracksmith.models.selection import select_tracks
 from tracksmith.models.weights import find_weights, select_folds
 from tracksmith.run import Run, make_folder
 from tracksmith.tracks.options import default_compressor, parse_precision
+from tracksmith.version import __version__
 
 __all__ = [
     "PredictRequest",
