@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,14 +92,6 @@ def score_variants(
     keep_parts: bool = False,
     strict: bool = False,
     max_skipped: float = 0.05,
-    scores: Sequence[str] = (),
-    background: int = 0,
-    around: Sequence[str] = (),
-    saturate: str | None = None,
-    ref_mismatch: str = "skip",
-    max_n: float = 0.5,
-    allow_truncated: bool = False,
-    allow_other_lengths: bool = False,
     **options: Any,
 ) -> VariantResults:
     """Score what the alleles of a file of variants change in a model's tracks.
@@ -107,18 +100,12 @@ def score_variants(
     ----------
     source
         VCF, BCF or table, ``-`` for standard input; None with ``saturate``.
-    scores
-        Names of scores; the first is the headline. By default those of the card.
-    background
-        Rank among so many random SNVs of the genome, 0 among the file's own.
-    around
-        Variants that get tracks: ``top:N`` or regions.
-    saturate
-        A region whose every substitution is scored instead of a file.
-    max_n
-        Largest share of N in a window.
+    strict, max_skipped
+        Whether no allele may be skipped, or which share of them.
     **options
-        As for :func:`predict`: ``regions``, ``tracks``, ``folds``, ``spread`` ...
+        Fields of :class:`tracksmith.effects.request.VariantRequest`: ``scores``,
+        ``background``, ``around``, ``saturate``, ``ref_mismatch``, ``max_n``,
+        ``allow_truncated``, ``allow_other_lengths``; and those of :func:`predict`.
 
     Returns
     -------
@@ -135,17 +122,14 @@ def score_variants(
     from tracksmith.effects.pieces import VariantResults
     from tracksmith.effects.request import VariantRequest
 
+    names = {item.name for item in fields(VariantRequest)} - {"predict", "source"}
+    own = {name: options.pop(name) for name in names & options.keys()}
+    for several in {"scores", "around"} & own.keys():
+        own[several] = (own[several],) if isinstance(own[several], str) else tuple(own[several])
     asked = VariantRequest(
         predict=_request(model, genome, weights, options),
         source=None if source is None else Path(source),
-        saturate=saturate,
-        scores=tuple(scores),
-        background=background,
-        around=tuple(around),
-        ref_mismatch=ref_mismatch,
-        most_unknown=max_n,
-        allow_truncated=allow_truncated,
-        allow_other_lengths=allow_other_lengths,
+        **own,
     )
     limits = Limits(strict, max_skipped)
     run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts)

@@ -63,9 +63,7 @@ def shared_or_none() -> Path | None:
     return found if found.is_dir() else None
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in RUN_HERE if commands(page)]
-)
+@pytest.mark.parametrize("page", [page for page in RUN_HERE if commands(page)])
 def test_every_command_of_the_page_runs(page, workplace, shared_or_none):
     environment = os.environ | {"TRACKSMITH_CACHE": str(workplace / "cache")}
     script = []
@@ -107,9 +105,7 @@ def python_of(page: str) -> str:
     return "\n".join(text for text in found if text.startswith("import tracksmith"))
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in RUN_HERE if python_of(page)]
-)
+@pytest.mark.parametrize("page", [page for page in RUN_HERE if python_of(page)])
 def test_every_python_block_that_imports_tracksmith_runs(page, workplace):
     code = python_of(page)
     done = subprocess.run(

@@ -256,4 +256,4 @@ def test_n_and_ambiguous_codes_are_counted(register, write_genome, random_bases,
     sequence = random_bases(9_000, 1)
     sequence = sequence[:100] + "N" * 50 + sequence[150:8_200] + "RYKn" + sequence[8_204:]
     run = tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", parts=2)
-    assert run.content["counts"] == {"toy": {"bases": 9_000, "unknown": 51, "ambiguous": 3}}
+    assert run.content["bases_read"] == {"toy": {"bases": 9_000, "unknown": 51, "ambiguous": 3}}

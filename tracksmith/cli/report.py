@@ -27,7 +27,7 @@ def say_files(run: Run, quiet: bool) -> None:
         if entry.get("values"):
             line += f"  {entry['values']:,} bp, {entry['min']:.4g} to {entry['max']:.4g}"
         click.echo(line)
-    for model, counts in run.content.get("counts", {}).items():
+    for model, counts in run.content.get("bases_read", {}).items():
         if counts["unknown"] or counts["ambiguous"]:
             click.echo(
                 f"{model}: of {counts['bases']:,} bp read, {counts['unknown']:,} are N and stay "

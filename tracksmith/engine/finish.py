@@ -57,7 +57,7 @@ def finish_run(plan: Plan, progress: Progress, keep_parts: bool = False) -> None
     for model, planned in enumerate(plan.models):
         entries += _finish_folds(plan, model, planned)
     run.content["files"] = entries
-    run.content["counts"] = {
+    run.content["bases_read"] = {
         planned.card.name: store.counts(model) for model, planned in enumerate(plan.models)
     }
     run.content["finished"] = True
