@@ -250,7 +250,7 @@ def variants() -> list[Any]:
     return VARIANTS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pair() -> tuple[Track, Track]:
     """Two strands of one assay."""
     return PAIR
@@ -272,3 +272,9 @@ def simple_run():
 def toy_fasta():
     """A function that writes an indexed FASTA of fixed sequence."""
     return write_fasta
+
+
+@pytest.fixture(scope="session")
+def run_builder():
+    """The class that makes runs, for fixtures that outlive a test."""
+    return RunBuilder

@@ -1,5 +1,6 @@
 """The hub checker: a correct hub has no finding, and every single mistake is found."""
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -14,15 +15,23 @@ from tracksmith.hub.check import check_hub
 WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 
-@pytest.fixture
-def hub(builder, pair) -> Path:
-    """A correct hub with everything: overlay, composite, variants, mutations, own genome."""
-    made = builder().model("clip", pair).bigwig("plus").bigwig("minus", scale=-1)
+@pytest.fixture(scope="module")
+def good_run(tmp_path_factory, run_builder, pair) -> Path:
+    """A run with a correct hub that has everything: overlay, composite, variants, own genome."""
+    folder = tmp_path_factory.mktemp("good") / "run"
+    folder.mkdir()
+    made = run_builder(folder).model("clip", pair).bigwig("plus").bigwig("minus", scale=-1)
     made.model("toy").bigwig("signal").bigwig("signal", "sd", 0.2)
     run = made.variants([("chrA", 700, "rs1", "A", "C", 0.5)]).write()
     build_hub([run], run / "hub", **WHO)
     assert check_hub(run) == []
-    return run / "hub"
+    return run
+
+
+@pytest.fixture
+def hub(good_run, tmp_path) -> Path:
+    """A copy of the correct hub and its data, to be spoiled."""
+    return shutil.copytree(good_run, tmp_path / "run") / "hub"
 
 
 def change(hub, old, new, name="hub.txt"):

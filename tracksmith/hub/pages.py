@@ -117,6 +117,8 @@ def _variant_rows(run: ShownRun, model: ShownModel) -> list[Row]:
 
 
 def _geometry(geometry: Mapping[str, Any]) -> str:
+    if "context" in geometry:
+        return f"{geometry['context']:,} consecutive regions read at once"
     if "window" not in geometry:
         return ""
     text = (
