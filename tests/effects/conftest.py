@@ -96,3 +96,10 @@ def table_of() -> Callable[[Path], list[dict[str, str]]]:
 def random_bases() -> Callable[[int, int], str]:
     """Return a function from length and seed to a random sequence."""
     return lambda length, seed: "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
+
+
+@pytest.fixture
+def small(write_genome, random_bases):
+    texts = {"chr1": random_bases(3_000, 1), "chr2": random_bases(500, 2)}
+    texts["chr1"] = texts["chr1"][:1_000] + "N" * 100 + texts["chr1"][1_100:]
+    return write_genome(**texts), texts

@@ -40,7 +40,7 @@ _WHAT = (
         show_default=True, help="What becomes of a REF that the genome does not have.",
     ),
     click.option(
-        "--max-n", "most_unknown", type=float, default=0.5, show_default=True,
+        "--max-n", type=float, default=0.5, show_default=True,
         help="Largest share of N in a window.",
     ),
     click.option(
@@ -118,7 +118,7 @@ def _request(source: Path | None, options: dict[str, Any]) -> Any:
     from tracksmith.effects.request import VariantRequest
 
     names = [
-        "saturate", "scores", "background", "ref_mismatch", "most_unknown", "allow_truncated",
+        "saturate", "scores", "background", "ref_mismatch", "max_n", "allow_truncated",
         "allow_other_lengths",
     ]  # fmt: skip
     own = {name: options.pop(name) for name in names}

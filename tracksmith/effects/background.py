@@ -110,7 +110,7 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
     ranks = Ranks(columns)
     for first in range(0, len(alleles), BATCH):
         scored = scorer.score(alleles.piece(first, first + BATCH))
-        kept = np.flatnonzero(scored.unknown <= model.plan.facts["most_unknown"])
+        kept = np.flatnonzero(scored.unknown <= model.plan.facts["max_n"])
         ranks.add(scored.cells()[kept])
     _keep(path, ranks)
     return ranks
@@ -123,7 +123,7 @@ def _cache_path(model: ModelFacts) -> Path:
         "genome": request["genome"]["sha256"],
         "model": request["models"][model.number],
         "background": model.plan.facts["background"],
-        "most_unknown": model.plan.facts["most_unknown"],
+        "max_n": model.plan.facts["max_n"],
         "device": request["device"],
         "versions": model.plan.run.content["versions"],
     }

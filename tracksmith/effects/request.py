@@ -43,7 +43,7 @@ class VariantRequest:
     restrict the variants. ``source`` is a VCF, BCF or table, ``-`` for standard
     input; ``saturate`` a region whose every substitution is scored instead.
     ``around`` names variants that get tracks: ``top:N`` or a region.
-    ``most_unknown`` is the largest share of N in a window. With
+    ``max_n`` is the largest share of N in a window. With
     ``allow_other_lengths`` the contigs may be longer or shorter than the file
     declares, as those of a genome that was cut; REF alleles are checked all the same.
     """
@@ -55,7 +55,7 @@ class VariantRequest:
     background: int = 0
     around: tuple[str, ...] = ()
     ref_mismatch: str = "skip"
-    most_unknown: float = 0.5
+    max_n: float = 0.5
     allow_truncated: bool = False
     allow_other_lengths: bool = False
 
@@ -79,12 +79,12 @@ def resolve_variants(
     contigs = resolved.genome.contigs
     request, places = dict(resolved.request), dict(resolved.places)
     request["models"] = [_with_scores(entry, asked, registry) for entry in request["models"]]
-    if asked.saturate is not None:
-        source, places["variants"] = _region_facts(asked.saturate, contigs), ""
-    else:
-        path = _spooled(asked, spool)
+    if asked.source is not None:
+        path = _spooled(asked.source, spool)
         source = _file_facts(path, asked, contigs, notify)
         places["variants"] = str(path.resolve())
+    else:
+        source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
     alias = asked.predict.alias
     places["alias"] = None if alias is None else str(alias.resolve())
     request["variants"] = {
@@ -93,7 +93,7 @@ def resolve_variants(
         "background": {"snvs": asked.background, "seed": BACKGROUND_SEED},
         "around": [_around(text, contigs) for text in asked.around],
         "ref_mismatch": asked.ref_mismatch,
-        "most_unknown": asked.most_unknown,
+        "max_n": asked.max_n,
         "allow_truncated": asked.allow_truncated,
     }
     if asked.predict.dtype != "float32":
@@ -121,8 +121,8 @@ def _check_switches(asked: VariantRequest) -> None:
         raise UsageError(f"--ref-mismatch {asked.ref_mismatch}: use {', '.join(MISMATCHES)}.")
     if asked.background < 0:
         raise UsageError(f"--background {asked.background}: give the number of random variants.")
-    if not 0 <= asked.most_unknown <= 1:
-        raise UsageError(f"--max-n {asked.most_unknown}: give a share of the window, 0 to 1.")
+    if not 0 <= asked.max_n <= 1:
+        raise UsageError(f"--max-n {asked.max_n}: give a share of the window, 0 to 1.")
     if asked.predict.stride is not None:
         raise UsageError("--stride has no meaning for variants: each has a window of its own.")
     if len(parse_devices(asked.predict.device)) > 1:
@@ -144,11 +144,10 @@ def _part_records(window: int) -> int:
     return max(64, min(4096, PART_BASES // window))
 
 
-def _spooled(asked: VariantRequest, spool: Path) -> Path:
+def _spooled(source: Path, spool: Path) -> Path:
     """Return the file of variants; standard input is copied into the run's folder first."""
-    assert asked.source is not None
-    if str(asked.source) != "-":
-        return asked.source
+    if str(source) != "-":
+        return source
     make_folder(spool.parent)
     with aside(spool) as temporary, temporary.open("wb") as handle:
         shutil.copyfileobj(sys.stdin.buffer, handle, 1 << 20)

@@ -155,7 +155,7 @@ class VariantWorker:
         model = self.store.bounds[part][0]
         first, last = self.store.chunk_range(part, self.plan.records)
         scorer = self.scorer(model)
-        most_unknown = float(self.plan.facts["most_unknown"])
+        most_unknown = float(self.plan.facts["max_n"])
 
         def fill(writer: PartWriter) -> dict[str, Any]:
             taken = with_folds(self.source(model).take(first, last), scorer)
