@@ -24,10 +24,12 @@ def demo(out: Path, quiet: bool) -> None:
     """Predict a small synthetic genome with the built-in model.
 
     Writes a seeded genome of two contigs with planted core promoters, predicts
-    it with the transparent model core-promoter, and says how high the planted
-    promoters stand out. Needs no download.
+    it with the transparent model core-promoter, scores planted variants, and says
+    how both stand out. Needs no download.
     """
     from tracksmith.cli.report import say_files
+    from tracksmith.effects import api as effects
+    from tracksmith.effects.request import VariantRequest
     from tracksmith.engine import api
     from tracksmith.engine.request import PredictRequest
     from tracksmith.models.demo_genome import write_demo_genome
@@ -37,9 +39,13 @@ def demo(out: Path, quiet: bool) -> None:
     asked = PredictRequest(models=("core-promoter",), genome=planted.fasta)
     run = api.predict(asked, out / "run", LineProgress(quiet=quiet))
     say_files(run, quiet)
+    wanted = VariantRequest(asked, planted.variants_vcf)
+    scored = effects.score(wanted, out / "effects", progress=LineProgress(quiet=quiet))
+    say_files(scored, quiet)
     if not quiet:
         _say_picture(run, planted)
         _say_contrast(run, planted)
+        _say_variants(scored, planted)
         click.echo(f"Load {planted.promoters_bed} beside the tracks to find them in a browser.")
 
 
@@ -61,6 +67,20 @@ def _say_contrast(run: Any, planted: Any) -> None:
             f"their start sites score {min(heights):.2f} to {max(heights):.2f}; "
             f"{above} of them lie above 99.9 % of all positions ({edge:.2f})."
         )
+
+
+def _say_variants(run: Any, planted: Any) -> None:
+    """Say whether the variants that break a promoter come out on top, and which way."""
+    table = (run.folder / "variants" / "core-promoter.top.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines()[1:]]
+    neutral = next((n for n, row in enumerate(rows) if row[2].startswith("neutral")), len(rows))
+    breaking = [row for row in rows[:neutral] if row[2].startswith("breaks")]
+    count = sum(variant.name.startswith("breaks") for variant in planted.variants)
+    weaker = sum(float(row[5]) < 0 for row in breaking)
+    click.echo(
+        f"{len(breaking)} of {count} variants planted to break a promoter have a larger effect "
+        f"than every neutral one; {weaker} of them weaken it."
+    )
 
 
 PICTURE = ("demo1", 0, 100_000, 64)
