@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pybigtools
+from peak import peak_megabytes
 
 from tracksmith.tracks import Column, bed9_schema, write_bigbed
 
@@ -69,7 +69,7 @@ def write_theirs(path: Path, count: int) -> None:
 
 def job(writer: str, count: int) -> dict[str, float]:
     """Run one writer in this process."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_megabytes()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.bb"
         start = time.process_time()
@@ -83,7 +83,7 @@ def job(writer: str, count: int) -> dict[str, float]:
             write_bigbed(path, CONTIGS, rows(count), SCHEMA, compressor=writer)
         seconds = time.process_time() - start
         size = path.stat().st_size
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     return {"cpu": seconds, "memory": peak - before, "size": size}
 
 

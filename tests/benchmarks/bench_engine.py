@@ -6,7 +6,6 @@ the slope between two sizes, so that start-up does not count.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from peak import peak_megabytes
 from torch import Tensor, nn
 
 from tracksmith.engine import api
@@ -115,7 +115,7 @@ def child(genome: str, out: str) -> None:
     api.load_registry = registry
     torch.set_num_threads(1)
     api.predict(PredictRequest(("slice",), Path(genome), device="cpu"), Path(out))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     print(json.dumps({"peak": peak, "cpu": time.process_time()}))
 
 

@@ -7,7 +7,6 @@ alternative, both strands, every file written.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from peak import peak_megabytes
 from torch import Tensor, nn
 
 from tracksmith.effects import api as effects
@@ -106,7 +106,7 @@ def run_once(model: str, variants: int) -> dict[str, float]:
         middle = time.process_time()
         effects.finish(out, device="cpu")
         after, ended = time.process_time(), time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     return {
         "score": middle - before, "finish": after - middle, "wall": ended - began, "peak": peak,
     }  # fmt: skip

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pyBigWig
+from peak import peak_megabytes
 
 from tracksmith.tracks import TrackOptions, encode_values, parse_precision, write_bigwig
 from tracksmith.tracks.piece import EncodedPiece
@@ -71,7 +71,7 @@ def write_theirs(path: Path, values: np.ndarray) -> None:
 def job(writer: str, precision: str | None, kind: str, bases: int) -> dict[str, float]:
     """Run one writer in this process."""
     values = signal(kind, bases)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_megabytes()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.bw"
         start = time.process_time()
@@ -82,7 +82,7 @@ def job(writer: str, precision: str | None, kind: str, bases: int) -> dict[str, 
             write_ours(path, values, TrackOptions(writer, chosen))
         seconds = time.process_time() - start
         size = path.stat().st_size
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     return {"cpu": seconds, "memory": peak - before, "size": size}
 
 
