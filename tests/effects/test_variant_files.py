@@ -19,7 +19,10 @@ def other(base, step=1):
     return "ACGT"[("ACGT".index(base) + step) % 4]
 
 
-def test_all_files_hold_the_same_numbers(register, toy, small, write_vcf, tmp_path, table_of):
+def test_all_files_hold_the_same_numbers(
+    register, toy, small, write_vcf, tmp_path, table_of, monkeypatch
+):
+    monkeypatch.setattr("tracksmith.effects.bed.BATCH", 20)
     register(toy(names=("1", "2"), scores=("diff", "maxabs")))
     genome, texts = small
     t = texts["chr1"]
@@ -121,6 +124,9 @@ def _check_bigbed(folder, table):
             assert track.values(contig, base, base + 1)[0] == pytest.approx(size, rel=1e-5)
         covered = sum(e - s for c in track.chroms() for s, e, _ in track.intervals(c) or ())
         assert covered == len(truth)
+        assert track.header()["sumData"] == pytest.approx(sum(truth.values()), abs=1), "whole"
+        largest = max(size for (contig, _), size in truth.items() if contig == "chr1")
+        assert track.stats("chr1", type="max")[0] == pytest.approx(largest, rel=1e-5)
 
 
 def _check_vcf(folder, source, table):

@@ -17,7 +17,7 @@ from tracksmith.genome.contigs import Contigs
 from tracksmith.tracks.autosql import AutoSql, Column, bed9_schema
 from tracksmith.tracks.bedrows import BedRow
 from tracksmith.tracks.external_sort import DiskSorter
-from tracksmith.tracks.intervals import encode_intervals
+from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
 
@@ -149,12 +149,13 @@ _Batch = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 
 def _batches(rows: Iterable[bytes]) -> Iterator[_Batch]:
-    """Yield disjoint stretches of many rows: contig, starts, ends, values."""
+    """Yield stretches of many rows that share no bin: contig, starts, ends, values."""
     held: list[tuple[int, int, float]] = []
     current, reach = -1, 0
     for record in rows:
         contig, start, end, value = PLACE.unpack(record)
-        if held and (contig != current or (len(held) >= BATCH and start >= reach)):
+        apart = start // INTERVAL_BIN > reach // INTERVAL_BIN
+        if held and (contig != current or (len(held) >= BATCH and apart)):
             yield _batch(current, held)
             held, reach = [], 0
         current, reach = contig, max(reach, end)
