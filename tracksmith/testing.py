@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,9 +53,7 @@ def conformance(
     UsageError
         No such model is installed, or its plugin is broken.
     """
-    import pytest
-
-    from tracksmith.engine.conformance import CheckRequest, check_model, checks_of
+    from tracksmith.engine.conformance import CheckRequest, check_model
 
     chosen = model if isinstance(model, Model) else load_registry().get(model).model
     asked = CheckRequest(
@@ -72,10 +70,18 @@ def conformance(
         except ResourceError as error:
             return str(error)
 
+    return _tests_of(chosen, report)
+
+
+def _tests_of(model: Model, report: Callable[[], Report | str]) -> type:
+    import pytest
+
+    from tracksmith.engine.conformance import checks_of
+
     class Conformance:
         """What the contract promises, check by check."""
 
-        @pytest.mark.parametrize("check", checks_of(chosen))
+        @pytest.mark.parametrize("check", checks_of(model))
         def test_conformance(self, check: str) -> None:
             found = report()
             if isinstance(found, str):

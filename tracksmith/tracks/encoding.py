@@ -64,14 +64,12 @@ def encode_values(
         Bases per value. Only the contig's last bin may be shorter.
     contig_length : int
         In bp.
-    options : TrackOptions
-        Compression and precision.
     contig : int
         Index of the contig in the genome, its id in the finished file.
 
     Returns
     -------
-    piece : EncodedPiece
+    EncodedPiece
         Its bytes depend on the arguments alone.
 
     Raises
@@ -81,20 +79,19 @@ def encode_values(
     """
     grid = BinGrid(contig, start, bin_size)
     _check_place(np.shape(values), grid, contig_length)
-    with np.errstate(over="ignore"):
-        single = np.ascontiguousarray(values, dtype=np.float32)
-        single = round_values(single, options.precision)
+    single = _stored(values, options)
     end = start + len(single) * bin_size
     full = len(single) if end <= contig_length else len(single) - 1
     end = min(end, contig_length)
 
     zoom = records_of_bins(single[:full], grid)
     writer = SectionWriter(options, grid)
-    if full < len(single):
+    short = full < len(single)
+    if short:
         zoom = _with_short_bin(zoom, single[full], grid, (start + full * bin_size, end))
     _check_size(zoom, single, grid)
     _encode_bins(writer, single[:full])
-    if full < len(single):
+    if short:
         writer.last_bin(float(single[full]), start + full * bin_size, end)
     return EncodedPiece(
         grid=grid,
@@ -107,6 +104,12 @@ def encode_values(
         summary=summarise(zoom, int(histogram["count"].sum())),
         block_size=writer.block_size,
     )
+
+
+def _stored(values: NDArray[Any], options: TrackOptions) -> NDArray[np.float32]:
+    """Return the values as the file will hold them; what overflows becomes infinite."""
+    with np.errstate(over="ignore"):
+        return round_values(np.ascontiguousarray(values, dtype=np.float32), options.precision)
 
 
 def _check_place(shape: tuple[int, ...], grid: BinGrid, contig_length: int) -> None:
