@@ -83,7 +83,6 @@ def encode_values(
     end = start + len(single) * bin_size
     full = len(single) if end <= contig_length else len(single) - 1
     end = min(end, contig_length)
-
     zoom = records_of_bins(single[:full], grid)
     writer = SectionWriter(options, grid)
     short = full < len(single)
