@@ -11,8 +11,9 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -24,6 +25,12 @@ LARGE_WINDOW = 32_768
 time would not fit into memory."""
 
 LARGE_WINDOW_THREADS = 4
+
+GROUPS_PER_LANE = 4
+"""Batches are handed out in so many groups per lane: handing out costs as much as a free batch."""
+
+Raised: TypeAlias = tuple[tuple[int, int], BaseException]
+"""A range, and what was raised on it."""
 
 
 def threads_per_lane(kind: str, window: int) -> int:
@@ -55,20 +62,21 @@ class Lanes:
     """Threads that run batches side by side; the order in which they end is of no matter."""
 
     def __init__(self, lanes: int, threads: int) -> None:
+        self._lanes = lanes
         self._threads = threads
         self._pool = ThreadPoolExecutor(lanes, "lane")
         self._local = threading.local()
 
     def run(
         self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
-    ) -> list[tuple[tuple[int, int], BaseException]]:
+    ) -> list[Raised]:
         """Call ``forward`` on every range; return those that raised, with what they raised."""
-        futures: list[Future[None]] = [
-            self._pool.submit(self._infer, forward, *place) for place in ranges
+        size = max(1, len(ranges) // (self._lanes * GROUPS_PER_LANE))
+        futures: list[Future[list[Raised]]] = [
+            self._pool.submit(self._infer, forward, ranges[first : first + size])
+            for first in range(0, len(ranges), size)
         ]
-        wait(futures)
-        raised = zip(ranges, (future.exception() for future in futures), strict=True)
-        return [(place, error) for place, error in raised if error is not None]
+        return [raised for future in futures for raised in future.result()]
 
     def network(self, key: str, original: nn.Module) -> nn.Module:
         """Return this thread's own copy of a network."""
@@ -77,8 +85,17 @@ class Lanes:
             kept[key] = own_copy(original)
         return kept[key]
 
-    def _infer(self, forward: Callable[[int, int], None], first: int, last: int) -> None:
-        # For each batch: one of torch's libraries keeps the number for the process, not the thread.
-        torch.set_num_threads(self._threads)
-        with torch.inference_mode():
-            forward(first, last)
+    def _infer(
+        self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
+    ) -> list[Raised]:
+        raised: list[Raised] = []
+        for first, last in ranges:
+            # For each batch: one of torch's libraries keeps the number for the process, not the
+            # thread.
+            torch.set_num_threads(self._threads)
+            try:
+                with torch.inference_mode():
+                    forward(first, last)
+            except BaseException as error:  # noqa: BLE001 - the caller raises it
+                raised.append(((first, last), error))
+        return raised
