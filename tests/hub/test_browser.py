@@ -144,7 +144,7 @@ def test_a_track_can_be_taken_off_and_put_back(driver, strand_run):
 
 def test_the_static_page_works_from_a_server_with_ranges(driver, strand_run):
     """The 2bit file that was written is read by igv.js itself."""
-    index = write_page(strand_run)
+    index = write_page([strand_run])
     with static(index.parents[1]) as url:
         rows = open_page(driver, f"{url}igv/index.html")
         assert len(rows) == 1

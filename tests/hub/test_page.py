@@ -29,7 +29,7 @@ def test_without_igv_notebook_the_message_says_what_to_do(monkeypatch):
 
 
 def test_a_static_page_is_whole_and_names_only_files_that_exist(variant_run):
-    index = write_page(variant_run)
+    index = write_page([variant_run])
     folder = index.parent
     assert {path.name for path in folder.iterdir()} == {
         "index.html", "page.js", "page.css", "igv.min.js", "session.json", "session.xml",
@@ -48,26 +48,26 @@ def test_a_static_page_is_whole_and_names_only_files_that_exist(variant_run):
 
 
 def test_the_internet_is_named_only_on_request_and_with_its_digest(strand_run):
-    text = write_page(strand_run, igv="cdn").read_text()
+    text = write_page([strand_run], igv="cdn").read_text()
     assert f'src="{CDN.address}" defer integrity="{CDN.integrity}" crossorigin="anonymous"' in text
     assert not (strand_run / "igv" / "igv.min.js").exists()
 
 
 def test_a_page_without_the_fasta_still_shows_tracks(strand_run):
     (strand_run.parent / "toy.fa").unlink()
-    folder = write_page(strand_run).parent
+    folder = write_page([strand_run]).parent
     reference = json.loads((folder / "session.json").read_text())["reference"]
     assert reference["format"] == "chromsizes"
     assert (folder / "chrom.sizes").read_text() == "chrA\t3000\nchrB\t1501\n"
 
 
 def test_a_hosted_genome_is_named_only(strand_run):
-    folder = write_page(strand_run, genome="GRCh38").parent
+    folder = write_page([strand_run], genome="GRCh38").parent
     assert json.loads((folder / "session.json").read_text())["genome"] == "hg38"
     assert not list(folder.glob("*.2bit"))
 
 
 def test_writing_again_gives_the_same_bytes(variant_run):
-    first = {path.name: path.read_bytes() for path in write_page(variant_run).parent.iterdir()}
-    again = {path.name: path.read_bytes() for path in write_page(variant_run).parent.iterdir()}
+    first = {path.name: path.read_bytes() for path in write_page([variant_run]).parent.iterdir()}
+    again = {path.name: path.read_bytes() for path in write_page([variant_run]).parent.iterdir()}
     assert first == again

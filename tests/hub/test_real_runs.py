@@ -65,6 +65,6 @@ def test_real_runs_stand_side_by_side_in_one_hub(runs, tmp_path):
 
 
 def test_the_page_of_a_real_run_lists_its_strongest_variants(runs):
-    text = write_page(runs["variants"]).read_text()
+    text = write_page([runs["variants"]]).read_text()
     assert text.count("data-locus") == 10
     assert "v3000" in text

@@ -130,7 +130,7 @@ def test_no_name_runs_in_a_page_of_a_hub(hostile):
 
 def test_no_name_runs_in_the_page_of_a_run(hostile):
     _, run = hostile
-    index = write_page(run)
+    index = write_page([run])
     found = Scripts(index.read_text())
     assert found.dangers == []
     assert found.tags.count("script") == 3
@@ -169,7 +169,7 @@ def test_a_run_in_a_folder_of_any_name_can_be_built_and_checked(builder, name):
     build_hub([run], out, **WHO, title=name)
     assert check_hub(run) == []
     assert check_hub(out) == []
-    assert Scripts(write_page(run).read_text()).dangers == []
+    assert Scripts(write_page([run]).read_text()).dangers == []
 
 
 @pytest.mark.parametrize("name", ["chr<b>", "chr:1-2", "größe", "HLA-A*01:01", "x" * 200])
@@ -179,5 +179,5 @@ def test_contigs_of_any_name_are_shown_or_warned_about(builder, name):
     report = build_hub([run], run / "hub", **WHO, title="x")
     told = any("UCSC browser cannot show" in note for note in report.notes)
     assert told is (re.fullmatch(r"[\w.-]+", name, re.ASCII) is None)
-    index = write_page(run)
+    index = write_page([run])
     assert Scripts(index.read_text()).dangers == []

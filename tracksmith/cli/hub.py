@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.group()
 def hub() -> None:
-    """Build or check a UCSC track hub, or write a page of a run."""
+    """Build or check a UCSC track hub, or write a page of runs."""
 
 
 @hub.command()
@@ -88,13 +90,24 @@ def check(place: str, strict: bool) -> None:
 
 
 @hub.command()
-@click.argument("out", type=_FOLDER)
+@click.argument("runs", nargs=-1, required=True, type=_FOLDER)
+@click.option("-o", "--out", type=_FOLDER, help="Folder of the page; RUN/igv for a single run.")
 @click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=_FOLDER, help="Folder of own templates.")
-def page(out: Path, genome: str | None, igv: str | None, templates: Path | None) -> None:
-    """Write a page of a run into OUT/igv, for a web server."""
+def page(
+    runs: tuple[Path, ...],
+    out: Path | None,
+    genome: str | None,
+    igv: str | None,
+    templates: Path | None,
+) -> None:
+    """Write a page of finished runs, for a web server."""
     from tracksmith.hub.page import write_page
 
-    index = write_page(out, igv=igv, genome=genome, templates=templates)
-    click.echo(f"{index}: open it through a web server, or use `tracksmith view {out}`.")
+    index = write_page(runs, out, igv=igv, genome=genome, templates=templates)
+    shown = shlex.join(map(str, runs))
+    click.echo(f"{index}: open it through a web server, or use `tracksmith view {shown}`.")
+    if out is not None:
+        upload = os.path.commonpath([index.parent, *(run.resolve() for run in runs)])
+        click.echo(f"To share it, copy {upload} to a web server with byte ranges.")

@@ -1,4 +1,4 @@
-"""``tracksmith view``: a run in a browser page, served from this machine."""
+"""``tracksmith view``: runs in a browser page, served from this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["view"]
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; by default a free one.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; others than this machine can then read the run.",
+    help="Address to listen on; others than this machine can then read the runs.",
 )
 @click.option("--no-browser", is_flag=True, help="Only serve; open no browser.")
 @click.option("--locus", help="Where to open, such as chr1:1,000-2,000.")
@@ -25,7 +25,7 @@ __all__ = ["view"]
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=click.Path(path_type=Path), help="Folder of own templates.")
 def view(
-    out: Path,
+    runs: tuple[Path, ...],
     port: int | None,
     host: str,
     no_browser: bool,
@@ -34,19 +34,20 @@ def view(
     igv: str | None,
     templates: Path | None,
 ) -> None:
-    """Open a finished run in a browser page; Ctrl-C ends it."""
+    """Open finished runs side by side in a browser page; Ctrl-C ends it."""
     from tracksmith.hub.server import make_app, make_site, open_socket, prepare
 
-    site = make_site(out, igv=igv, genome=genome, templates=templates, locus=locus)
+    site = make_site(runs, igv=igv, genome=genome, templates=templates, locus=locus)
     opened = open_socket(host, port)
     running = prepare(make_app(site, host), opened)
     if host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(
             f"WARNING: {host} can be reached from other machines: whoever reaches it can read "
-            "this run.",
+            "what is shown.",
             err=True,
         )
-    click.echo(f"{out} is at {running.url} (Ctrl-C ends)")
+    shown = " and ".join(map(str, runs))
+    click.echo(f"{shown} {'is' if len(runs) == 1 else 'are'} at {running.url} (Ctrl-C ends)")
     if not no_browser:
         webbrowser.open(running.url)
     try:

@@ -20,7 +20,7 @@ from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
 from tracksmith.hub.loci import VariantTable, opening, top_variants
 from tracksmith.hub.pages import about_page, track_page
-from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
@@ -119,7 +119,7 @@ def build_hub(
     _check_words(email, name)
     base = _checked_base(base_url)
     opened = open_runs(runs)
-    out = out.absolute()
+    out = out.resolve()
     _check_target(out, opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
     nodes = _nodes(opened, out, hosted)
@@ -177,7 +177,7 @@ def _checked_base(base_url: str | None) -> str:
 
 def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
     for run in runs:
-        if run.folder.is_relative_to(out.resolve()):
+        if run.folder.is_relative_to(out):
             raise UsageError(f"The hub's folder {out} holds the run {run.folder}: choose another.")
     if out.is_dir() and any(out.iterdir()) and not (out / "hub.txt").is_file():
         raise UsageError(f"{out} is neither empty nor a hub: choose another folder with -o.")
@@ -299,7 +299,7 @@ def _write_genome(job: _Job, folder: Path) -> None:
     if before.is_file():
         shutil.copyfile(before, folder / job.two_bit)
     else:
-        fasta = next((item.fasta for item in job.runs if item.fasta is not None), None)
+        fasta = find_fasta(job.runs)
         if fasta is None:
             raise InputError(
                 f"The genome {run.genome['name']} is not at its place any more, and no browser "

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracksmith.hub.loci import VariantTable, opening, regions_of
+from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import Scale, common_scales, outward, scale_key
 from tracksmith.hub.signals import (
@@ -111,7 +111,7 @@ def session(
     found["locus"] = locus or opening(runs[0], tables)
     found["showSampleNames"] = False
     found["tracks"] = igv_tracks(runs, url_of)[:SHOWN]
-    regions = regions_of(runs[0])
+    regions = _regions(runs)
     if regions:
         features = [{"chr": item.contig, "start": item.start, "end": item.end} for item in regions]
         found["roi"] = [{"name": "Regions asked for", "color": _ROI_COLOUR, "features": features}]
@@ -130,8 +130,13 @@ def session_xml(
         locus=found["locus"],
         rows=rows,
         resources=resources,
-        regions=regions_of(runs[0]),
+        regions=_regions(runs),
     )
+
+
+def _regions(runs: Sequence[ShownRun]) -> list[Region]:
+    """Return what the runs were restricted to, each region once."""
+    return list(dict.fromkeys(region for run in runs for region in regions_of(run)))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Showing a run in a Jupyter notebook, through igv-notebook and a server on this machine.
+"""Showing runs in a Jupyter notebook, through igv-notebook and a server on this machine.
 
 igv-notebook reads local files through the kernel in classic notebooks only;
-addresses work in JupyterLab and VS Code as well, so a run is always served.
+addresses work in JupyterLab and VS Code as well, so runs are always served.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ class NotebookView:
         self.server.close()
 
 
-def show(run: str | Path, locus: str | None = None, genome: str | None = None) -> NotebookView:
-    """Show a finished run in the current notebook cell.
+def show(*runs: str | Path, locus: str | None = None, genome: str | None = None) -> NotebookView:
+    """Show finished runs in the current notebook cell.
 
     The notebook's browser must run on the machine of the kernel, or forward
     the port.
 
     Parameters
     ----------
-    run
-        Folder of a finished run.
+    *runs
+        Folders of finished runs on one genome.
     locus
         Where to open, such as ``chr1:1,000-2,000``; by default the strongest
         variant, else the first region.
     genome
-        A genome that igv.org hosts; by default the run's own.
+        A genome that igv.org hosts; by default the runs' own.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def show(run: str | Path, locus: str | None = None, genome: str | None = None) -
     except ImportError as error:
         raise UsageError(
             f"{error.name} is missing: `pip install igv-notebook ipython`, or use "
-            f"`tracksmith view {run}`."
+            f"`tracksmith view {' '.join(map(str, runs))}`."
         ) from None
-    site = make_site(Path(run), genome=genome, locus=locus)
+    site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
     server = start(make_app(site), open_socket(LOOPBACK, None))
     igv_notebook.init()
     return NotebookView(igv_notebook.Browser(site.session(server.url)), server)

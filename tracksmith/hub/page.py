@@ -1,14 +1,16 @@
-"""The page of a run: igv.js, its tracks, its strongest variants, its provenance."""
+"""The page of runs: igv.js, their tracks, strongest variants and provenance."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
@@ -17,7 +19,7 @@ from tracksmith.hub.genomes import assembly_of, canonical, genome_word
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
 from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
-from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.twobit import write_twobit
 
@@ -73,40 +75,43 @@ def find_igv(choice: str | None = None) -> IgvScript:
 
 def page_html(
     templates: Templates,
-    run: ShownRun,
+    runs: Sequence[ShownRun],
     url_of: UrlOf,
     reference: Reference,
     script: IgvScript,
     locus: str | None = None,
 ) -> str:
-    """Return the page of a run; scripts and styles are ``page.js`` and ``page.css`` beside it."""
-    tables = top_variants(run)
-    found = session([run], url_of, reference, tables, locus)
-    data = {"session": found, "tracks": igv_tracks([run], url_of), "shown": SHOWN}
+    """Return the page of runs; scripts and styles are ``page.js`` and ``page.css`` beside it."""
+    tables = [(run, table) for run in runs for table in top_variants(run)]
+    found = session(runs, url_of, reference, [table for _, table in tables], locus)
+    data = {"session": found, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
     return templates.fill(
         "page.html",
-        title=run.folder.name,
+        title=" + ".join(run.folder.name for run in runs),
         data=data,
         script=script,
-        tables=[_table_values(table) for table in tables],
-        models=[_model_values(run, number) for number in range(len(run.models))],
-        genome=run.genome,
-        files=run.content["files"],
-        run_id=str(run.content["id"]),
+        tables=[_table_values(run, table) for run, table in tables],
+        models=[_model_values(run, model) for run in runs for model in run.models],
+        genome=runs[0].genome,
+        runs=[
+            {"id": str(run.content["id"]), "label": run.label, "files": run.content["files"]}
+            for run in runs
+        ],
     )
 
 
-def _table_values(table: VariantTable) -> dict[str, Any]:
+def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
     note = f"{len(table.rows)} strongest of {table.looked_at:,} rows"
     if not table.complete:
         note += f"; only the first {MOST_LINES:,} rows were looked at"
     rows = list(zip(table.loci, table.rows, strict=True))
-    return {"model": table.model, "columns": table.columns, "rows": rows, "note": note}
+    name = f"{run.label}: {table.model}" if run.label else table.model
+    return {"model": name, "columns": table.columns, "rows": rows, "note": note}
 
 
-def _model_values(run: ShownRun, number: int) -> dict[str, Any]:
-    model = run.models[number]
+def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:
     return {
+        "run": run.label,
         "card": {"authors": "", "commercial_use": True, "notes": (), **model.card},
         "methods": methods_of(run, model),
         "weights": weights_of(model),
@@ -119,17 +124,20 @@ def hosted_name(run: ShownRun, asked: str | None) -> str | None:
 
 
 def write_page(
-    folder: Path,
+    folders: Sequence[Path],
+    out: Path | None = None,
     igv: str | None = None,
     genome: str | None = None,
     templates: Path | None = None,
 ) -> Path:
-    """Write the page of a run into its ``igv`` folder, ready for any web server.
+    """Write the page of runs, ready for any web server.
 
     Parameters
     ----------
-    folder
-        A finished run.
+    folders
+        Finished runs on one genome. Their files are linked, relative to ``out``.
+    out
+        Folder of the page; by default ``igv`` in the run, where there is one.
     igv
         An igv.js file to copy, ``cdn`` to load a pinned version, or None for
         the one that igv-notebook carries.
@@ -140,36 +148,57 @@ def write_page(
     Returns
     -------
     Path
-        ``igv/index.html``. Browsers load it from a web server only, not from a file.
+        ``index.html`` in ``out``. Browsers load it from a web server only, not from a file.
+
+    Raises
+    ------
+    UsageError
+        ``out`` is missing for several runs, or holds something else than a page.
     """
-    run = open_runs([folder])[0]
+    runs = open_runs(folders)
     script = find_igv(igv)
     filler = Templates(templates)
-    out = run.folder / "igv"
-    out.mkdir(exist_ok=True)
-    reference = _static_reference(run, out, genome)
+    target = _page_folder(runs, out)
+    target.mkdir(parents=True, exist_ok=True)
+    reference = _static_reference(runs, target, genome)
 
     def url_of(output: Output) -> str:
-        return "../" + _quoted(str(output.entry["path"]))
+        link = Path(os.path.relpath(output.path, target)).as_posix()
+        return quote(link, safe="/._-~")
 
     if script.path is not None:
-        with aside(out / "igv.min.js") as temporary:
+        with aside(target / "igv.min.js") as temporary:
             shutil.copyfile(script.path, temporary)
-    found = session([run], url_of, reference, top_variants(run, 1))
+    tables = [table for run in runs for table in top_variants(run, 1)]
+    found = session(runs, url_of, reference, tables)
     texts = {
         "page.js": filler.raw("page.js"),
         "page.css": filler.raw("page.css"),
         "session.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
-        "session.xml": session_xml(filler, [run], found, reference),
-        "index.html": page_html(filler, run, url_of, reference, script),
+        "session.xml": session_xml(filler, runs, found, reference),
+        "index.html": page_html(filler, runs, url_of, reference, script),
     }
     for name, text in texts.items():
-        with aside(out / name) as temporary:
+        with aside(target / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    return out / "index.html"
+    return target / "index.html"
 
 
-def _static_reference(run: ShownRun, out: Path, genome: str | None) -> Reference:
+def _page_folder(runs: Sequence[ShownRun], out: Path | None) -> Path:
+    """Return the folder of the page; links are relative to it, so it is resolved."""
+    if out is None:
+        if len(runs) > 1:
+            raise UsageError("Several runs share a page: say where with -o PAGE.")
+        return runs[0].folder / "igv"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: choose another folder with -o.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "page.js").is_file():
+        raise UsageError(f"{out} is neither empty nor a page: choose another folder with -o.")
+    return out.resolve()
+
+
+def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -> Reference:
+    run, fasta = runs[0], find_fasta(runs)
     hosted = hosted_name(run, genome)
     if hosted:
         return Reference(hosted)
@@ -177,16 +206,10 @@ def _static_reference(run: ShownRun, out: Path, genome: str | None) -> Reference
     sizes = "".join(f"{contig}\t{length}\n" for contig, length in run.contigs)
     with aside(out / "chrom.sizes") as temporary:
         temporary.write_text(sizes, encoding="utf-8")
-    if run.fasta is None:
+    if fasta is None:
         return Reference(name, sizes="chrom.sizes")
-    opened = Genome.open(run.fasta)
+    opened = Genome.open(fasta)
     if opened.contigs != run.contigs:
-        raise InputError(f"{run.fasta} is not the genome that the run was made on: it changed.")
+        raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
     write_twobit(opened, out / f"{name}.2bit")
     return Reference(name, two_bit=f"{name}.2bit", sizes="chrom.sizes")
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="/._-~")

@@ -14,7 +14,7 @@ from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
 from tracksmith.run import Run
 
-__all__ = ["Output", "ShownModel", "ShownRun", "open_runs", "same_genome"]
+__all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "same_genome"]
 
 Facts = Mapping[str, Any]
 
@@ -236,7 +236,15 @@ def _labels(folders: Sequence[Path]) -> list[str]:
         return [""]
     names = [safe_name(folder.name) for folder in folders]
     again = {name for name in names if names.count(name) > 1}
-    return [f"{name}_{number}" if name in again else name for number, name in enumerate(names, 1)]
+    if not again:
+        return names
+    # A number is added to all, so that it can meet no other folder's name.
+    return [f"{name}_{number}" for number, name in enumerate(names, 1)]
+
+
+def find_fasta(runs: Sequence[ShownRun]) -> Path | None:
+    """Return the FASTA of the first run that still finds its own, None where none does."""
+    return next((run.fasta for run in runs if run.fasta is not None), None)
 
 
 def same_genome(runs: Sequence[ShownRun]) -> None:

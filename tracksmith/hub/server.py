@@ -1,4 +1,4 @@
-"""A server for one run on this machine: byte ranges, its page, and nothing outside it."""
+"""A server for runs on this machine: byte ranges, their page, and nothing outside them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import errno
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +29,7 @@ from tracksmith.hub.guards import FewRanges, HostGuard, confined, own_names
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import top_variants
 from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html
-from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
 
 __all__ = [
@@ -62,9 +63,9 @@ _FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class Site:
-    """What is served of a run: its files, its page, its genome; made by :func:`make_site`."""
+    """What is served: the files of runs, their page, their genome; made by :func:`make_site`."""
 
-    run: ShownRun
+    runs: list[ShownRun]
     templates: Templates
     script: IgvScript
     reference: Reference
@@ -74,36 +75,46 @@ class Site:
     def session(self, base: str) -> dict[str, Any]:
         """Return a session for igv.js with absolute addresses; ``base`` is the server's."""
         reference = self.reference.at(base)
-        tables = top_variants(self.run, 1)
-        return session([self.run], lambda out: base + _url(out), reference, tables, self.locus)
+        tables = [table for run in self.runs for table in top_variants(run, 1)]
+        return session(self.runs, lambda out: base + self.url(out), reference, tables, self.locus)
+
+    def place(self, run: ShownRun) -> str:
+        """Return below what path a run is served; no name of a folder comes into it."""
+        folders = [other.folder for other in self.runs]
+        return "run/" if len(folders) == 1 else f"runs/{folders.index(run.folder) + 1}/"
+
+    def url(self, output: Output) -> str:
+        """Return the address of a file relative to the server's root."""
+        return self.place(output.run) + quote(str(output.entry["path"]), safe="/._-~")
 
 
 def make_site(
-    folder: Path,
+    folders: Sequence[Path],
     igv: str | None = None,
     genome: str | None = None,
     templates: Path | None = None,
     locus: str | None = None,
 ) -> Site:
-    """Open a finished run for serving.
+    """Open finished runs on one genome for serving.
 
     Raises
     ------
     TracksmithError
         As :func:`tracksmith.hub.runs.open_runs` and :func:`find_igv`.
     """
-    run = open_runs([folder])[0]
-    files, reference = _reference(run, genome)
-    return Site(run, Templates(templates), find_igv(igv), reference, files, locus)
+    runs = open_runs(folders)
+    files, reference = _reference(runs, genome)
+    return Site(runs, Templates(templates), find_igv(igv), reference, files, locus)
 
 
 def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
-    """Return the application that serves a run, read-only.
+    """Return the application that serves runs, read-only.
 
-    ``/`` is the page, ``/run/PATH`` a file of the run, ``/genome/NAME`` the
-    genome's files. Hidden files, links that lead out of the run, and folders
-    are not found. Requests under a foreign host name are refused, so that no
-    web site can reach the server through a name of its own.
+    ``/`` is the page, ``/run/PATH`` a file of the only run, ``/runs/N/PATH``
+    one of the Nth, ``/genome/NAME`` the genome's files. Hidden files, links
+    that lead out of their run, and folders are not found. Requests under a
+    foreign host name are refused, so that no web site can reach the server
+    through a name of its own.
     """
     routes = [
         Route("/", lambda request: _page(site)),
@@ -114,7 +125,9 @@ def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
         Route("/favicon.ico", lambda request: Response(status_code=204)),
         Route("/chrom.sizes", lambda request: _sizes(site)),
         Route("/genome/{name}", lambda request: _genome_file(site, request)),
-        Route("/run/{path:path}", lambda request: _run_file(site, request)),
+    ]
+    routes += [
+        Route(f"/{site.place(run)}{{path:path}}", partial(_run_file, run)) for run in site.runs
     ]
     cors = Middleware(
         CORSMiddleware,
@@ -128,11 +141,12 @@ def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
     return Starlette(routes=routes, middleware=[guard, cors, Middleware(FewRanges)])
 
 
-def _reference(run: ShownRun, genome: str | None) -> tuple[dict[str, Path], Reference]:
+def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, Path], Reference]:
     """Return the genome's files by the name in their address, and the reference for igv."""
+    run = runs[0]
     if genome:
         return {}, Reference(hosted_name(run, genome) or genome)
-    name, fasta = str(run.genome["name"]), run.fasta
+    name, fasta = str(run.genome["name"]), find_fasta(runs)
     if fasta is not None:
         index, blocks = Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")
         zipped = fasta.suffix in (".gz", ".bgz")
@@ -155,12 +169,8 @@ def _same(run: ShownRun, fasta: Path) -> bool:
         return False
 
 
-def _url(output: Output) -> str:
-    return "run/" + quote(str(output.entry["path"]), safe="/._-~")
-
-
 def _page(site: Site) -> Response:
-    text = page_html(site.templates, site.run, _url, site.reference, site.script, site.locus)
+    text = page_html(site.templates, site.runs, site.url, site.reference, site.script, site.locus)
     address = site.script.address
     origin = address.partition("/npm/")[0] if address.startswith("https:") else ""
     # Only a genome that igv.org hosts needs anything from elsewhere.
@@ -185,7 +195,7 @@ def _igv(site: Site) -> Response:
 
 
 def _sizes(site: Site) -> Response:
-    text = "".join(f"{name}\t{length}\n" for name, length in site.run.contigs)
+    text = "".join(f"{name}\t{length}\n" for name, length in site.runs[0].contigs)
     return PlainTextResponse(text, headers=_headers(_FILE_POLICY))
 
 
@@ -196,8 +206,8 @@ def _genome_file(site: Site, request: Request) -> Response:
     return FileResponse(path, media_type="application/octet-stream", headers=_headers(_FILE_POLICY))
 
 
-def _run_file(site: Site, request: Request) -> Response:
-    path = confined(site.run.folder, str(request.path_params["path"]))
+def _run_file(run: ShownRun, request: Request) -> Response:
+    path = confined(run.folder, str(request.path_params["path"]))
     if path is None:
         raise HTTPException(404)
     media_type = _TYPES.get(path.suffix, "application/octet-stream")
@@ -277,9 +287,9 @@ def start(app: Starlette, opened: socket.socket) -> RunServer:
 
 
 @contextmanager
-def serving(folder: Path, port: int | None = None, **options: str | None) -> Iterator[str]:
-    """Serve a run on the loopback address while the block runs; yields the address."""
-    site = make_site(folder, **options)  # type: ignore[arg-type]
+def serving(*folders: Path, port: int | None = None, **options: str | None) -> Iterator[str]:
+    """Serve runs on the loopback address while the block runs; yields the address."""
+    site = make_site(folders, **options)  # type: ignore[arg-type]
     running = start(make_app(site), open_socket(LOOPBACK, port))
     try:
         yield running.url
