@@ -13,19 +13,14 @@ from tracksmith.files import digest_of_file
 DRIVER = Path(__file__).with_name("kill_driver.py")
 CRASH_POINTS = [
     "locked:1",
-    "part-begin:1",
     "part-begin:4",
     "before-fsync:2",
     "before-rename:3",
-    "after-rename:3",
     "part-data:1",
-    "part-data:5",
     "part-end:2",
     "before-rename:12",
-    "after-rename:12",
     "track-finished:1",
     "track-finished:2",
-    "after-rename:13",
     "after-rename:14",
     "finished:1",
 ]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from tracksmith.cli.picture import say_picture
+
+if TYPE_CHECKING:
+    from tracksmith.hub.build import HubReport
 
 __all__ = ["demo"]
 
@@ -24,8 +30,8 @@ def demo(out: Path, quiet: bool) -> None:
     """Predict a small synthetic genome with the built-in model.
 
     Writes a seeded genome of two contigs with planted core promoters, predicts
-    it with the transparent model core-promoter, scores planted variants, and says
-    how both stand out. Needs no download.
+    it with the transparent model core-promoter, scores planted variants, says
+    how both stand out, and builds a hub with sessions. Needs no download.
     """
     from tracksmith.cli.report import say_files
     from tracksmith.effects import api as effects
@@ -40,13 +46,34 @@ def demo(out: Path, quiet: bool) -> None:
     run = api.predict(asked, out / "run", LineProgress(quiet=quiet))
     say_files(run, quiet)
     wanted = VariantRequest(asked, planted.variants_vcf)
-    scored = effects.score(wanted, out / "effects", progress=LineProgress(quiet=quiet))
+    scored = effects.score(wanted, out / "variants", progress=LineProgress(quiet=quiet))
     say_files(scored, quiet)
+    hub = _build_hub(out)
     if not quiet:
-        _say_picture(run, planted)
+        say_picture(run, planted)
         _say_contrast(run, planted)
         _say_variants(scored, planted)
-        click.echo(f"Load {planted.promoters_bed} beside the tracks to find them in a browser.")
+        _say_hub(hub, out)
+
+
+def _build_hub(out: Path) -> HubReport:
+    """Build a hub of both runs; the genome is synthetic, so the hub brings it along."""
+    from tracksmith.hub.build import OWN_GENOME, build_hub
+
+    return build_hub(
+        [out / "run", out / "variants"], out / "hub", "you@example.org", "tracksmith_demo",
+        "tracksmith demo", genome=OWN_GENOME,
+    )  # fmt: skip
+
+
+def _say_hub(report: HubReport, out: Path) -> None:
+    folder = report.hub.parent
+    click.echo(
+        f"Hub of {report.tracks} tracks: {report.hub}; sessions for IGV: "
+        f"{folder / 'session.json'}, {folder / 'session.xml'}."
+    )
+    click.echo("Open the page in your browser with:")
+    click.echo(f"tracksmith view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
 
 
 def _say_contrast(run: Any, planted: Any) -> None:
@@ -70,55 +97,18 @@ def _say_contrast(run: Any, planted: Any) -> None:
 
 
 def _say_variants(run: Any, planted: Any) -> None:
-    """Say whether the variants that break a promoter come out on top, and which way."""
+    """Say which variants come out on top, and whether those that break a promoter do."""
     table = (run.folder / "variants" / "core-promoter.top.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines()[1:]]
-    neutral = next((n for n, row in enumerate(rows) if row[2].startswith("neutral")), len(rows))
-    breaking = [row for row in rows[:neutral] if row[2].startswith("breaks")]
+    columns, *lines = [line.split("\t") for line in table.splitlines()]
+    rows = [dict(zip(columns, line, strict=True)) for line in lines]
+    top = ", ".join(f"{row['id']} {float(row['effect']):+.4g}" for row in rows[:3])
+    click.echo(f"Strongest variants, alternative minus reference: {top}.")
+    names = [row["id"] for row in rows]
+    neutral = next((n for n, name in enumerate(names) if name.startswith("neutral")), len(names))
+    breaking = [row for row in rows[:neutral] if row["id"].startswith("breaks")]
     count = sum(variant.name.startswith("breaks") for variant in planted.variants)
-    weaker = sum(float(row[5]) < 0 for row in breaking)
+    weaker = sum(float(row["effect"]) < 0 for row in breaking)
     click.echo(
         f"{len(breaking)} of {count} variants planted to break a promoter have a larger effect "
         f"than every neutral one; {weaker} of them weaken it."
     )
-
-
-PICTURE = ("demo1", 0, 100_000, 64)
-"""Contig, start, end (bp) and columns of the picture."""
-
-BARS = " ▁▂▃▄▅▆▇█"
-HANGING = " ▔▀█"
-
-
-def _say_picture(run: Any, planted: Any) -> None:
-    """Draw a stretch of the two tracks as a browser would, from the finished bigWigs."""
-    from tracksmith.tracks.reader import read_summary
-
-    contig, start, end, columns = PICTURE
-    rows = {}
-    for track, sign in (("plus", 1), ("minus", -1)):
-        path = run.folder / "tracks" / f"core-promoter.{track}.bw"
-        highest: Any = "max" if sign > 0 else "min"
-        found = read_summary(path, contig, start, end, columns, highest, exact=True)
-        rows[track] = [sign * value for value in found]
-    top = max(value for row in rows.values() for value in row if value == value)
-    marks = [" "] * columns
-    for item in planted.promoters:
-        if item.contig == contig and item.site < end:
-            marks[item.site * columns // end] = ">" if item.strand == "+" else "<"
-    click.echo(f"{contig}:{start + 1:,}-{end:,}, up to {top:g}; N is left blank, . is 0")
-    click.echo(f"plus      {_bars(rows['plus'], top, BARS)}")
-    click.echo(f"minus     {_bars(rows['minus'], top, HANGING)}")
-    click.echo(f"promoters {''.join(marks).rstrip()}")
-
-
-def _bars(values: list[float], top: float, glyphs: str) -> str:
-    """Return one character a value: blank for a gap, a dot for nothing, else a bar."""
-    drawn = []
-    for value in values:
-        if value != value:
-            drawn.append(" ")
-        else:
-            level = round(value / top * (len(glyphs) - 1))
-            drawn.append(glyphs[level] if level else ".")
-    return "".join(drawn).rstrip()

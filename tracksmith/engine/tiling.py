@@ -19,9 +19,10 @@ from tracksmith.tracks.zoom import BINS_PER_RECORD
 
 __all__ = ["Orientation", "Tiling", "chunk_stride", "orientations", "tile"]
 
-CHUNK_BASES = 1 << 20
+CHUNK_BASES = 1 << 18
+CHUNK_WINDOWS = 16
 SMALL_CHUNK_BASES = 1 << 13
-CHUNKS_OF_A_SMALL_GENOME = 32
+CHUNKS_OF_A_SMALL_GENOME = 8
 CHUNK_VALUES = 1 << 25
 
 
@@ -101,7 +102,9 @@ def _paint(geometry: WindowGeometry, stride: int) -> Tiling:
 
 
 def chunk_stride(tiling: Tiling, values_per_bin: int, genome_bases: int) -> int:
-    """Return the length of a chunk in bp: near 1 Mb, less for many tracks or a small genome.
+    """Return the length of a chunk in bp: near 256 kb, less in a small genome or for many tracks.
+
+    Large windows come sixteen to a chunk, since neighbours may share their work.
 
     It depends on the geometry, the number of values per bin and the size of
     the genome alone, never on batch size, device, regions or parts. Where the
@@ -109,7 +112,8 @@ def chunk_stride(tiling: Tiling, values_per_bin: int, genome_bases: int) -> int:
     core.
     """
     fair = max(SMALL_CHUNK_BASES, genome_bases // CHUNKS_OF_A_SMALL_GENOME)
-    bases = min(CHUNK_BASES, fair, CHUNK_VALUES * tiling.bin // max(1, values_per_bin))
+    most = max(CHUNK_BASES, CHUNK_WINDOWS * tiling.stride)
+    bases = min(most, fair, CHUNK_VALUES * tiling.bin // max(1, values_per_bin))
     step = math.lcm(tiling.stride, BINS_PER_RECORD * tiling.bin)
     if step > bases:
         step = tiling.stride
