@@ -53,7 +53,7 @@ def demo(out: Path, quiet: bool) -> None:
         say_picture(run, planted)
         _say_contrast(run, planted)
         _say_variants(scored, planted)
-        _say_hub(hub, out)
+        _say_hub(hub, planted, out)
 
 
 def _build_hub(out: Path) -> HubReport:
@@ -66,12 +66,11 @@ def _build_hub(out: Path) -> HubReport:
     )  # fmt: skip
 
 
-def _say_hub(report: HubReport, out: Path) -> None:
-    folder = report.hub.parent
-    click.echo(
-        f"Hub of {report.tracks} tracks: {report.hub}; sessions for IGV: "
-        f"{folder / 'session.json'}, {folder / 'session.xml'}."
-    )
+def _say_hub(report: HubReport, planted: Any, out: Path) -> None:
+    folder = out / "hub"
+    click.echo(f"Hub of {report.tracks} tracks: {folder / 'hub.txt'}")
+    click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
+    click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
     click.echo("Open the page in your browser with:")
     click.echo(f"tracksmith view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
 

@@ -1,0 +1,81 @@
+"""The demonstration: what it says is what its files hold, and what it ends with works."""
+
+import json
+import shlex
+
+import pyBigWig
+import pysam
+import pytest
+from click.testing import CliRunner
+
+from tracksmith.cli import main
+from tracksmith.hub.check import check_hub
+from tracksmith.hub.server import make_site
+
+
+def invoke(*arguments):
+    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder of a demonstration, with a space in its name, and what it said."""
+    out = tmp_path_factory.mktemp("demo of") / "my demo"
+    return out, invoke("demo", "-o", out)
+
+
+def test_it_ends_with_the_command_that_opens_both_runs(demo):
+    out, said = demo
+    verb, *runs = shlex.split(said.splitlines()[-1].removeprefix("tracksmith "))
+    assert (verb, runs) == ("view", [str(out / "run"), str(out / "variants")])
+    assert invoke(verb, "--help").startswith("Usage")
+    site = make_site([out / "run", out / "variants"])
+    assert [run.label for run in site.runs] == ["run", "variants"]
+    assert site.session("http://x/")["locus"] == "demo1:229840-230040"
+
+
+def test_its_hub_has_no_finding_and_shows_both_runs_with_sessions(demo):
+    out, said = demo
+    assert check_hub(out / "hub") == []
+    text = (out / "hub" / "hub.txt").read_text()
+    for file in ("run/tracks/core-promoter.plus.bw", "variants/variants/core-promoter.bb"):
+        assert f"bigDataUrl ../{file}\n" in text
+    for name in ("hub.txt", "session.json", "session.xml"):
+        assert (out / "hub" / name).is_file()
+        assert str(out / "hub" / name) in said
+    session = json.loads((out / "hub" / "session.json").read_text())
+    assert (out / "hub" / session["reference"]["twoBitURL"]).is_file()
+
+
+def test_the_strongest_variants_it_names_are_those_of_the_vcf(demo):
+    """A second reader finds them in the annotated VCF."""
+    out, said = demo
+    with pysam.VariantFile(str(out / "variants" / "variants" / "annotated.vcf.gz")) as vcf:
+        effects = {record.id: record.info["TS_core_promoter_diff"][0] for record in vcf}
+    strongest = sorted(effects, key=lambda name: -abs(effects[name]))[:3]
+    line = next(line for line in said.splitlines() if line.startswith("Strongest variants"))
+    assert line.endswith(": " + ", ".join(f"{n} {effects[n]:+.4g}" for n in strongest) + ".")
+    weakest = min(abs(effect) for name, effect in effects.items() if name.startswith("breaks"))
+    neutral = max(abs(effect) for name, effect in effects.items() if name.startswith("neutral"))
+    assert weakest > neutral
+    assert "25 of 25 variants planted to break a promoter have a larger effect" in said
+
+
+def test_its_picture_is_drawn_from_the_finished_tracks(demo):
+    out, said = demo
+    rows = {line.split()[0]: line for line in said.splitlines() if line.startswith(("plus", "mi"))}
+    with pyBigWig.open(str(out / "run" / "tracks" / "core-promoter.plus.bw")) as handle:
+        tops = handle.stats("demo1", 0, 100_000, nBins=64, type="max", exact=True)
+    drawn = rows["plus"][10:].ljust(64)
+    assert [mark == " " for mark in drawn] == [value is None for value in tops]
+    best = max(range(64), key=lambda column: tops[column] or 0)
+    assert drawn[best] == "█"
+
+
+def test_repeated_or_quiet_it_changes_no_file(demo):
+    out, _ = demo
+    kept = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert invoke("demo", "-o", out, "-q") == ""
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
