@@ -17,9 +17,9 @@ OWN_TEST = ["docs/write-a-plugin.md"]
 """Pages whose commands need installations between them; test_write_a_plugin.py runs those."""
 RUN_HERE = [page for page in PAGES if page not in OWN_TEST]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NEEDS_WEIGHTS = re.compile(r"--weights|clipnet-weights")
+NEEDS_WEIGHTS = re.compile(r"--weights|--from")
 SERVES = re.compile(r"^tracksmith view")
-DOWNLOADS = re.compile(r"^tracksmith models fetch")
+DOWNLOADS = re.compile(r"^tracksmith models fetch (?!.*--from)")
 RUNNER = "import sys; from tracksmith.cli import main; main()"
 
 
@@ -54,6 +54,10 @@ def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
     if shared_or_none:
         folds = shared_or_none / "parity" / "clipnet" / "folds"
         shutil.copytree(folds, tmp_path / "clipnet-weights")
+        (tmp_path / "legnet" / "K562").mkdir(parents=True)
+        legnet = shared_or_none / "parity" / "mpralegnet"
+        shutil.copy(legnet / "small.ckpt", tmp_path / "legnet" / "K562" / "weights.ckpt")
+        shutil.copy(legnet / "small_config.json", tmp_path / "legnet" / "K562" / "config.json")
     return tmp_path
 
 

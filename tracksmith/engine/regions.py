@@ -47,7 +47,15 @@ from tracksmith.run import Run
 from tracksmith.tracks.options import default_compressor, parse_precision
 from tracksmith.version import __version__
 
-__all__ = ["RegionRequest", "predict_regions"]
+__all__ = [
+    "RegionRequest",
+    "RegionWork",
+    "ResolvedRegions",
+    "predict_regions",
+    "prepare_regions",
+    "region_features",
+    "resolve_region_request",
+]
 
 BATCH_WINDOWS = {"cpu": 4, "cuda": 64}
 FEATURE_BASES = 1 << 20
@@ -85,7 +93,7 @@ class RegionRequest:
 
 
 @dataclass(frozen=True)
-class _Resolved:
+class ResolvedRegions:
     """A request with everything opened but nothing computed."""
 
     asked: RegionRequest
@@ -117,7 +125,7 @@ def predict_regions(
         Of the kind that fits; see :func:`tracksmith.engine.region_peaks.read_peaks`.
     """
     told = progress or Silent()
-    resolved = _resolve(asked, told)
+    resolved = resolve_region_request(asked, told)
     if Run.exists(out) and not overwrite:
         found = Run.open(out)
         found.refuse_other(resolved.request, resolved.versions)
@@ -126,7 +134,7 @@ def predict_regions(
             told.note(f"{out} is finished already; nothing to do.")
             return found
     # Everything that can be wrong with the inputs is said before the folder is made.
-    work = _prepare(resolved, told)
+    work = prepare_regions(resolved, told)
     run = _make_run(resolved, out)
     with run.lock():
         run.sweep()
@@ -139,7 +147,9 @@ def predict_regions(
     return run
 
 
-def _chosen(resolved: _Resolved, values: NDArray[np.float32]) -> dict[Track, NDArray[np.float32]]:
+def _chosen(
+    resolved: ResolvedRegions, values: NDArray[np.float32]
+) -> dict[Track, NDArray[np.float32]]:
     """Return the tracks that were asked for with their values, float32 (regions,)."""
     wanted = {track["id"] for track in resolved.request["models"][0]["card"]["tracks"]}
     return {
@@ -149,7 +159,8 @@ def _chosen(resolved: _Resolved, values: NDArray[np.float32]) -> dict[Track, NDA
     }
 
 
-def _resolve(asked: RegionRequest, progress: Progress) -> _Resolved:
+def resolve_region_request(asked: RegionRequest, progress: Progress) -> ResolvedRegions:
+    """Open the genome and take digests of all files; nothing is computed."""
     registered = load_registry().get(asked.model)
     _check_switches(asked, registered)
     model = registered.model
@@ -191,7 +202,7 @@ def _resolve(asked: RegionRequest, progress: Progress) -> _Resolved:
         "device": kind,
     }
     versions = {"tracksmith": __version__, "torch": torch.__version__}
-    return _Resolved(asked, model, card, geometry, weights, genome, request, versions)
+    return ResolvedRegions(asked, model, card, geometry, weights, genome, request, versions)
 
 
 def _check_switches(asked: RegionRequest, registered: RegisteredModel) -> None:
@@ -237,7 +248,7 @@ def _inputs(asked: RegionRequest, geometry: RegionGeometry) -> dict[str, Any]:
     return {name: file_facts(path) for name, path in files.items()}
 
 
-def _make_run(resolved: _Resolved, out: Path) -> Run:
+def _make_run(resolved: ResolvedRegions, out: Path) -> Run:
     if Run.exists(out):
         remove_run(Run.open(out))
     asked = resolved.asked
@@ -255,7 +266,7 @@ def _make_run(resolved: _Resolved, out: Path) -> Run:
 
 
 @dataclass(frozen=True)
-class _Work:
+class RegionWork:
     """All that a run needs, opened and checked."""
 
     genome: Genome
@@ -265,7 +276,8 @@ class _Work:
     normalisers: dict[str, Any] | None
 
 
-def _prepare(resolved: _Resolved, progress: Progress) -> _Work:
+def prepare_regions(resolved: ResolvedRegions, progress: Progress) -> RegionWork:
+    """Read the peaks, open their features and load the model."""
     asked = resolved.asked
     device = resolve_device(parse_devices(asked.device)[0])
     wanted = PeaksRequest(
@@ -275,13 +287,13 @@ def _prepare(resolved: _Resolved, progress: Progress) -> _Work:
     peaks = read_peaks(wanted, resolved.genome.contigs, progress.note)
     source = _open_features(resolved, str(device))
     forward = _load(resolved, source, device)
-    return _Work(resolved.genome, peaks, source, forward, normalisers)
+    return RegionWork(resolved.genome, peaks, source, forward, normalisers)
 
 
-def _compute(work: _Work, progress: Progress) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def _compute(work: RegionWork, progress: Progress) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Return the values of the peaks, ``(regions, tracks)`` of the card, and the normalisers."""
     peaks, source = work.peaks, work.source
-    raw = _features(source, peaks, work.genome, progress)
+    raw = region_features(source, peaks, work.genome, progress)
     matrix, normalisers = source.normalise(raw, peaks.signal, work.normalisers)
     if matrix.shape != (len(peaks), len(source.names)) or matrix.dtype != np.float32:
         raise PluginError(
@@ -291,14 +303,14 @@ def _compute(work: _Work, progress: Progress) -> tuple[NDArray[np.float32], dict
     return work.forward.predict(peaks, matrix, progress), normalisers
 
 
-def _open_features(resolved: _Resolved, device: str) -> FeatureSource:
+def _open_features(resolved: ResolvedRegions, device: str) -> FeatureSource:
     if resolved.model.features is None:
         raise PluginError(f"{resolved.card.name} has no features step.")
     options = resolved.request["models"][0]["options"]
     return resolved.model.features(FeatureRequest(dict(resolved.asked.inputs), options, device))
 
 
-def _load(resolved: _Resolved, source: FeatureSource, device: torch.device) -> RegionForward:
+def _load(resolved: ResolvedRegions, source: FeatureSource, device: torch.device) -> RegionForward:
     entry, card = resolved.request["models"][0], resolved.card
     tracks = tuple(track.id for track in card.tracks)
     asked = LoadRequest(resolved.weights, tracks, entry["options"], source.names)
@@ -316,7 +328,7 @@ def _load(resolved: _Resolved, source: FeatureSource, device: torch.device) -> R
     )
 
 
-def _features(
+def region_features(
     source: FeatureSource, peaks: Peaks, genome: Genome, progress: Progress
 ) -> NDArray[np.float32]:
     """Return the features of all regions, float32 ``(regions, columns)``."""
