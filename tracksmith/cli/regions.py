@@ -11,10 +11,11 @@ from tracksmith.cli.options import add_options, key_values, weights, whole_numbe
 from tracksmith.errors import UsageError
 
 if TYPE_CHECKING:
+    from tracksmith.engine.regions import RegionRequest
     from tracksmith.progress import Progress
     from tracksmith.run import Run
 
-__all__ = ["predict_over_peaks", "region_options", "take_region_options"]
+__all__ = ["predict_over_peaks", "region_options", "region_request", "take_region_options"]
 
 _FILE = click.Path(path_type=Path)
 _SHORTHANDS = ("motifs", "clusters", "archetypes")
@@ -83,7 +84,20 @@ def predict_over_peaks(
     UsageError
         Several models, or options that only models over windows know.
     """
-    from tracksmith.engine.regions import RegionRequest, predict_regions
+    from tracksmith.engine.regions import predict_regions
+
+    return predict_regions(region_request(regions, asked), out, progress, overwrite)
+
+
+def region_request(regions: dict[str, Any], asked: dict[str, Any]) -> RegionRequest:
+    """Return the request that the options of a command describe; ``regions`` as above.
+
+    Raises
+    ------
+    UsageError
+        Several models, or options that only models over windows know.
+    """
+    from tracksmith.engine.regions import RegionRequest
 
     given = dict(asked)
     foreign = [name for name, plain in _WINDOWS_ONLY.items() if given.pop(name, plain) != plain]
@@ -99,5 +113,4 @@ def predict_over_peaks(
     given["options"] = key_values(given["options"], "--option")
     given["batch_size"] = whole_number(given["batch_size"], "--batch-size")
     own = {name: regions[name] for name in _OWN}
-    request = RegionRequest(model=models[0], inputs=inputs, **own, **given)
-    return predict_regions(request, out, progress, overwrite)
+    return RegionRequest(model=models[0], inputs=inputs, **own, **given)

@@ -10,6 +10,7 @@ import click
 
 from tracksmith.cli.options import add_options, model_options, run_options
 from tracksmith.cli.predict import request_from
+from tracksmith.cli.regions import region_options, region_request, take_region_options
 from tracksmith.errors import UsageError
 
 __all__ = ["variants"]
@@ -55,6 +56,10 @@ _WHAT = (
         "--allow-other-lengths", is_flag=True,
         help="Contigs may have other lengths than the file declares (a genome that was cut).",
     ),
+    click.option(
+        "--region-mode", type=click.Choice(["ratio", "recompute"]), default="ratio",
+        show_default=True, help="How a model over regions gets an allele's features.",
+    ),
     click.option("--compressor", help="zlib, isal or deflate; default: the fastest installed."),
 )  # fmt: skip
 
@@ -63,6 +68,7 @@ _WHAT = (
 @click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
 @model_options
 @add_options(*_WHAT)
+@region_options
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 @run_options
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
@@ -119,11 +125,14 @@ def _request(source: Path | None, options: dict[str, Any]) -> Any:
 
     names = [
         "saturate", "scores", "background", "ref_mismatch", "max_n", "allow_truncated",
-        "allow_other_lengths",
+        "allow_other_lengths", "region_mode",
     ]  # fmt: skip
     own = {name: options.pop(name) for name in names}
     around = tuple(text for text in options["tracks"] if _AROUND.fullmatch(text))
     options["tracks"] = tuple(text for text in options["tracks"] if text not in around)
+    regions = take_region_options(options)
+    if regions["peaks"] is not None:
+        own["over"] = region_request(regions, options)
     return VariantRequest(request_from(options), source, around=around, **own)
 
 

@@ -40,7 +40,7 @@ def plan(
         The variants cannot be read.
     """
     told = progress or Silent()
-    resolved = resolve_variants(asked, out / SPOOL, load_registry(), told.note)
+    resolved = resolve_variants(asked, out / SPOOL, load_registry(), told)
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
         run.refuse_other(resolved.request, resolved.versions)

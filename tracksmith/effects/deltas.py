@@ -19,7 +19,6 @@ from tracksmith.effects.records import RecordSource
 from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.stretches import Bases, Block, blocks_of, read_bases
 from tracksmith.effects.survey import ModelResults, headlines
-from tracksmith.effects.worker import with_folds
 from tracksmith.engine.finish import value_facts
 from tracksmith.files import crash_point
 from tracksmith.genome.contigs import Contigs
@@ -91,7 +90,7 @@ def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[
     place = {key: at for at, key in enumerate(chosen)}
     found: dict[int, _Shown] = {}
     for record in sorted({record for record, _ in chosen}):
-        taken = with_folds(source.take(record, record + 1), scorer)
+        taken = scorer.admit(source.take(record, record + 1))
         for block in blocks_of(taken.alleles, scorer.folds, 1, scorer.forward.offers_alleles):
             allele = int(taken.rows["allele"][block.rows[0]])
             if (record, allele) in place:
@@ -129,7 +128,7 @@ def write_deltas(
 ) -> list[dict[str, Any]]:
     """Write three bigWigs per chosen track; return their entries for ``run.json``."""
     chosen = chosen_variants(model)
-    source = model.plan.records_of(scorer.placement.limit)
+    source = model.plan.records_of(scorer.limit)
     shown = _shown(scorer, source, chosen)
     source.close()
     contigs, size = model.plan.engine.contigs, model.card.window_geometry.bin

@@ -22,7 +22,7 @@ from tracksmith.effects.tables import COLUMNS, SKIPPED_COLUMNS, TableLines
 from tracksmith.effects.worker import VariantPlan, VariantWorker
 from tracksmith.engine.finish import damaged_files, value_facts
 from tracksmith.engine.parts import PartStore
-from tracksmith.errors import InputError, TracksmithError
+from tracksmith.errors import InputError, TracksmithError, UsageError
 from tracksmith.files import aside, crash_point
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.progress import Progress
@@ -142,7 +142,7 @@ class _Files:
             entries += self._tables(model, tops[-1])
             entries += self._browser_files(model)
             if self.plan.facts["around"]:
-                scorer = self.worker.scorer(model.number)
+                scorer = self._window_scorer(model.number)
                 whole = Scorer(
                     scorer.forward, scorer.genome, scorer.scores, scorer.folds, every_bin=True
                 )
@@ -169,8 +169,16 @@ class _Files:
         self.limits.check(found.counts, self.plan.source["name"])
         ranks = found.ranks
         if self.plan.facts["background"]["snvs"]:
-            ranks = background_ranks(facts, self.worker.scorer(number))
+            ranks = background_ranks(facts, self._window_scorer(number))
         return ModelResults(self.plan, number, self.store, found, ranks)
+
+    def _window_scorer(self, number: int) -> Scorer:
+        scorer = self.worker.scorer(number)
+        if not isinstance(scorer, Scorer):
+            raise UsageError(
+                "Random variants and tracks around variants need a model over windows."
+            )
+        return scorer
 
     def _bytes(self, path: str, kind: str, content: bytes, facts: dict[str, Any]) -> dict[str, Any]:
         with aside(self.folder / path) as temporary:
@@ -294,5 +302,5 @@ def skipped_lines(models: Sequence[ModelResults]) -> Iterator[str]:
                     yield f"{entry.line}\t{model.name if own else '.'}\n"
 
 
-OWN_REASONS = {"too_long", "too_many_n", "no_fold"}
+OWN_REASONS = {"too_long", "too_many_n", "no_fold", "outside_peaks", "length_change"}
 """Reasons that depend on the model."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tracksmith.effects.region_plan import resolve_over_regions
+from tracksmith.effects.region_scorer import MODES, choose_region_scores
 from tracksmith.effects.scores import choose_scores
 from tracksmith.engine.device import parse_devices
+from tracksmith.engine.regions import RegionRequest
 from tracksmith.engine.request import (
     Notify,
     PredictRequest,
@@ -24,6 +28,7 @@ from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.genome.vcf import VariantFile, VcfHeader, check_assembly
 from tracksmith.models.registry import Registry
+from tracksmith.progress import Progress
 from tracksmith.run import make_folder
 
 __all__ = ["BACKGROUND_SEED", "VariantRequest", "contig_names", "resolve_variants"]
@@ -31,6 +36,9 @@ __all__ = ["BACKGROUND_SEED", "VariantRequest", "contig_names", "resolve_variant
 BACKGROUND_SEED = 1
 PART_BASES = 1 << 23
 """Windows of a part read about so many bases: the work that a kill can lose."""
+
+REGION_WINDOW = 1 << 13
+"""What a variant of a model over regions counts as, in bases."""
 
 MISMATCHES = ("skip", "error", "use-alt-as-ref")
 
@@ -46,6 +54,8 @@ class VariantRequest:
     ``max_n`` is the largest share of N in a window. With
     ``allow_other_lengths`` the contigs may be longer or shorter than the file
     declares, as those of a genome that was cut; REF alleles are checked all the same.
+    ``over`` is what a model over regions is asked, in place of ``predict``;
+    ``region_mode`` says how the features of an allele are made.
     """
 
     predict: PredictRequest
@@ -58,10 +68,12 @@ class VariantRequest:
     max_n: float = 0.5
     allow_truncated: bool = False
     allow_other_lengths: bool = False
+    over: RegionRequest | None = None
+    region_mode: str = "ratio"
 
 
 def resolve_variants(
-    asked: VariantRequest, spool: Path, registry: Registry, notify: Notify
+    asked: VariantRequest, spool: Path, registry: Registry, progress: Progress
 ) -> Resolved:
     """Open the genome, the weights and the variants, and fill in every default.
 
@@ -75,7 +87,11 @@ def resolve_variants(
         (InputError), scores that do not fit the model (UsageError).
     """
     _check_switches(asked)
-    resolved = resolve_request(replace(asked.predict, parts=None), registry, notify)
+    notify = progress.note
+    if asked.over is None:
+        resolved = resolve_request(replace(asked.predict, parts=None), registry, notify)
+    else:
+        resolved = resolve_over_regions(asked.over, progress)
     contigs = resolved.genome.contigs
     request, places = dict(resolved.request), dict(resolved.places)
     request["models"] = [_with_scores(entry, asked, registry) for entry in request["models"]]
@@ -102,7 +118,11 @@ def resolve_variants(
             "which are small differences of large numbers."
         )
     parts = [
-        list(range(0, source["records"], _part_records(entry["geometry"]["window"])))
+        list(
+            range(
+                0, source["records"], _part_records(entry["geometry"].get("window", REGION_WINDOW))
+            )
+        )
         for entry in request["models"]
     ]
     return replace(resolved, request=request, places=places, parts=parts)
@@ -127,13 +147,25 @@ def _check_switches(asked: VariantRequest) -> None:
         raise UsageError("--stride has no meaning for variants: each has a window of its own.")
     if len(parse_devices(asked.predict.device)) > 1:
         raise UsageError("Variants are scored on one device: name one --device.")
+    if asked.over is not None and (asked.background or asked.around):
+        raise UsageError("--background and --tracks top:N or REGION need a model over windows.")
+    if asked.region_mode not in MODES:
+        raise UsageError(f"--region-mode {asked.region_mode}: use {' or '.join(MODES)}.")
     if asked.saturate is not None and asked.around:
         raise UsageError("--saturate writes tracks of its own: leave out --tracks top:N or REGION.")
+
+
+def reads_regions(entry: Mapping[str, Any]) -> bool:
+    """Say whether a model of a request reads regions instead of windows."""
+    return bool(entry["card"]["reads"] == "regions")
 
 
 def _with_scores(
     entry: dict[str, Any], asked: VariantRequest, registry: Registry
 ) -> dict[str, Any]:
+    if reads_regions(entry):
+        regional = [score.name for score in choose_region_scores(asked.scores)]
+        return {**entry, "scores": regional, "mode": asked.region_mode}
     registered = registry.get(entry["card"]["name"])
     names = asked.scores or tuple(entry["card"]["variants"]["scores"])
     chosen = choose_scores(names, registered.card, registered.model.scores)

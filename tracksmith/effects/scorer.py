@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.effects.records import Taken
 from tracksmith.effects.scores import Pairs, Score, units_of
 from tracksmith.effects.stretches import Alleles, Bases, Block, blocks_of, read_bases
 from tracksmith.effects.windows import Matched, Placement, Positions, match_bins, place
@@ -17,6 +18,7 @@ from tracksmith.engine.device import MEMORY_ERRORS, is_out_of_memory
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.genome.alleles import Reason
 from tracksmith.genome.bases import Masks, reverse_complement
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import ModelCard
@@ -167,6 +169,21 @@ class Scorer:
         """Start of the core minus position of the variant, bp."""
         values = len(card.tracks) * self.frame.bins
         self.block = max(1, min(BLOCK_ALLELES, BLOCK_VALUES // values))
+
+    @property
+    def limit(self) -> int:
+        """Longest allele, in bp."""
+        return self.placement.limit
+
+    @property
+    def smallest_batch(self) -> int:
+        """Windows of the smallest batch that was run."""
+        return self.forward.batch.smallest
+
+    def admit(self, taken: Taken) -> Taken:
+        """Skip alleles on contigs that no fold may predict."""
+        blind = np.array([not folds for folds in self.folds], np.bool_)
+        return taken.without(blind[taken.alleles.contig], Reason.NO_FOLD, Reason.NO_FOLD.text)
 
     def score(self, alleles: Alleles) -> Scored:
         """Score alleles; those of one site, and equal ones, share their predictions.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from tracksmith.effects.records import RecordSource, Taken
-from tracksmith.effects.request import contig_names
+from tracksmith.effects.region_plan import PlannedRegionModel, RegionPlan
+from tracksmith.effects.region_scorer import RegionScorer, choose_region_scores, region_units
+from tracksmith.effects.request import contig_names, reads_regions
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
@@ -20,11 +21,11 @@ from tracksmith.engine.plan import Plan, PlannedModel, check_genome
 from tracksmith.engine.work import load_forward
 from tracksmith.errors import TrustError
 from tracksmith.files import crash_point, digest_of_file
-from tracksmith.genome.alleles import AlleleReader, Reason
+from tracksmith.genome.alleles import AlleleReader
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Interval
 from tracksmith.models.registry import Registry
-from tracksmith.progress import Progress
+from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
 __all__ = ["VariantPlan", "VariantWorker"]
@@ -42,13 +43,17 @@ class VariantPlan:
 
     def __init__(self, run: Run, registry: Registry, notify: Notify = silent) -> None:
         self.run = run
-        self.engine = Plan(run, registry)
+        self.engine: Plan | RegionPlan
+        if reads_regions(run.request["models"][0]):
+            self.engine = RegionPlan(run, Silent())
+        else:
+            self.engine = Plan(run, registry)
         self.facts: dict[str, Any] = run.request["variants"]
         self.source: dict[str, Any] = self.facts["source"]
         self.notify = notify
 
     @property
-    def models(self) -> list[PlannedModel]:
+    def models(self) -> Sequence[PlannedModel | PlannedRegionModel]:
         """The models, in the order of the request."""
         return self.engine.models
 
@@ -67,11 +72,14 @@ class VariantPlan:
     def scores(self, model: int) -> list[Score]:
         """Return the scores of a model, the first one being its headline."""
         planned = self.models[model]
+        if isinstance(self.engine, RegionPlan):
+            return choose_region_scores(planned.entry["scores"])
         return choose_scores(planned.entry["scores"], planned.card, planned.model.scores)
 
     def units(self, model: int) -> Units:
         """Return what the scores of a model are taken over."""
-        return units_of(self.models[model].card)
+        card = self.models[model].card
+        return region_units(card) if isinstance(self.engine, RegionPlan) else units_of(card)
 
     @cached_property
     def genome(self) -> Genome:
@@ -119,10 +127,10 @@ class VariantWorker:
         self.store = PartStore(plan.run)
         self.device = resolve_device(device)
         self.progress = progress
-        self._scorers: dict[int, Scorer] = {}
+        self._scorers: dict[int, Scorer | RegionScorer] = {}
         self._sources: dict[int, Source] = {}
 
-    def scorer(self, model: int) -> Scorer:
+    def scorer(self, model: int) -> Scorer | RegionScorer:
         """Return a model on this worker's device, loaded once."""
         if model not in self._scorers:
             self._scorers[model] = make_scorer(self.plan, model, self.device)
@@ -135,8 +143,7 @@ class VariantWorker:
             if region is not None:
                 self._sources[model] = SaturationSource(self.plan.genome, region)
             else:
-                limit = self.scorer(model).placement.limit
-                self._sources[model] = self.plan.records_of(limit)
+                self._sources[model] = self.plan.records_of(self.scorer(model).limit)
         return self._sources[model]
 
     def close(self) -> None:
@@ -158,7 +165,7 @@ class VariantWorker:
         most_unknown = float(self.plan.facts["max_n"])
 
         def fill(writer: PartWriter) -> dict[str, Any]:
-            taken = with_folds(self.source(model).take(first, last), scorer)
+            taken = scorer.admit(self.source(model).take(first, last))
             result = join(
                 taken, scorer.score(taken.alleles), scorer.scores, last - first, most_unknown
             )
@@ -166,7 +173,7 @@ class VariantWorker:
             return {
                 "interval": f"records {first + 1}-{last}",
                 "device": str(self.device),
-                "smallest_batch": scorer.forward.batch.smallest,
+                "smallest_batch": scorer.smallest_batch,
             }
 
         crash_point("part-begin")
@@ -175,15 +182,11 @@ class VariantWorker:
         self.progress.advance(last - first)
 
 
-def with_folds(taken: Taken, scorer: Scorer) -> Taken:
-    """Skip alleles on contigs that no fold may predict."""
-    blind = np.array([not folds for folds in scorer.folds], np.bool_)
-    return taken.without(blind[taken.alleles.contig], Reason.NO_FOLD, Reason.NO_FOLD.text)
-
-
-def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer:
-    """Load a model onto a device, ready to compare alleles."""
-    planned = plan.models[model]
+def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer | RegionScorer:
+    """Load a model, ready to compare alleles; one over windows onto a device."""
+    if isinstance(plan.engine, RegionPlan):
+        return plan.engine.scorer(plan.scores(model))
+    planned = plan.engine.models[model]
     forward = load_forward(planned, device)
     folds = [planned.folds_for(name) for name in plan.engine.contigs.names]
     return Scorer(forward, plan.genome, plan.scores(model), folds)

@@ -90,6 +90,28 @@ class RegionForward:
         self._refuse_unfinite(values, peaks)
         return values
 
+    @torch.inference_mode()
+    def windows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict windows that the caller put together.
+
+        Parameters
+        ----------
+        rows
+            float32 ``(windows, regions, features)``.
+
+        Returns
+        -------
+        values : float32, shape (windows, regions, tracks)
+        """
+        values = np.empty((*rows.shape[:2], self.tracks), dtype=np.float32)
+
+        def forward(first: int, last: int) -> None:
+            piece = torch.from_numpy(np.ascontiguousarray(rows[first:last]))
+            values[first:last] = self._call(piece.to(self.device)).cpu().numpy()
+
+        self.batch.run(forward, 0, len(rows))
+        return values
+
     def _windows(self, peaks: Peaks) -> Iterator[_Windows]:
         """Yield the windows of all contigs, those of one length together, the longest first."""
         by_length: dict[int, list[NDArray[np.int64]]] = {}

@@ -74,6 +74,8 @@ class Reason(Enum):
     TOO_LONG = "too_long"
     TOO_MANY_N = "too_many_n"
     NO_FOLD = "no_fold"
+    OUTSIDE_PEAKS = "outside_peaks"
+    LENGTH_CHANGE = "length_change"
 
     @property
     def text(self) -> str:
@@ -93,6 +95,8 @@ _TEXTS = {
     Reason.REF_MISMATCH: "The reference allele is not what the genome has there.",
     Reason.TOO_LONG: "An allele is longer than the model allows.",
     Reason.TOO_MANY_N: "Too much of the window is unknown.",
+    Reason.OUTSIDE_PEAKS: "The allele lies in no region that the model was given.",
+    Reason.LENGTH_CHANGE: "The mode ratio compares alleles of one length.",
     Reason.NO_FOLD: "No fold is known not to have seen this contig in training.",
 }
 

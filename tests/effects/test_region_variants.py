@@ -1,0 +1,200 @@
+"""Variants over GET's regions against features and windows put together by hand."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import tracksmith
+from tracksmith.cli import main
+from tracksmith.engine.regions import RegionRequest
+from tracksmith.errors import TrustError, UsageError
+
+WIDTH = 8
+
+
+@pytest.fixture(scope="module")
+def world(shared, tmp_path_factory):
+    """A genome, 30 peaks on two contigs, 182 real motifs, and a small network of seeded weights."""
+    if importlib.util.find_spec("tracksmith_get") is None:
+        pytest.skip("the plugin tracksmith_get is not installed")
+    from tracksmith_get.motifs import MotifSet
+
+    folder = tmp_path_factory.mktemp("get")
+    motifs = shared / "data/motifs"
+    meme, clusters = motifs / "jaspar_2024_consensus.meme", motifs / "jaspar_2024_clusters.tsv"
+    names = MotifSet.read(meme, clusters).clusters
+    random = np.random.default_rng(8)
+    texts = {n: "".join(random.choice(list("ACGT"), 12_000)) for n in ("chr1", "chr2")}
+    genome, peaks = folder / "genome.fa", folder / "peaks.bed"
+    genome.write_text("".join(f">{name}\n{text}\n" for name, text in texts.items()))
+    regions = [("chr1", s, s + 300) for s in range(500, 10_500, 500)]
+    regions += [("chr2", s, s + 250) for s in range(1_000, 6_000, 500)]
+    peaks.write_text("".join(f"{c}\t{a}\t{b}\n" for c, a, b in regions))
+    state = {}
+    shapes = {
+        "cls_token": (1, 1, WIDTH), "region_embed.embed.weight": (WIDTH, len(names) + 1),
+        "region_embed.embed.bias": (WIDTH,), "encoder.norm.weight": (WIDTH,),
+        "encoder.norm.bias": (WIDTH,), "head_exp.head.weight": (2, WIDTH),
+        "head_exp.head.bias": (2,),
+    }  # fmt: skip
+    for name, shape in {
+        "norm1.weight": (WIDTH,), "norm1.bias": (WIDTH,), "attn.q_bias": (WIDTH,),
+        "attn.v_bias": (WIDTH,), "attn.qkv.weight": (3 * WIDTH, WIDTH),
+        "attn.proj.weight": (WIDTH, WIDTH), "attn.proj.bias": (WIDTH,), "norm2.weight": (WIDTH,),
+        "norm2.bias": (WIDTH,), "mlp.fc1.weight": (4 * WIDTH, WIDTH), "mlp.fc1.bias": (4 * WIDTH,),
+        "mlp.fc2.weight": (WIDTH, 4 * WIDTH), "mlp.fc2.bias": (WIDTH,),
+    }.items():  # fmt: skip
+        shapes[f"encoder.blocks.0.{name}"] = shape
+    for name, shape in shapes.items():
+        state[name] = torch.from_numpy(random.normal(0, 0.5, shape).astype(np.float32))
+    weights = folder / "small.ckpt"
+    torch.save({"state_dict": {f"model.{name}": v for name, v in state.items()}}, weights)
+    asked = RegionRequest(
+        "get-expression", genome, peaks, {"motifs": meme, "clusters": clusters},
+        weights=weights, options={"heads": "2"}, device="cpu",
+    )  # fmt: skip
+    return asked, texts, regions
+
+
+def write(path, rows):
+    lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    lines += [
+        f"{c}\t{p + 1}\tv{n}\t{ref}\t{alt}\t.\t.\t." for n, (c, p, ref, alt) in enumerate(rows)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def by_hand(asked, texts, regions, row, mode):
+    """Reference and alternative of the window around the variant's peak, and the peak's place."""
+    from tracksmith_get.features import open_features
+    from tracksmith_get.plugin import tracksmith_models
+
+    from tracksmith.genome.bases import encode
+    from tracksmith.plugin import FeatureRequest, LoadRequest, RegionBatch
+
+    source = open_features(FeatureRequest(dict(asked.inputs), {"scan_ends": "all"}))
+
+    def scan(texts_of_peaks):
+        bases = [encode(text) for text in texts_of_peaks]
+        ends = np.array([len(text) for text in bases])
+        return source.features(RegionBatch("x", np.zeros_like(ends), ends, bases))
+
+    contig, position, ref, alt = row
+    raw = scan([texts[c][a:b] for c, a, b in regions])
+    matrix, used = source.normalise(raw, None, None)
+    peak = next(n for n, (c, a, b) in enumerate(regions) if c == contig and a <= position < b)
+    start, end = regions[peak][1:]
+    text = texts[contig]
+    new = scan([text[start:position] + alt + text[position + len(ref) : end]])
+    if mode == "ratio":
+        changed = matrix[peak].copy()
+        changed[:-1] *= (new[0] + 0.01) / (raw[peak] + 0.01)
+    else:
+        changed = source.normalise(new, None, used)[0][0]
+    model = next(m for m in tracksmith_models() if m.card.name == "get-expression")
+    options = {"heads": "2", "accessibility": "binary"}
+    network = model.load(LoadRequest({"": (asked.weights,)}, ("plus", "minus"), options)).eval()
+    inside = [n for n, region in enumerate(regions) if region[0] == contig]
+    own = inside.index(peak)
+    window = matrix[inside]
+    other = window.copy()
+    other[own] = changed
+    with torch.inference_mode():
+        both = network(torch.from_numpy(np.stack([window, other])))
+    return both[0].numpy(), both[1].numpy(), own, [regions[n][1] for n in inside]
+
+
+@pytest.mark.parametrize("mode", ["ratio", "recompute"])
+def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table_of, mode):
+    asked, texts, regions = world
+    rows = []
+    for contig, position in (("chr1", 640), ("chr1", 641), ("chr1", 5_700), ("chr2", 1_200)):
+        ref = texts[contig][position]
+        rows.append((contig, position, ref, "ACGT"[("ACGT".index(ref) + 2) % 4]))
+    rows.append(("chr1", 3_050, texts["chr1"][3_050], texts["chr1"][3_050] + "TGACTCAG"))
+    rows.append(("chr1", 3_490, texts["chr1"][3_490], "A" if texts["chr1"][3_490] != "A" else "C"))
+    source = write(tmp_path / "v.vcf", rows)
+    results = tracksmith.score_variants(
+        source, "get-expression", asked.genome, tmp_path / "run", over=asked, region_mode=mode,
+        max_skipped=1.0, scores=["diff", "strongest", "log2fc"],
+    )  # fmt: skip
+    reasons = results.counts["get-expression"]["reasons"]
+    expected = {"outside_peaks": 1, "length_change": 1} if mode == "ratio" else {"outside_peaks": 1}
+    assert reasons == expected
+    table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
+    assert {row["track"] for row in table} == {"plus", "minus"}, "logarithms are not added"
+    seen = 0
+    scored = {int(line["id"][1:]) for line in table}
+    truth = {number: by_hand(asked, texts, regions, rows[number], mode) for number in scored}
+    for line in table:
+        r, a, own, starts = truth[int(line["id"][1:])]
+        track = ["plus", "minus"].index(line["track"])
+        delta = (a - r)[:, track]
+        value = float(line["value"])
+        if line["score"] == "diff":
+            assert value == pytest.approx(delta[own], abs=2e-5)
+            assert float(line["reference"]) == pytest.approx(r[own, track], abs=2e-5)
+        elif line["score"] == "strongest":
+            there = delta[starts.index(int(line["at"]) - 1)]
+            assert value == pytest.approx(there, abs=2e-5)
+            assert abs(there) == pytest.approx(np.abs(delta).max(), abs=2e-5)
+        else:
+            tpm = 10.0 ** np.array([r[own, track], a[own, track]]) - 1
+            assert value == pytest.approx(np.log2((tpm[1] + 1) / (tpm[0] + 1)), abs=1e-4)
+        seen += 1
+    assert seen == 2 * 3 * (4 if mode == "ratio" else 5)
+
+
+def test_the_command_scores_over_peaks(world, tmp_path):
+    asked, texts, _ = world
+    source = write(
+        tmp_path / "v.vcf",
+        [("chr1", 640, texts["chr1"][640], "ACGT"[("ACGT".index(texts["chr1"][640]) + 1) % 4])],
+    )
+    command = [
+        "variants", source, "-m", "get-expression", "-g", asked.genome, "-o", tmp_path / "run",
+        "--peaks", asked.peaks, "--motifs", asked.inputs["motifs"],
+        "--clusters", asked.inputs["clusters"], "--weights", asked.weights, "--option", "heads=2",
+    ]  # fmt: skip
+    done = CliRunner().invoke(main, list(map(str, command)))
+    assert done.exit_code == 0, done.output
+    assert "1 records = 1 scored + 0 skipped" in done.stdout
+    assert "non-commercial" in done.stderr or "may not be used commercially" in done.stderr
+
+
+def test_what_a_model_over_regions_cannot_do_is_refused(world, tmp_path):
+    asked, texts, _ = world
+    source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "N")])
+    for options, message in (
+        ({"background": 10}, "need a model over windows"),
+        ({"around": ["top:3"]}, "need a model over windows"),
+        ({"region_mode": "guess"}, "use ratio or recompute"),
+        ({"scores": ["l2"]}, "No score of a model over regions is called 'l2'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tracksmith.score_variants(
+                source, "get-expression", asked.genome, tmp_path / "run", over=asked, **options
+            )
+
+
+def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
+    from dataclasses import replace
+
+    from tracksmith.effects import api
+    from tracksmith.effects.request import VariantRequest
+    from tracksmith.engine.request import PredictRequest
+
+    asked, texts, _ = world
+    peaks = tmp_path / "peaks.bed"
+    peaks.write_bytes(asked.peaks.read_bytes())
+    source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "T")])
+    over = replace(asked, peaks=peaks)
+    request = VariantRequest(PredictRequest(("get-expression",), asked.genome), source, over=over)
+    api.plan(request, tmp_path / "run")
+    peaks.write_text("chr1\t500\t900\n")
+    with pytest.raises(TrustError, match="not those that were planned"):
+        api.work(tmp_path / "run")

@@ -1,0 +1,245 @@
+"""Effects of variants on a model over regions (GET): what a peak's new features change.
+
+A variant acts through the features of the peak in which it lies, and from there
+on every region of the window around that peak; outside all peaks it does
+nothing. Two ways to make the new features:
+
+``ratio``
+    As the authors: each motif feature of the peak is multiplied by
+    (s_alt + 0.01) / (s_ref + 0.01), s being the sums of motif scores over the
+    peak. Substitutions only; a motif that the peak did not have stays absent.
+``recompute``
+    The features of the peak with the new allele, normalised as those of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.records import Taken
+from tracksmith.effects.scorer import Scored
+from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
+from tracksmith.effects.stretches import Alleles
+from tracksmith.effects.windows import Positions, splice
+from tracksmith.engine.regions import RegionWork, region_features
+from tracksmith.errors import TracksmithError, UsageError
+from tracksmith.genome.alleles import Reason
+from tracksmith.models.card import ModelCard
+from tracksmith.models.contract import RegionBatch
+from tracksmith.progress import Silent
+
+__all__ = ["MODES", "REGION_SCORES", "RegionScorer", "choose_region_scores", "region_units"]
+
+MODES = ("ratio", "recompute")
+RATIO_OFFSET = 0.01
+PSEUDOCOUNT = 1.0
+"""Added to 10^x - 1, in TPM, before the logarithm."""
+
+BLOCK = 64
+
+
+def _elsewhere(pairs: Pairs) -> ScoreValues:
+    raise TracksmithError("The scores of a model over regions are computed over regions.")
+
+
+REGION_SCORES: Mapping[str, Score] = {
+    score.name: score
+    for score in (
+        Score("diff", "a - r at the variant's own peak", "units of the track", True, _elsewhere),
+        Score(
+            "strongest", "a - r of the region of the window where |a - r| is largest",
+            "units of the track", True, _elsewhere,
+        ),
+        Score(
+            "log2fc", "log2((10^a - 1 + 1) / (10^r - 1 + 1)) at the variant's own peak",
+            "log2 ratio", True, _elsewhere,
+        ),
+    )
+}  # fmt: skip
+DEFAULT = ("diff", "strongest")
+
+
+def choose_region_scores(names: Sequence[str]) -> list[Score]:
+    """Return scores of a model over regions by name; none gives the default.
+
+    Raises
+    ------
+    UsageError
+        No such score.
+    """
+    for name in names:
+        if name not in REGION_SCORES:
+            raise UsageError(
+                f"No score of a model over regions is called {name!r}. "
+                f"Use {', '.join(REGION_SCORES)}."
+            )
+    return [REGION_SCORES[name] for name in dict.fromkeys(names or DEFAULT)]
+
+
+def region_units(card: ModelCard) -> Units:
+    """Return the tracks: logarithms of two strands are not added."""
+    ids = tuple(track.id for track in card.tracks)
+    return Units(ids, np.empty((0, 2), np.int64), tuple(range(len(ids))))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The regions around one peak: ``[first, last)`` of the run's, and the peak's place in it."""
+
+    first: int
+    last: int
+    own: int
+
+
+class RegionScorer:
+    """A loaded model over regions that compares alleles.
+
+    Parameters
+    ----------
+    work
+        The peaks, their features and the model.
+    mode
+        ``ratio`` or ``recompute``.
+    columns
+        The tracks of the card that were asked for, by number.
+    limit
+        Longest allele, in bp.
+    """
+
+    def __init__(
+        self, work: RegionWork, scores: Sequence[Score], mode: str, columns: Positions, limit: int
+    ) -> None:
+        self.work = work
+        self.scores = scores
+        self.mode = mode
+        self.columns = columns
+        self.limit = limit
+        self.raw = region_features(work.source, work.peaks, work.genome, Silent())
+        self.matrix, self.normalisers = work.source.normalise(
+            self.raw, work.peaks.signal, work.normalisers
+        )
+        bounds = np.searchsorted(work.peaks.contig, np.arange(len(work.peaks.contigs) + 1))
+        self._bounds = bounds.astype(np.int64)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Windows of the smallest batch that was run."""
+        return self.work.forward.batch.smallest
+
+    def admit(self, taken: Taken) -> Taken:
+        """Skip alleles outside the peaks, and in the mode ratio those that change the length."""
+        alleles = taken.alleles
+        outside = self._peak_of(alleles) < 0
+        taken = taken.without(outside, Reason.OUTSIDE_PEAKS, Reason.OUTSIDE_PEAKS.text)
+        if self.mode != "ratio":
+            return taken
+        lengths = np.array([len(bases) for bases in taken.alleles.alternative], np.int64)
+        detail = f"{Reason.LENGTH_CHANGE.text} Use --region-mode recompute."
+        return taken.without(lengths != taken.alleles.length, Reason.LENGTH_CHANGE, detail)
+
+    def _peak_of(self, alleles: Alleles) -> Positions:
+        """Return the peak that holds each allele whole, -1 for none."""
+        peaks = self.work.peaks
+        found = np.full(len(alleles), -1, np.int64)
+        for contig in np.unique(alleles.contig).tolist():
+            rows = np.flatnonzero(alleles.contig == contig)
+            first, last = self._bounds[contig], self._bounds[contig + 1]
+            starts, ends = peaks.starts[first:last], peaks.ends[first:last]
+            number = np.searchsorted(starts, alleles.position[rows], side="right") - 1
+            end = alleles.position[rows] + alleles.length[rows]
+            inside = (number >= 0) & (end <= np.append(ends, -1)[number])
+            found[rows[inside]] = first + number[inside]
+        return found
+
+    def score(self, alleles: Alleles) -> Scored:
+        """Score alleles, each inside a peak; those of one peak share its reference."""
+        tracks = len(self.columns)
+        found = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
+        peak = self._peak_of(alleles)
+        rows = self._new_rows(alleles, peak)
+        for number in np.unique(peak).tolist():
+            mine = np.flatnonzero(peak == number)
+            window = self._window(number)
+            plain = self.matrix[window.first : window.last]
+            reference = self.work.forward.windows(plain[None])[0]
+            for first in range(0, len(mine), BLOCK):
+                chosen = mine[first : first + BLOCK]
+                changed = np.repeat(plain[None], len(chosen), axis=0)
+                changed[:, window.own] = rows[chosen]
+                alternative = self.work.forward.windows(changed)
+                self._compare(reference, alternative, window, chosen, found)
+        return found
+
+    def _window(self, peak: int) -> _Window:
+        """Return the context around a peak, the peak in its middle where the contig allows."""
+        contig = int(self.work.peaks.contig[peak])
+        low, high = int(self._bounds[contig]), int(self._bounds[contig + 1])
+        context = self.work.forward.geometry.context
+        first = max(low, min(peak - context // 2, high - context))
+        return _Window(first, min(first + context, high), peak - first)
+
+    def _new_rows(self, alleles: Alleles, peak: Positions) -> NDArray[np.float32]:
+        """Return the row of the peak with every allele, float32 ``(alleles, features)``."""
+        peaks = self.work.peaks
+        raw = np.empty((len(alleles), self.raw.shape[1]), np.float32)
+        for contig in np.unique(alleles.contig).tolist():
+            rows = np.flatnonzero(alleles.contig == contig)
+            name = peaks.contigs.names[contig]
+            starts, ends = peaks.starts[peak[rows]], peaks.ends[peak[rows]]
+            bases = [
+                self._changed(name, alleles, row, start, end)
+                for row, start, end in zip(
+                    rows.tolist(), starts.tolist(), ends.tolist(), strict=True
+                )
+            ]
+            raw[rows] = self.work.source.features(RegionBatch(name, starts, ends, bases))
+        if self.mode == "recompute":
+            signal = None if peaks.signal is None else peaks.signal[peak]
+            return self.work.source.normalise(raw, signal, self.normalisers)[0]
+        changed = self.matrix[peak].copy()
+        motifs = raw.shape[1]
+        changed[:, :motifs] *= (raw + RATIO_OFFSET) / (self.raw[peak] + RATIO_OFFSET)
+        return changed
+
+    def _changed(
+        self, contig: str, alleles: Alleles, row: int, start: int, end: int
+    ) -> NDArray[np.uint8]:
+        """Return a peak's bases with one allele; its length changes with the allele's."""
+        reference = self.work.genome.read(contig, start, end)
+        new = np.frombuffer(alleles.alternative[row], dtype=np.uint8)
+        length = int(alleles.length[row])
+        at = int(alleles.position[row]) - start
+        return splice(reference, at, length, new, len(reference) + len(new) - length)
+
+    def _compare(
+        self,
+        reference: NDArray[np.float32],
+        alternative: NDArray[np.float32],
+        window: _Window,
+        rows: Positions,
+        found: Scored,
+    ) -> None:
+        r = np.broadcast_to(reference[:, self.columns], alternative[..., self.columns].shape)
+        a = alternative[..., self.columns]
+        difference = a - r
+        best = np.abs(difference).argmax(axis=1)
+        for number, score in enumerate(self.scores):
+            if score.name == "strongest":
+                value, low, high = (
+                    np.take_along_axis(array, best[:, None], 1)[:, 0]
+                    for array in (difference, r, a)
+                )
+                found.place[rows, number] = self.work.peaks.starts[window.first + best]
+            else:
+                low, high = r[:, window.own], a[:, window.own]
+                value = difference[:, window.own]
+            if score.name == "log2fc":
+                low, high = 10.0**low - 1, 10.0**high - 1
+                value = np.log2((high + PSEUDOCOUNT) / (low + PSEUDOCOUNT))
+            found.value[rows, number] = value
+            found.reference[rows, number] = low
+            found.alternative[rows, number] = high
