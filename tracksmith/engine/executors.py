@@ -179,13 +179,20 @@ class _DaskDriver:
 
 def _import_distributed() -> Any:
     try:
+        import dask
+
+        # Before distributed is imported: it sets up its loggers then. One death is one try, since
+        # the driver counts and decides; and no pages about the workers are served.
+        dask.config.set(
+            {
+                "logging.distributed": "error",
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.scheduler.http.routes": [],
+            }
+        )
         import distributed
     except ImportError:
         raise ResourceError(
             "Several devices need Dask: `pip install 'tracksmith[dask]'`, or name one --device."
         ) from None
-    import dask
-
-    # One death is one try: this driver counts and decides.
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})
     return distributed
