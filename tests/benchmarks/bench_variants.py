@@ -40,7 +40,10 @@ class Free(nn.Module):
 
 
 class Dilated(nn.Module):
-    """A stem, eight dilated blocks of 64 channels, a wide head: BPNet's size and shape."""
+    """A stem, eight dilated blocks of 64 channels, a wide head: BPNet's size and shape.
+
+    Written as most are: padded convolutions over the whole window.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,9 +63,73 @@ class Dilated(nn.Module):
         return torch.nn.functional.softplus(self.head(hidden)[:, :, 557:1557])
 
 
+class Reaching(nn.Module):
+    """The same network as a plugin would offer it.
+
+    Every layer is computed only where a later one needs it, in the layout that
+    a CPU likes; of an alternative allele only what the allele reaches.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        plain = Dilated()
+        layers = [plain.stem, *plain.blocks, plain.head]
+        self.layers = nn.ModuleList(self._cropped(layer) for layer in layers)
+
+    @staticmethod
+    def _cropped(layer: nn.Conv1d) -> nn.Conv2d:
+        made = nn.Conv2d(
+            layer.in_channels, layer.out_channels, (1, layer.kernel_size[0]),
+            dilation=(1, layer.dilation[0]),
+        )  # fmt: skip
+        weight = layer.weight.data[:, :, None]
+        made.weight.data = weight.contiguous(memory_format=torch.channels_last)
+        made.bias.data = layer.bias.data
+        return made
+
+    @staticmethod
+    def _step(number: int, layer: nn.Module, image: Tensor) -> Tensor:
+        """Run one layer; the blocks in the middle add their input."""
+        found = layer(image)
+        if number == 0:
+            return torch.relu_(found)
+        if number == 9:
+            return torch.nn.functional.softplus(found)
+        edge = (image.shape[-1] - found.shape[-1]) // 2
+        return torch.relu_(found).add_(image[..., edge : image.shape[-1] - edge])
+
+    @staticmethod
+    def _image(bases: Tensor) -> Tensor:
+        return bases[:, :, None].contiguous(memory_format=torch.channels_last)
+
+    def forward(self, bases: Tensor) -> Tensor:
+        image = self._image(bases)
+        for number, layer in enumerate(self.layers):
+            image = self._step(number, layer, image)
+        return image[:, :, 0]
+
+    def predict_alleles(
+        self, reference: Tensor, alternative: Tensor, first: int, last: int
+    ) -> tuple[Tensor, Tensor]:
+        image = self._image(reference)
+        patch = self._image(alternative)[..., first:last]
+        for number, layer in enumerate(self.layers):
+            reach = (layer.kernel_size[1] - 1) * layer.dilation[1]
+            length = image.shape[-1] - reach
+            low, high = max(0, first - reach), min(length, last)
+            around = image[..., low : high + reach].clone(memory_format=torch.channels_last)
+            around[..., first - low : last - low] = patch
+            patch = self._step(number, layer, around)
+            image = self._step(number, layer, image)
+            first, last = low, high
+        changed = image.clone()
+        changed[..., first:last] = patch
+        return image[:, :, 0], changed[:, :, 0]
+
+
 def registry() -> Registry:
     found = {}
-    for name, network in (("free", Free), ("dilated", Dilated)):
+    for name, network in (("free", Free), ("dilated", Dilated), ("reaching", Reaching)):
         card = ModelCard(
             name=name, version="1", summary="benchmark", code_licence="MIT",
             weights_licence="MIT", citation="none", geometry=GEOMETRY, tracks=TRACKS,
@@ -97,8 +164,12 @@ def run_once(model: str, variants: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         genome, vcf = write_inputs(Path(folder), variants)
         asked = VariantRequest(
-            PredictRequest((model,), genome, reverse_complement=True, device="cpu"), vcf
-        )
+            PredictRequest(
+                (model,), genome, reverse_complement=True, device="cpu",
+                batch_size=64 if model == "dilated" else None,
+            ),
+            vcf,
+        )  # fmt: skip
         out = Path(folder) / "run"
         effects.plan(asked, out)
         before, began = time.process_time(), time.perf_counter()
@@ -120,8 +191,8 @@ def measure(model: str, variants: int) -> dict[str, float]:
     return found
 
 
-def report(model: str, few: int, many: int) -> None:
-    """Print the slope between two numbers of variants."""
+def report(model: str, few: int, many: int) -> float:
+    """Print the slope between two numbers of variants; return us of CPU a variant."""
     low, high = measure(model, few), measure(model, many)
     each = {key: (high[key] - low[key]) / (many - few) * 1e6 for key in ("score", "finish", "wall")}
     print(
@@ -131,6 +202,22 @@ def report(model: str, few: int, many: int) -> None:
         f"peak {low['peak']:,.0f} MB for {few:,}, {high['peak']:,.0f} MB for {many:,}",
         flush=True,
     )
+    return each["score"] + each["finish"]
+
+
+def check() -> None:
+    """Hold both ways to write the network against each other."""
+    bases = torch.nn.functional.one_hot(torch.randint(0, 4, (4, 2114))).float().transpose(1, 2)
+    other = bases.clone()
+    other[:, :, 1057] = bases[:, :, 1057].roll(1, 1)
+    plain, fast = Dilated(), Reaching()
+    with torch.inference_mode():
+        truth = plain(bases), plain(other)
+        found = fast.predict_alleles(bases, other, 1057, 1058)
+    for one, two in zip(truth, found, strict=True):
+        worst = float((one - two).abs().max() / one.abs().max())
+        if worst > 1e-5:
+            raise SystemExit(f"the two networks differ by {worst:g} of the largest value")
 
 
 def main() -> None:
@@ -139,7 +226,12 @@ def main() -> None:
         print(json.dumps(run_once(sys.argv[1], int(sys.argv[2]))))
         return
     report("free", 10_000, 100_000)
-    report("dilated", 20, 120)
+    check()
+    plain = report("dilated", 16, 80)
+    fast = report("reaching", 32, 160)
+    print(
+        f"the shortcut for alleles: {plain / fast:.1f} times less CPU than plain windows, batch 64"
+    )
     if "--million" in sys.argv:
         report("free", 10_000, 1_000_000)
 
