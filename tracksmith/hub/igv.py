@@ -199,8 +199,14 @@ class _Maker:
         }
 
     def points(self, output: Output) -> Config:
-        """Return the size of effects as points: igv.js has no lollipops."""
-        shape = {"graphType": "points", "windowFunction": "max", "autoscale": True, "height": 60}
+        """Return the size of effects as points: igv.js has no lollipops.
+
+        One scale up to the strongest effect: on one of its own, a point alone
+        would lie on the row's edge, wherever it is.
+        """
+        shape: Config = {"graphType": "points", "windowFunction": "max", "height": 60}
+        reach = outward(1.1 * float(output.entry.get("max") or 0), up=True)
+        shape |= {"autoscale": False, "min": 0.0, "max": reach} if reach else {"autoscale": True}
         bare = {key: self.wig(output)[key] for key in ("type", "format", "name", "url", "color")}
         return bare | shape
 
