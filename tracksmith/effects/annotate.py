@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,10 @@ import numpy as np
 
 from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.effects.tables import number_texts
+from tracksmith.errors import TracksmithError
 from tracksmith.genome.fasta import Notify
 from tracksmith.genome.vcf import VariantFile
+from tracksmith.genome.vcf_check import verify_vcf
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
 
 __all__ = ["info_fields", "write_annotated"]
@@ -61,21 +64,42 @@ def _whose(model: ModelResults) -> str:
 
 
 def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify) -> None:
-    """Write the VCF of the run with the effects in INFO, and its index."""
+    """Write the VCF of the run with the effects in INFO, and its index; read it back.
+
+    Raises
+    ------
+    TracksmithError
+        The finished file does not read back as it was written; it is removed.
+    """
     plan = results[0].plan
     truncated = bool(plan.facts["allow_truncated"])
+    fields = info_fields(results)
+    annotated = Counter({field.key: 0 for field in fields})
+    records = 0
     with VariantFile(plan.path, allow_truncated=truncated) as file:
         streams = [_Stream(model) for model in results]
-        with annotated_vcf(path, file.header, info_fields(results), notify) as writer:
+        with annotated_vcf(path, file.header, fields, notify) as writer:
             for number, (record, line) in enumerate(file.lines()):
-                alts = len(record.alts)
-                entries: list[str] = []
-                reasons = ["."] * alts
-                for stream in streams:
-                    stream.add(number, entries, reasons)
-                if any(reason != "." for reason in reasons):
-                    entries.append(f"{SKIPPED}={','.join(reasons)}")
+                entries = _entries(streams, number, len(record.alts))
                 writer.write_info(record, line, ";".join(entries).encode())
+                annotated.update(entry.partition("=")[0] for entry in entries)
+                records += 1
+    try:
+        verify_vcf(path, records, dict(annotated), notify)
+    except TracksmithError:
+        path.unlink()
+        raise
+
+
+def _entries(streams: Sequence[_Stream], number: int, alts: int) -> list[str]:
+    """Return the INFO entries of one record."""
+    entries: list[str] = []
+    reasons = ["."] * alts
+    for stream in streams:
+        stream.add(number, entries, reasons)
+    if any(reason != "." for reason in reasons):
+        entries.append(f"{SKIPPED}={','.join(reasons)}")
+    return entries
 
 
 class _Allele(NamedTuple):
