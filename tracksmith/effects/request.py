@@ -37,6 +37,9 @@ BACKGROUND_SEED = 1
 PART_BASES = 1 << 23
 """Windows of a part read about so many bases: the work that a kill can lose."""
 
+SHORT_WINDOW, SHORT_BATCHES = 4096, 4
+"""Windows up to so many bp get so many times the default batch of the engine."""
+
 REGION_WINDOW = 1 << 13
 """What a variant of a model over regions counts as, in bases."""
 
@@ -94,7 +97,10 @@ def resolve_variants(
         resolved = resolve_over_regions(asked.over, progress)
     contigs = resolved.genome.contigs
     request, places = dict(resolved.request), dict(resolved.places)
-    request["models"] = [_with_scores(entry, asked, registry) for entry in request["models"]]
+    request["models"] = [
+        _with_batch(_with_scores(entry, asked, registry), asked, request["device"])
+        for entry in request["models"]
+    ]
     if asked.source is not None:
         path = _spooled(asked.source, spool)
         source = _file_facts(path, asked, contigs, notify)
@@ -170,6 +176,14 @@ def _with_scores(
     names = asked.scores or tuple(entry["card"]["variants"]["scores"])
     chosen = choose_scores(names, registered.card, registered.model.scores)
     return {**entry, "scores": [score.name for score in chosen]}
+
+
+def _with_batch(entry: dict[str, Any], asked: VariantRequest, kind: str) -> dict[str, Any]:
+    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred."""
+    window = entry["geometry"].get("window", SHORT_WINDOW + 1)
+    if asked.predict.batch_size is not None or kind != "cpu" or window > SHORT_WINDOW:
+        return entry
+    return {**entry, "batch_size": SHORT_BATCHES * entry["batch_size"]}
 
 
 def _part_records(window: int) -> int:
