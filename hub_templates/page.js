@@ -83,6 +83,8 @@ async function start() {
     say("Browsers do not let a page on disk read data: run `tracksmith view`, or use a server.");
   }
   const session = structuredClone(data.session);
+  const wanted = new URLSearchParams(location.search).get("locus");
+  if (wanted) session.locus = wanted;
   if (!knowsLetters() && data.tracks.some((track) => track.graphType === "dynseq")) {
     say(`Attributions are drawn as bars: igv.js ${igv.version()} knows no letters. ` +
       "Give --igv a newer igv.min.js (3.5 or later), or --igv cdn.");
