@@ -1,12 +1,17 @@
 """The page in headless Chromium: tracks are drawn, rows lead to their locus, nothing is fetched
 from elsewhere."""
 
+import os
+import re
 import shutil
 import time
 from pathlib import Path
 
+import pyBigWig
 import pytest
+from click.testing import CliRunner
 
+from tracksmith.cli import main
 from tracksmith.hub.page import find_igv, write_page
 from tracksmith.hub.server import serving
 
@@ -20,12 +25,14 @@ SWITCHES = (
     "--window-size=1300,1400"
 )
 
-# Per row: features in view, painted pixels, and whether red and blue parts lie apart.
+# Per row: features in view, painted pixels, whether red and blue parts lie apart, and how much of
+# each is at the middle (a canvas reaches beyond its view, on both sides alike).
 DRAWN = """
 const rows = {};
 for (const view of tracksmith.browser.trackViews) {
   if (!["wig", "annotation", "merged"].includes(view.track.type)) continue;
-  const row = { type: view.track.type, features: null, painted: 0, above: 0, below: 0 };
+  const row = { type: view.track.type, features: null, painted: 0, above: 0, below: 0,
+    midAbove: 0, midBelow: 0 };
   rows[view.track.name] = row;
   const port = view.viewports[0];
   const cache = port.featureCache && port.featureCache.features;
@@ -37,11 +44,50 @@ for (const view of tracksmith.browser.trackViews) {
     if (!pixels[at + 3]) continue;
     row.painted += 1;
     const upper = at / 4 / width < height / 2;
-    if (upper && pixels[at] > pixels[at + 2] + 40) row.above += 1;
-    if (!upper && pixels[at + 2] > pixels[at] + 40) row.below += 1;
+    const middle = Math.abs((at / 4) % width - width / 2) < width / 10;
+    if (upper && pixels[at] > pixels[at + 2] + 40) {
+      row.above += 1;
+      row.midAbove += middle;
+    }
+    if (!upper && pixels[at + 2] > pixels[at] + 40) {
+      row.below += 1;
+      row.midBelow += middle;
+    }
   }
 }
 return rows;
+"""
+IN_THE_MIDDLE = f"""
+const rows = (() => {{{{ {DRAWN.replace("{", "{{").replace("}", "}}")} }}}})();
+return Object.values(rows).some((row) => row.type === "merged" && {{}});
+"""
+# igv's own API: what each track holds in view, under its name.
+FEATURES = """
+const done = arguments[0];
+(async () => {
+  const found = {};
+  const { chr, start, end, bpPerPixel } = tracksmith.browser.referenceFrameList[0];
+  for (const view of tracksmith.browser.trackViews) {
+    for (const track of view.track.tracks || [view.track]) {
+      if (!["wig", "annotation"].includes(track.type)) continue;
+      const features = await track.getFeatures(chr, Math.floor(start), Math.ceil(end), bpPerPixel);
+      found[track.name] = features.map(
+        ({ start, end, value, name }) => ({ start, end, value, name }));
+    }
+  }
+  done(found);
+})().catch((error) => done(String(error)));
+"""
+HUB_PAGE = """<!DOCTYPE html>
+<meta charset="utf-8"><script src="igv.js"></script><div id="igv"></div>
+<script>
+window.tracksmith = { browser: null, error: null };
+igv.loadHub(new URL("demo/hub/hub.txt", location.href).href)
+  .then((hub) => igv.createBrowser(document.getElementById("igv"),
+    { reference: hub.getGenomeConfig(), loadDefaultGenomes: false }))
+  .then((browser) => { tracksmith.browser = browser; })
+  .catch((error) => { tracksmith.error = String(error.message || error); });
+</script>
 """
 ELSEWHERE = """
 return performance.getEntriesByType("resource").map((entry) => entry.name)
@@ -75,7 +121,7 @@ def until(driver, script, seconds=20):
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {script}")
+    raise AssertionError(f"not within {seconds} s: {script[-200:]}")
 
 
 def open_page(driver, url):
@@ -98,7 +144,9 @@ def drawn(driver):
 
 
 def severe(driver):
-    return [item["message"] for item in driver.get_log("browser") if item["level"] == "SEVERE"]
+    """Return the errors of the page; a plain web server has no icon for it."""
+    found = [item["message"] for item in driver.get_log("browser") if item["level"] == "SEVERE"]
+    return [message for message in found if "favicon.ico" not in message]
 
 
 def test_every_track_is_drawn_and_rows_lead_to_their_locus(driver, variant_run):
@@ -181,7 +229,111 @@ def test_the_bundled_igv_is_named_as_not_drawing_letters(driver, variant_run):
     assert Path(find_igv().path).is_file()
 
 
-def static(folder):
+IGV_OF_NPM = os.environ.get("TRACKSMITH_IGV")
+
+
+@pytest.fixture(params=["igv-notebook", "npm"])
+def igv(request):
+    """The igv.js that igv-notebook carries, and a newer one where its file is named."""
+    if request.param == "npm":
+        if not IGV_OF_NPM:
+            pytest.skip("TRACKSMITH_IGV names no igv.min.js: unpack one of `npm pack igv@3.8.10`")
+        return IGV_OF_NPM
+    return str(find_igv().path)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """What ``tracksmith demo`` leaves behind."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    found = CliRunner().invoke(main, ["demo", "-q", "-o", str(out)])
+    assert found.exit_code == 0, found.output
+    return out
+
+
+def strongest(demo, track):
+    """Return the row number, name, contig and 0-based position of a track's strongest variant."""
+    table = demo / "variants" / "variants" / "core-promoter.top.tsv"
+    rows = [line.split("\t") for line in table.read_text().splitlines()[1:]]
+    number, row = next((n, row) for n, row in enumerate(rows) if row[6] == track)
+    return number, row[2], row[0], int(row[1]) - 1
+
+
+def hold_against_files(driver, demo, track, variant):
+    """Hold what igv drew at a planted promoter against a second reader of the files."""
+    _, name, contig, position = variant
+    features = driver.execute_async_script(FEATURES)
+    # A hub's tracks go by their short labels.
+    (shown,) = (items for key, items in features.items() if re.search("^variants$|effects$", key))
+    assert (name, position) in [(item["name"], item["start"]) for item in shown]
+    start, end = position - 100, position + 100
+    for strand in ("plus", "minus"):
+        (items,) = (items for key, items in features.items() if re.search(rf"\b{strand}\b", key))
+        assert items
+        with pyBigWig.open(str(demo / "run" / "tracks" / f"core-promoter.{strand}.bw")) as handle:
+            wanted = handle.values(contig, start, end, numpy=True)
+        drawn_there = [max((item["value"] for item in items if item["start"] <= at < item["end"]),
+                           key=abs, default=0) for at in range(start, end)]  # fmt: skip
+        assert drawn_there == pytest.approx(list(wanted))
+        assert bool(abs(wanted).max() > 5) is (strand == track)
+
+
+def look(driver, name):
+    """Keep a picture where TRACKSMITH_SCREENSHOTS asks for it, for people to look at."""
+    folder = os.environ.get("TRACKSMITH_SCREENSHOTS")
+    if folder:
+        driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+def follow_the_demo(driver, demo, name):
+    """Look at the strongest variants: the page opens at one, a click leads to another strand's."""
+    first = strongest(demo, "minus")
+    assert first[0] == 0
+    hold_against_files(driver, demo, "minus", first)
+    until(driver, IN_THE_MIDDLE.format("row.midBelow > 300 && !row.midAbove"))
+    look(driver, f"{name}-opened")
+    second = strongest(demo, "plus")
+    driver.execute_script(
+        "document.querySelectorAll('tr[data-locus]')[arguments[0]].click()", second[0]
+    )
+    place = f"{second[2]}:{second[3] - 99}-{second[3] + 101}"
+    until(driver, f"return tracksmith.browser.currentLoci() === '{place}'")
+    until(driver, IN_THE_MIDDLE.format("row.midAbove > 100 && !row.midBelow"))
+    look(driver, f"{name}-clicked")
+    hold_against_files(driver, demo, "plus", second)
+    assert driver.execute_script(ELSEWHERE) == []
+    assert severe(driver) == []
+
+
+def test_the_demo_shows_its_planted_promoters_and_variants(driver, demo, igv):
+    with serving(demo / "run", demo / "variants", igv=igv) as url:
+        rows = open_page(driver, url)
+        assert len(rows) == 3
+        follow_the_demo(driver, demo, f"view-{Path(igv).name}")
+
+
+def test_the_demo_as_a_static_page_shows_the_same(driver, demo, igv):
+    write_page([demo / "run", demo / "variants"], demo / "page", igv=igv)
+    with static(demo) as url:
+        assert len(open_page(driver, f"{url}page/index.html")) == 3
+        follow_the_demo(driver, demo, f"static-{Path(igv).name}")
+
+
+def test_igv_loads_the_hub_of_the_demo(driver, demo, igv, tmp_path):
+    if "igv_notebook" in igv:
+        pytest.skip("the igv.js of igv-notebook has no loadHub")
+    (tmp_path / "demo").symlink_to(demo)
+    shutil.copyfile(igv, tmp_path / "igv.js")
+    (tmp_path / "index.html").write_text(HUB_PAGE)
+    with static(tmp_path, follow_symlink=True) as url:
+        rows = open_page(driver, url + "index.html")
+        look(driver, f"hub-{Path(igv).name}")
+        hold_against_files(driver, demo, "minus", strongest(demo, "minus"))
+        assert len(rows) >= 3
+        assert driver.execute_script(ELSEWHERE) == []
+
+
+def static(folder, **options):
     """Serve a folder as a plain web server with ranges does."""
     import threading
     from contextlib import contextmanager
@@ -195,7 +347,7 @@ def static(folder):
 
     @contextmanager
     def run():
-        app = Starlette(routes=[Mount("/", StaticFiles(directory=folder))])
+        app = Starlette(routes=[Mount("/", StaticFiles(directory=folder, **options))])
         opened = open_socket("127.0.0.1", None)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)

@@ -105,7 +105,7 @@ def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
     if not table.complete:
         note += f"; only the first {MOST_LINES:,} rows were looked at"
     rows = list(zip(table.loci, table.rows, strict=True))
-    name = f"{table.model} of {run.label}" if run.label else table.model
+    name = f"{table.model}, run {run.label}" if run.label else table.model
     return {"model": name, "columns": table.columns, "rows": rows, "note": note}
 
 
