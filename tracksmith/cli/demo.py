@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,12 @@ def _say_hub(report: HubReport, planted: Any, out: Path) -> None:
     click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
     click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
     click.echo("Open the page in your browser with:")
-    click.echo(f"tracksmith view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
+    click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
+
+
+def _program() -> str:
+    """Return what to type: the name alone only where the shell finds it."""
+    return "tracksmith" if shutil.which("tracksmith") else shlex.quote(sys.argv[0])
 
 
 def _say_contrast(run: Any, planted: Any) -> None:
