@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tracksmith.version import __version__
 
 if TYPE_CHECKING:
-    from tracksmith.api import plan, predict, score_variants
+    from tracksmith import notebook
+    from tracksmith.api import build_hub, check_hub, plan, predict, score_variants
 
-__all__ = ["__version__", "plan", "predict", "score_variants"]
+__all__ = [
+    "__version__",
+    "build_hub",
+    "check_hub",
+    "notebook",
+    "plan",
+    "predict",
+    "score_variants",
+]
 
 
 def __getattr__(name: str) -> Any:
     # The verbs need torch; importing the package must not.
+    if name == "notebook":
+        return import_module("tracksmith.notebook")
     if name in __all__:
         from tracksmith import api
 

@@ -14,8 +14,10 @@ from tracksmith.run import Run
 
 if TYPE_CHECKING:
     from tracksmith.effects.pieces import VariantResults
+    from tracksmith.hub.build import HubReport
+    from tracksmith.hub.check import Finding
 
-__all__ = ["plan", "predict", "score_variants"]
+__all__ = ["build_hub", "check_hub", "plan", "predict", "score_variants"]
 
 
 def predict(
@@ -134,6 +136,72 @@ def score_variants(
     limits = Limits(strict, max_skipped)
     run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts)
     return VariantResults(run)
+
+
+def build_hub(
+    runs: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    email: str,
+    name: str | None = None,
+    title: str | None = None,
+    genome: str | None = None,
+    base_url: str | None = None,
+    templates: str | Path | None = None,
+) -> HubReport:
+    """Build a UCSC track hub of finished runs on one genome, with IGV sessions beside it.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run, or several to show side by side.
+    out
+        Folder of the hub; ``hub`` in the run by default, where there is one.
+    email, name, title
+        Contact; one word that identifies the hub; its label.
+    genome
+        UCSC's name, such as hg38; ``assembly`` to bring the genome along. By
+        default what the contigs' lengths prove, else ``assembly``.
+    base_url
+        Address at which ``out`` will be served, for links that open the hub.
+    templates
+        Folder of templates that replace those of the same name.
+
+    Returns
+    -------
+    report
+        Where ``hub.txt`` is, what it holds, notes and links.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    from tracksmith.hub.build import build_hub as build
+
+    several = [runs] if isinstance(runs, (str, Path)) else runs
+    place = None if out is None else Path(out)
+    own = None if templates is None else Path(templates)
+    folders = [Path(run) for run in several]
+    return build(folders, place, email, name, title, genome, base_url, own)
+
+
+def check_hub(place: str | Path) -> list[Finding]:
+    """Check a hub: a folder, a ``hub.txt``, a run, or an http(s) address.
+
+    Returns
+    -------
+    findings
+        What is wrong: level, file, line, cause and cure; [] for a good hub.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    from tracksmith.hub.check import check_hub as check
+
+    return check(str(place))
 
 
 def _request(

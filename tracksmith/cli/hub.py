@@ -43,19 +43,11 @@ def build(
     templates: Path | None,
 ) -> None:
     """Build a hub of one or more finished runs, and IGV sessions beside it."""
-    from tracksmith.errors import UsageError
     from tracksmith.hub.build import build_hub
-    from tracksmith.hub.values import safe_name
 
-    if out is None:
-        if len(runs) > 1:
-            raise UsageError("Several runs share a hub: say where with -o HUB.")
-        out = runs[0] / "hub"
-    folder = runs[0].resolve().name
     report = build_hub(
-        runs, out, email, name or safe_name(folder), title or f"tracksmith {folder}",
-        genome=genome, base_url=base_url, templates=templates,
-    )  # fmt: skip
+        runs, out, email, name, title, genome=genome, base_url=base_url, templates=templates
+    )
     _say(report)
 
 

@@ -25,7 +25,15 @@ from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
 from tracksmith.hub.twobit import write_twobit
-from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, is_inside, label, mail, plain_text
+from tracksmith.hub.values import (
+    LONG_LABEL,
+    SHORT_LABEL,
+    is_inside,
+    label,
+    mail,
+    plain_text,
+    safe_name,
+)
 
 __all__ = ["HubReport", "build_hub"]
 
@@ -81,10 +89,10 @@ class _Job:
 
 def build_hub(
     runs: Sequence[Path],
-    out: Path,
+    out: Path | None,
     email: str,
-    name: str,
-    title: str,
+    name: str | None = None,
+    title: str | None = None,
     genome: str | None = None,
     base_url: str | None = None,
     templates: Path | None = None,
@@ -97,9 +105,11 @@ def build_hub(
         Folders of finished runs on one genome. Their files are linked, relative
         to ``out``, never copied.
     out
-        Folder of the hub; new, empty, or an earlier hub.
+        Folder of the hub; new, empty, or an earlier hub. By default ``hub`` in
+        the run, where there is one.
     email, name, title
-        Contact, one word that identifies the hub, its label.
+        Contact, one word that identifies the hub, its label; the last two by
+        default after the first run's folder.
     genome
         UCSC's name of the genome; ``assembly`` to bring the genome along; by
         default what the contigs' lengths prove, else ``assembly``.
@@ -116,10 +126,14 @@ def build_hub(
     InputError, IncompleteError
         A run is missing, not finished, or its genome's FASTA is gone.
     """
+    if out is None and len(runs) > 1:
+        raise UsageError("Several runs share a hub: say where with -o HUB.")
+    opened = open_runs(runs)
+    first = opened[0].folder
+    name, title = name or safe_name(first.name), title or f"tracksmith {first.name}"
     _check_words(email, name)
     base = _checked_base(base_url)
-    opened = open_runs(runs)
-    out = out.resolve()
+    out = (out or first / "hub").resolve()
     _check_target(out, opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
     nodes = _nodes(opened, out, hosted)

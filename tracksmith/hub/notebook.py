@@ -63,4 +63,7 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
     site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
     server = start(make_app(site), open_socket(LOOPBACK, None))
     igv_notebook.init()
-    return NotebookView(igv_notebook.Browser(site.session(server.url)), server)
+    session = site.session(server.url)
+    # With a genome of its own, igv.js need not ask igv.org for its list, nor wait without internet.
+    session["loadDefaultGenomes"] = site.reference.hosted
+    return NotebookView(igv_notebook.Browser(session), server)
