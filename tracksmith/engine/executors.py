@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tracksmith.engine.device import parse_devices, usable_cores
 from tracksmith.engine.lanes import threads_restored
@@ -19,7 +19,7 @@ from tracksmith.engine.work import (
     note_failure,
 )
 from tracksmith.errors import IncompleteError, PluginError, ResourceError
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.fasta import Genome, silent
 from tracksmith.models.registry import load_registry
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
@@ -56,12 +56,6 @@ def _bases(worker: PartWorker, parts: Sequence[int]) -> int:
     return sum(worker.bases(part) for part in parts)
 
 
-class _Worker(Protocol):
-    """The slice of a Dask worker that is used here."""
-
-    name: str
-
-
 def _compute_on_worker(folder: str, part: int, devices: list[str]) -> str | None:
     """Compute one part inside a Dask worker; return a plugin's complaint, if any.
 
@@ -73,7 +67,7 @@ def _compute_on_worker(folder: str, part: int, devices: list[str]) -> str | None
     kept: dict[str, PartWorker] = worker.__dict__.setdefault("_tracksmith_parts", {})
     if folder not in kept:
         plan = Plan(Run.open(Path(folder)), load_registry())
-        genome = Genome.open(Path(plan.run.places["genome"]), notify=_silent)
+        genome = Genome.open(Path(plan.run.places["genome"]), notify=silent)
         check_genome(genome, plan.run.request)
         kept[folder] = PartWorker(plan, genome, devices[int(worker.name)], Silent())
     try:
@@ -82,10 +76,6 @@ def _compute_on_worker(folder: str, part: int, devices: list[str]) -> str | None
         note_failure(kept[folder].store, part, error)
         return str(error)
     return None
-
-
-def _silent(text: str) -> None:
-    """Say nothing: the driver has said it."""
 
 
 class _DaskDriver:
