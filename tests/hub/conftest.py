@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,3 +279,29 @@ def toy_fasta():
 def run_builder():
     """The class that makes runs, for fixtures that outlive a test."""
     return RunBuilder
+
+
+SWITCHES = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--window-size=1300,1400"
+)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """Chromium without a window, with a profile of its own."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives Chromium")
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("no chromium and chromedriver on the PATH")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for switch in SWITCHES.split():
+        options.add_argument(switch)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    started.set_script_timeout(20)
+    yield started
+    started.quit()

@@ -17,14 +17,6 @@ from tracksmith.hub.server import serving
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium")
-DRIVER = shutil.which("chromedriver")
-SWITCHES = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--window-size=1300,1400"
-)
-
 # Per row: features in view, painted pixels, whether red and blue parts lie apart, and how much of
 # each is at the middle (a canvas reaches beyond its view, on both sides alike).
 DRAWN = """
@@ -93,24 +85,6 @@ ELSEWHERE = """
 return performance.getEntriesByType("resource").map((entry) => entry.name)
   .filter((name) => !name.startsWith(location.origin) && !/^(data|blob):/.test(name));
 """
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    """Chromium with a profile of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives Chromium")
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("no chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for switch in SWITCHES.split():
-        options.add_argument(switch)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    started.set_script_timeout(20)
-    yield started
-    started.quit()
 
 
 def until(driver, script, seconds=20):

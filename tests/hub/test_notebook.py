@@ -36,6 +36,8 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
         assert message["command"] == "createBrowser"
         session = message["data"]
         assert session["locus"] == "chrA:10-20"
+        # Else igv.js waits for a list of genomes from the internet before it draws anything.
+        assert session["loadDefaultGenomes"] is False
         urls = [part["url"] for row in session["tracks"] for part in row.get("tracks", [row])]
         for url in [*urls, session["reference"]["fastaURL"]]:
             headers = {"Range": "bytes=0-7", "Origin": "http://localhost:8888"}
