@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/tracksmith demo -o demo-out
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: $(STAMP)
 	$(BIN)/ruff check .
