@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["CLASSES", "Ranks"]
 
 CLASSES = 1 << 15
-PENDING = 1 << 22
+PENDING = 1 << 18
 
 
 class Ranks:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tracksmith.effects.records import Taken
 from tracksmith.effects.scores import Pairs, Score, units_of
@@ -19,14 +20,14 @@ from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.genome.alleles import Reason
-from tracksmith.genome.bases import Masks, reverse_complement
+from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import ModelCard
 
 __all__ = ["AlleleTracks", "Frame", "Scored", "Scorer", "frame_of"]
 
 log = logging.getLogger(__name__)
-_Both: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+Values: TypeAlias = NDArray[np.float32]
 
 BLOCK_VALUES = 1 << 22
 BLOCK_ALLELES = 128
@@ -204,63 +205,52 @@ class Scorer:
 
     def predict(self, block: Block, bases: Bases) -> AlleleTracks:
         """Predict both alleles of a block, averaged over folds, strands and shifts."""
-        shortcut = block.substitutions and self.forward.offers_alleles
-        predict_way = self._pairs if shortcut else self._windows
-        ways = self.forward.orientations
-        reference, alternative = predict_way(block, bases, ways[0])
-        for way in ways[1:]:
-            more = predict_way(block, bases, way)
-            reference += more[0]
-            alternative += more[1]
-        if len(ways) > 1:
-            reference /= np.float32(len(ways))
-            alternative /= np.float32(len(ways))
-        self._refuse_unfinite(reference, block, block.site_of_allele if shortcut else None)
-        self._refuse_unfinite(alternative, block, block.site_of_allele)
-        if not shortcut:
-            reference = reference[:, :, block.site_of_allele]
-        return AlleleTracks(reference, alternative)
-
-    def _windows(self, block: Block, bases: Bases, way: Orientation) -> _Both:
-        """Predict the windows of all sites and alleles."""
-        masks = np.concatenate([self._cut(bases.reference, way), self._cut(bases.alternative, way)])
+        pairs = block.substitutions and self.forward.offers_alleles
+        site_of_allele, one_each = block.site_of_allele, block.one_allele_a_site
+        reference = bases.reference
+        if pairs and not one_each:
+            reference = reference[site_of_allele]
+        masks = np.concatenate([reference, bases.alternative])
         values = self._room(len(masks), block)
+        predict_way = self._pairs if pairs else self._windows
+        for number, way in enumerate(self.forward.orientations):
+            start = self.placement.start(way.delta)
+            windows = masks[:, start : start + self.placement.window]
+            predict_way(values, windows, way, block, bases.plain, number > 0)
+        if len(self.forward.orientations) > 1:
+            values /= np.float32(len(self.forward.orientations))
+        self._refuse_unfinite(values, block)
+        first, second = values[:, :, : len(reference)], values[:, :, len(reference) :]
+        return AlleleTracks(first if pairs or one_each else first[:, :, site_of_allele], second)
+
+    def _windows(
+        self, values: Values, masks: Masks, way: Orientation, block: Block, plain: bool, add: bool
+    ) -> None:
+        """Predict windows one by one; ``add`` to what stands in ``values``."""
         kept = self._kept(way)
 
         def forward(first: int, last: int) -> None:
-            found = self.forward.windows(masks[first:last], way.reverse, block.folds, bases.plain)
-            values[:, :, first:last] = found[..., kept].cpu().numpy()
+            found = self.forward.windows(masks[first:last], way.reverse, block.folds, plain)
+            _put_tracks(values[:, :, first:last], found[..., kept], add)
 
         self._run(forward, len(masks), block)
-        sites = len(block.position)
-        return values[:, :, :sites], values[:, :, sites:]
 
-    def _pairs(self, block: Block, bases: Bases, way: Orientation) -> _Both:
-        """Predict pairs by the plugin's shortcut, every allele with a reference of its own."""
-        reference = self._cut(bases.reference, way)[block.site_of_allele]
-        alternative = self._cut(bases.alternative, way)
-        first = self.placement.offset - way.delta
-        changed = (first, first + int(block.length.max()))
-        if way.reverse:
-            changed = (self.placement.window - changed[1], self.placement.window - changed[0])
-        both = self._room(len(reference), block), self._room(len(reference), block)
-        kept = self._kept(way)
+    def _pairs(
+        self, values: Values, masks: Masks, way: Orientation, block: Block, plain: bool, add: bool
+    ) -> None:
+        """Predict pairs by the plugin's shortcut: references, then as many alternatives."""
+        pairs, kept = len(masks) // 2, self._kept(way)
+        reference, alternative = masks[:pairs], masks[pairs:]
+        start = self.placement.offset - way.delta
+        changed = (start, start + int(block.length.max()))
 
-        def forward(low: int, high: int) -> None:
-            found = self.forward.alleles(
-                reference[low:high], alternative[low:high], changed, way.reverse, block.folds
-            )
-            for values, tracks in zip(both, found, strict=True):
-                values[:, :, low:high] = tracks[..., kept].cpu().numpy()
+        def forward(first: int, last: int) -> None:
+            own, other = reference[first:last], alternative[first:last]
+            found = self.forward.alleles(own, other, changed, way.reverse, block.folds, plain)
+            for skip, tracks in zip((0, pairs), found, strict=True):
+                _put_tracks(values[:, :, skip + first : skip + last], tracks[..., kept], add)
 
-        self._run(forward, len(reference), block)
-        return both
-
-    def _cut(self, stretches: Masks, way: Orientation) -> Masks:
-        """Return the windows of one orientation as the network reads them."""
-        start = self.placement.start(way.delta)
-        windows = stretches[:, start : start + self.placement.window]
-        return reverse_complement(windows) if way.reverse else windows
+        self._run(forward, pairs, block)
 
     def _kept(self, way: Orientation) -> slice:
         if self.card.window_geometry.whole_window:
@@ -306,18 +296,25 @@ class Scorer:
         name = self.genome.contigs.names[int(block.contig[site])]
         return f"{name}:{int(block.position[site]) + 1}"
 
-    def _refuse_unfinite(
-        self, values: NDArray[np.float32], block: Block, site: Positions | None
-    ) -> None:
-        if np.isfinite(values).all():
+    def _refuse_unfinite(self, values: Values, block: Block) -> None:
+        # One NaN or inf makes the sum NaN or inf, and a sum is quicker to look at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):
+                return
+        unfinite = np.argwhere(~np.isfinite(values))
+        if not len(unfinite):
             return
-        where, track, row, _ = (int(x) for x in np.argwhere(~np.isfinite(values))[0])
+        where, track, row, _ = unfinite[0].tolist()
         bad = values[where, track, row]
-        site_number = row if site is None else int(site[row])
+        alleles = len(block.site_of_allele)
+        references = np.arange(len(block.position))
+        if values.shape[2] == 2 * alleles:
+            references = block.site_of_allele
+        site = int(np.concatenate([references, block.site_of_allele])[row])
         raise PluginError(
             f"{self.card.name} returned {bad[~np.isfinite(bad)][0]} for track "
             f"{self.card.tracks[track].id} around the variant at "
-            f"{self._name(block, site_number)}. Check the weights and --dtype."
+            f"{self._name(block, site)}. Check the weights and --dtype."
         )
 
     def _compare(self, tracks: AlleleTracks, block: Block, found: Scored) -> None:
@@ -386,6 +383,14 @@ class Scorer:
             if found.spread is not None and len(values.value) > 2:
                 spread = values.value[1:].std(axis=0, ddof=1)
                 _put(found.spread, rows, number, spread[:, mine])
+
+
+def _put_tracks(target: Values, found: Tensor, add: bool) -> None:
+    tracks = found.cpu().numpy()
+    if add:
+        target += tracks
+    else:
+        target[...] = tracks
 
 
 def _put(target: NDArray[np.float32], rows: Positions, score: int, values: NDArray[Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tracksmith.effects.windows import Placement, Positions, splice
@@ -51,7 +52,8 @@ class Block:
     """Alleles that are predicted together, by the same folds; each site and allele once.
 
     ``rows`` are places in the alleles that were asked for, ``allele_of_row``
-    what they are here. ``substitutions`` says that no allele changes the length.
+    what they are here. ``substitutions`` promises that no allele changes the length, where they
+    are kept apart.
     """
 
     folds: tuple[str, ...]
@@ -68,6 +70,11 @@ class Block:
     def change(self) -> Positions:
         """Bases that every allele adds, negative where it takes some; int64 (alleles,)."""
         return np.array([len(bases) for bases in self.alternative], np.int64) - self.length
+
+    @property
+    def one_allele_a_site(self) -> bool:
+        """Whether every site has one allele; then they come in the same order."""
+        return len(self.site_of_allele) == len(self.position)
 
     def new_bases(self) -> Masks:
         """Return the bases of all alternative alleles in a row."""
@@ -152,16 +159,17 @@ def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
     """Read the stretches of a block's sites and put its alleles into them."""
     spare = max(0, -int(block.change.min()))
     length = placement.length
-    wide = _read(genome, block.contig, block.position - placement.lead, length + spare)
+    start = block.position - placement.lead
+    wide, plain = _read(genome, block.contig, start, length + spare)
     reference = wide[:, :length]
     alternative = _alternatives(wide, block, placement)
-    if not odd_bases(wide).any() and not odd_bases(block.new_bases()).any():
+    if plain and not odd_bases(block.new_bases()).any():
         sites = len(wide)
         return Bases(
             reference, alternative, np.zeros(sites, np.float32), np.zeros(sites, np.bool_), True
         )
-    start = placement.start(0)
-    window = reference[:, start : start + placement.window]
+    first = placement.start(0)
+    window = reference[:, first : first + placement.window]
     return Bases(
         reference,
         alternative,
@@ -175,19 +183,30 @@ def _alternatives(wide: Masks, block: Block, placement: Placement) -> Masks:
     """Return the stretch of every allele."""
     at, length = placement.lead, placement.length
     rows: Masks = wide[block.site_of_allele, :length]
-    lengths = block.length.tolist()
-    for row, (size, bases) in enumerate(zip(lengths, block.alternative, strict=True)):
-        masks = np.frombuffer(bases, dtype=np.uint8)
-        if len(bases) == size:
-            rows[row, at : at + size] = masks
+    masks = block.new_bases()
+    if (block.length == 1).all() and not block.change.any():
+        rows[:, at] = masks
+        return rows
+    ends = np.cumsum([len(bases) for bases in block.alternative]).tolist()
+    starts = [0, *ends[:-1]]
+    for row, (size, first, last) in enumerate(
+        zip(block.length.tolist(), starts, ends, strict=True)
+    ):
+        if last - first == size:
+            rows[row, at : at + size] = masks[first:last]
         else:
-            rows[row] = splice(wide[block.site_of_allele[row]], at, size, masks, length)
+            source = wide[block.site_of_allele[row]]
+            rows[row] = splice(source, at, size, masks[first:last], length)
     return rows
 
 
-def _read(genome: Genome, contig: Positions, start: Positions, length: int) -> Masks:
-    """Read stretches of equal length; near ones in one go. Shape (stretches, length)."""
+def _read(genome: Genome, contig: Positions, start: Positions, length: int) -> tuple[Masks, bool]:
+    """Read stretches of equal length, near ones in one go; say whether all bases are known.
+
+    Shape (stretches, length).
+    """
     rows = np.empty((len(start), length), dtype=np.uint8)
+    plain = True
     order = np.lexsort((start, contig))
     contigs, starts = contig[order], start[order]
     far = (np.diff(contigs) != 0) | (np.diff(starts) > length + GAP)
@@ -196,10 +215,9 @@ def _read(genome: Genome, contig: Positions, start: Positions, length: int) -> M
         for piece in _pieces(start[group], group, length):
             first = int(start[piece[0]])
             bases = genome.read(name, first, int(start[piece[-1]]) + length)
-            for row in piece.tolist():
-                offset = int(start[row]) - first
-                rows[row] = bases[offset : offset + length]
-    return rows
+            rows[piece] = sliding_window_view(bases, length)[start[piece] - first]
+            plain = plain and not odd_bases(bases).any()
+    return rows, plain
 
 
 def _pieces(starts: Positions, group: Positions, length: int) -> list[Positions]:

@@ -14,6 +14,7 @@ from tracksmith.engine.device import DTYPES
 from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError
+from tracksmith.genome.bases import COMPLEMENT
 
 __all__ = ["Networks"]
 
@@ -41,6 +42,7 @@ class Networks:
         self.name = name
         self._lanes = lanes
         self.encode = encode
+        self._encode_complement = Encoder(encode.table[COMPLEMENT])
         self.device = device
         self.dtype = dtype
         self.by_fold = {
@@ -61,10 +63,14 @@ class Networks:
         return int(min(sizes))
 
     def windows(
-        self, masks: NDArray[np.uint8], folds: Sequence[str], plain: bool = False
+        self,
+        masks: NDArray[np.uint8],
+        folds: Sequence[str],
+        plain: bool = False,
+        complement: bool = False,
     ) -> list[Tensor]:
-        """Run windows, uint8 ``(windows, window)``."""
-        encoded = self._encoded(masks, plain)
+        """Run windows, uint8 ``(windows, window)``; with ``complement`` every base is swapped."""
+        encoded = self._encoded(masks, plain, complement)
         return [self._call(self._network(fold), encoded) for fold in folds]
 
     def stretch(
@@ -91,9 +97,14 @@ class Networks:
         alternative: NDArray[np.uint8],
         changed: tuple[int, int],
         folds: Sequence[str],
+        plain: bool = False,
+        complement: bool = False,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Run pairs of windows that differ in the columns ``changed`` only, by the shortcut."""
-        encoded = self._encoded(reference), self._encoded(alternative)
+        encoded = (
+            self._encoded(reference, plain, complement),
+            self._encoded(alternative, plain, complement),
+        )
         first, second = [], []
         for fold in folds:
             network = self._network(fold)
@@ -109,8 +120,11 @@ class Networks:
         network = self.by_fold[fold]
         return network if self._lanes is None else self._lanes.network(fold, network)
 
-    def _encoded(self, masks: NDArray[np.uint8], plain: bool = False) -> Tensor:
-        return torch.from_numpy(self.encode(masks, plain)).to(self.device)
+    def _encoded(
+        self, masks: NDArray[np.uint8], plain: bool = False, complement: bool = False
+    ) -> Tensor:
+        encode = self._encode_complement if complement else self.encode
+        return torch.from_numpy(encode(masks, plain)).to(self.device)
 
     def _call(self, function: Any, *arguments: Any) -> Tensor:
         if self.dtype == "float32":

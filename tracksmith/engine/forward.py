@@ -80,7 +80,9 @@ class Forward:
         self.orientations = orientations(tiling, options.shifts, options.reverse)
         self._returned = list(predictor.tracks or (track.id for track in card.tracks))
         self._columns = self._track_columns()
-        self._partners = torch.tensor(card.rc_partners(), device=device)
+        partners = card.rc_partners()
+        self._partners = torch.tensor(partners, device=device)
+        self._mirrored = list(partners) == list(reversed(range(len(partners))))
         shared = options.shortcuts and not tiling.network.whole_window
         self._stretch_windows = self._calls.stretch_windows if shared else 0
         if self._stretch_windows > batch.windows:
@@ -261,8 +263,9 @@ class Forward:
         Parameters
         ----------
         masks
-            uint8 ``(windows, window)``; with ``reverse`` each row is the reverse
-            complement of its window, and the result is turned back.
+            uint8 ``(windows, window)``, in the forward frame.
+        reverse
+            The network reads the reverse complement, and the result is turned back.
         plain
             Promises that there is nothing but A, C, G and T.
 
@@ -273,7 +276,8 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        return self._sets(self._calls.windows(masks, folds, plain), len(masks), reverse)
+        raws = self._calls.windows(_as_read(masks, reverse), folds, plain, reverse)
+        return self._sets(raws, len(masks), reverse)
 
     @property
     def offers_alleles(self) -> bool:
@@ -288,14 +292,18 @@ class Forward:
         changed: tuple[int, int],
         reverse: bool,
         folds: Sequence[str],
+        plain: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Predict pairs of windows by the networks' shortcut; see :meth:`windows`.
 
         ``reference`` and ``alternative``, uint8 ``(pairs, window)``, are equal
         outside the columns ``changed``, half-open.
         """
-        first, second = self._calls.alleles(reference, alternative, changed, folds)
-        windows = len(reference)
+        windows, window = reference.shape
+        if reverse:
+            changed = (window - changed[1], window - changed[0])
+        own, other = _as_read(reference, reverse), _as_read(alternative, reverse)
+        first, second = self._calls.alleles(own, other, changed, folds, plain, reverse)
         return self._sets(first, windows, reverse), self._sets(second, windows, reverse)
 
     def _sets(self, raws: list[Tensor], windows: int, reverse: bool) -> Tensor:
@@ -329,8 +337,10 @@ class Forward:
             )
         if self._columns is not None:
             values = values.index_select(1, self._columns)
-        if reverse:
-            values = values.flip(2).index_select(1, self._partners)
+        if reverse and self._mirrored:
+            values = values.flip(1, 2)
+        elif reverse:
+            values = values.index_select(1, self._partners).flip(2)
         kept = values[:, :, self.tiling.first_bin : self.tiling.first_bin + self.tiling.bins]
         return kept.transpose(0, 1)
 
@@ -366,3 +376,7 @@ class Forward:
             f"{self.card.tracks[track].id} at position {position + 1}, from the window at "
             f"{window + 1}-{window + self.tiling.window}. Check the weights and --dtype."
         )
+
+
+def _as_read(masks: NDArray[np.uint8], reverse: bool) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(masks[:, ::-1]) if reverse else masks

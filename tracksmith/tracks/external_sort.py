@@ -14,7 +14,7 @@ from tracksmith.tracks.trees import IN_MEMORY
 
 __all__ = ["DiskSorter"]
 
-RUN_BYTES = 16 << 20
+RUN_BYTES = 4 << 20
 RECORD_OVERHEAD = 40  # of a Python bytes object
 READ_BYTES = 1 << 18
 WRITE_RECORDS = 1024
