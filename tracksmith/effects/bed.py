@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,26 +135,36 @@ def absmax_pieces(
     """Yield the size of the strongest effect at every base that a variant changes."""
     lengths = contigs.lengths.tolist()
     with DiskSorter(folder) as sorter:
-        for result in model.parts():
-            rows, size = result.rows, np.abs(headlines(result, model.units).effect)
-            columns = (rows["contig"], rows["start"], rows["end"], size)
-            for place in zip(*(column.tolist() for column in columns), strict=True):
-                if place[3] == place[3]:  # a score that is not defined is NaN
-                    sorter.add(PLACE.pack(*place))
-        for contig, starts, ends, values in _batches(sorter):
+        places = _places(model)
+        if not model.survey.in_genome_order:
+            for place in places:
+                sorter.add(PLACE.pack(*place))
+            places = (PLACE.unpack(record) for record in sorter)
+        for contig, starts, ends, values in _batches(places):
             flat = _flatten(starts, ends, values)
             yield contig, encode_intervals(*flat, lengths[contig], options, contig=contig)
+
+
+_Place = tuple[Any, ...]
+"""Contig number, start, end, size of the effect."""
+
+
+def _places(model: ModelResults) -> Iterator[_Place]:
+    for result in model.parts():
+        rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+        defined = ~np.isnan(size)
+        columns = (rows["contig"], rows["start"], rows["end"], size)
+        yield from zip(*(column[defined].tolist() for column in columns), strict=True)
 
 
 _Batch = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 
-def _batches(rows: Iterable[bytes]) -> Iterator[_Batch]:
+def _batches(places: Iterable[_Place]) -> Iterator[_Batch]:
     """Yield stretches of many rows that share no bin: contig, starts, ends, values."""
     held: list[tuple[int, int, float]] = []
     current, reach = -1, 0
-    for record in rows:
-        contig, start, end, value = PLACE.unpack(record)
+    for contig, start, end, value in places:
         apart = start // INTERVAL_BIN > reach // INTERVAL_BIN
         if held and (contig != current or (len(held) >= BATCH and apart)):
             yield _batch(current, held)

@@ -240,6 +240,7 @@ class _Files:
         write_bigbed(
             self.folder / path, list(contigs), bed_rows(model),
             schema(model.name, model.scores[0]), compressor=self.options.compressor,
+            presorted=model.survey.in_genome_order,
         )  # fmt: skip
         if not facts["rows"]:
             facts["values"] = 0

@@ -95,13 +95,16 @@ class Survey:
     """What a first pass over the results of a model found.
 
     ``effects`` counts the headline effects, with their sign; ``top`` lists
-    (size of the effect, record, allele) of the strongest rows.
+    (size of the effect, record, allele) of the strongest rows. ``sorted`` says whether the
+    records come contig by contig with ascending positions, ``in_genome_order`` whether the
+    intervals to show ascend in the order of the genome.
     """
 
     counts: Counts
     ranks: Ranks
     effects: Histogram
     sorted: bool
+    in_genome_order: bool
     largest: float
     top: list[tuple[float, int, int]]
 
@@ -167,7 +170,7 @@ def survey(results: Iterable[PartResult], scores: int, units: Units, most: int) 
         effects.add(count_values(effect))
         top = _strongest(top, effect, result, most)
     largest = top[0][0] if top else 0.0
-    return Survey(counts, ranks, effects, order.kept, largest, top)
+    return Survey(counts, ranks, effects, order.kept, order.in_genome_order, largest, top)
 
 
 def _strongest(
@@ -188,13 +191,22 @@ class _Order:
     """Whether rows come contig by contig with ascending positions."""
 
     def __init__(self) -> None:
-        self.kept = True
+        self.kept = self.in_genome_order = True
+        self._before = 0
         self._seen: set[int] = set()
         self._last = (-1, -1)
 
     def add(self, rows: NDArray[np.void]) -> None:
-        if not len(rows) or not self.kept:
+        if not len(rows):
             return
+        # A contig is shorter than 2^32 bp: see the limits of a bigWig.
+        places = (rows["contig"].astype(np.int64) << 32) + rows["start"]
+        self.in_genome_order &= bool((np.diff(places, prepend=self._before) >= 0).all())
+        self._before = int(places[-1])
+        if self.kept:
+            self._follow(rows)
+
+    def _follow(self, rows: NDArray[np.void]) -> None:
         contigs, positions = rows["contig"], rows["position"]
         turns = np.flatnonzero(np.diff(contigs)) + 1
         falls = np.flatnonzero(np.diff(positions) < 0) + 1

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from tracksmith.errors import UsageError
 
 __all__ = ["BED9", "AutoSql", "Column", "bed9_schema"]
 
 Formatter: TypeAlias = Callable[[Any], str]
+BatchCheck: TypeAlias = Callable[[Sequence[Any]], bool]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 CHARACTERS = re.compile(r"char\[(\d+)\]")
@@ -39,6 +42,19 @@ class Column:
     type: str
     name: str
     comment: str
+
+    def batch(self) -> tuple[str, BatchCheck]:
+        """Return a ``%`` format, and what says that it writes many values as the formatter does.
+
+        The check may say no, or raise ValueError, where a formatter would not.
+        """
+        if self.type in WHOLE:
+            return "%d", _all_whole(*WHOLE[self.type])
+        if self.type in ("float", "double"):
+            return "%.6g", _all_real
+        if match := CHARACTERS.fullmatch(self.type):
+            return "%s", _all_text(int(match[1]))
+        return "%s", _all_text(STRING_BYTES if self.type == "string" else LONG_STRING_BYTES)
 
     def formatter(self) -> Formatter:
         """Return what turns a value into the column's text, or raises ValueError."""
@@ -84,6 +100,29 @@ def _text(most: int) -> Formatter:
     return convert
 
 
+def _all_whole(low: int, high: int) -> BatchCheck:
+    def check(values: Sequence[Any]) -> bool:
+        found = np.array(values)
+        return found.dtype.kind in "iu" and low <= found.min() and found.max() <= high
+
+    return check
+
+
+def _all_real(values: Sequence[Any]) -> bool:
+    found = np.array(values)
+    return found.dtype.kind in "iuf" and bool(np.isfinite(found).all())
+
+
+def _all_text(most: int) -> BatchCheck:
+    def check(values: Sequence[Any]) -> bool:
+        if set(map(type, values)) != {str}:
+            return False
+        longest = max(map(len, values))
+        return 4 * longest <= most or all(len(value.encode()) <= most for value in values)
+
+    return check
+
+
 def _score(value: Any) -> str:
     return _whole(0, 1000)(value)
 
@@ -114,6 +153,24 @@ BED9 = (
 """The nine columns that every BED reader knows."""
 
 SPECIAL = {"score": _score, "strand": _strand, "itemRgb": _colour}
+
+
+def _each(formatter: Formatter) -> BatchCheck:
+    """Check each distinct value: these columns have few."""
+
+    def check(values: Sequence[Any]) -> bool:
+        for value in set(values):
+            formatter(value)
+        return True
+
+    return check
+
+
+SPECIAL_BATCH: dict[str, tuple[str, BatchCheck]] = {
+    "score": ("%d", _all_whole(0, 1000)),
+    "strand": ("%s", _each(_strand)),
+    "itemRgb": ("%s", _each(_colour)),
+}
 
 
 @dataclass(frozen=True)
@@ -150,6 +207,11 @@ class AutoSql:
         """Return a formatter for each column after chrom, chromStart and chromEnd."""
         known = {name: SPECIAL[name] for name in SPECIAL if self._is_bed(name)}
         return [known.get(column.name, column.formatter()) for column in self.columns[3:]]
+
+    def batches(self) -> Sequence[tuple[str, BatchCheck]]:
+        """Return format and check (:meth:`Column.batch`) for each column after the third."""
+        known = {name: SPECIAL_BATCH[name] for name in SPECIAL if self._is_bed(name)}
+        return [known.get(column.name, column.batch()) for column in self.columns[3:]]
 
     def _is_bed(self, name: str) -> bool:
         return any(column.name == name for column in self.columns[: self.defined])
