@@ -74,16 +74,17 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
     plan = results[0].plan
     truncated = bool(plan.facts["allow_truncated"])
     fields = info_fields(results)
-    annotated = Counter({field.key: 0 for field in fields})
     records = 0
     with VariantFile(plan.path, allow_truncated=truncated) as file:
         streams = [_Stream(model) for model in results]
+        annotated = Counter({field.key: 0 for field in fields})
         with annotated_vcf(path, file.header, fields, notify) as writer:
             for number, (record, line) in enumerate(file.lines()):
-                entries = _entries(streams, number, len(record.alts))
+                entries = _entries(streams, number, len(record.alts), annotated)
                 writer.write_info(record, line, ";".join(entries).encode())
-                annotated.update(entry.partition("=")[0] for entry in entries)
                 records += 1
+    for stream in streams:
+        annotated.update(stream.annotated)
     try:
         verify_vcf(path, records, dict(annotated), notify)
     except TracksmithError:
@@ -91,14 +92,17 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
         raise
 
 
-def _entries(streams: Sequence[_Stream], number: int, alts: int) -> list[str]:
-    """Return the INFO entries of one record."""
+def _entries(
+    streams: Sequence[_Stream], number: int, alts: int, annotated: Counter[str]
+) -> list[str]:
+    """Return the INFO entries of one record; count those that are not of a model."""
     entries: list[str] = []
     reasons = ["."] * alts
     for stream in streams:
         stream.add(number, entries, reasons)
     if any(reason != "." for reason in reasons):
         entries.append(f"{SKIPPED}={','.join(reasons)}")
+        annotated[SKIPPED] += 1
     return entries
 
 
@@ -112,14 +116,22 @@ class _Allele(NamedTuple):
 
 
 class _Stream:
-    """Hands out the values of one model record by record."""
+    """Hands out the values of one model record by record, and counts the entries by key."""
 
     def __init__(self, model: ModelResults) -> None:
         self.model = model
         names = [*(score.name for score in model.scores), "percentile", "track"]
         self._keys = [info_key(model.name, name) for name in names]
+        self._single = ";".join(f"{key}=%s" for key in self._keys)
+        self._singles = 0
+        self._others: Counter[str] = Counter()
         self._alleles = self._read()
         self._next = next(self._alleles, None)
+
+    @property
+    def annotated(self) -> dict[str, int]:
+        """Records that got an entry, by key."""
+        return {key: self._singles + self._others[key] for key in self._keys}
 
     def _read(self) -> Iterator[_Allele]:
         units = self.model.units
@@ -145,7 +157,7 @@ class _Stream:
             skipped = (
                 _Allele(entry.record, entry.allele, (), entry.reason) for entry in result.skipped
             )
-            yield from heapq.merge(scored, skipped)
+            yield from heapq.merge(scored, skipped) if result.skipped else scored
 
     def add(self, record: int, entries: list[str], reasons: list[str]) -> None:
         """Add the entries of a record, with a value for every alternative allele."""
@@ -153,6 +165,13 @@ class _Stream:
         while self._next is not None and self._next.record == record:
             mine.append(self._next)
             self._next = next(self._alleles, None)
+        if len(mine) == len(reasons) == 1 and mine[0].values and "." not in mine[0].values:
+            entries.append(self._single % mine[0].values)
+            self._singles += 1
+        else:
+            self._add(mine, entries, reasons)
+
+    def _add(self, mine: Sequence[_Allele], entries: list[str], reasons: list[str]) -> None:
         values: list[tuple[str, ...]] = [("",) * len(self._keys)] * len(reasons)
         for allele in mine:
             if allele.reason and allele.allele:
@@ -162,3 +181,4 @@ class _Stream:
         for key, texts in zip(self._keys, zip(*values, strict=True), strict=bool(values)):
             if any(text not in ("", ".") for text in texts):
                 entries.append(f"{key}={','.join(text or '.' for text in texts)}")
+                self._others[key] += 1
