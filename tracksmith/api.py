@@ -50,7 +50,8 @@ def predict(
         Fields of :class:`tracksmith.engine.request.PredictRequest`: ``regions``,
         ``chroms``, ``tracks``, ``folds``, ``spread``, ``reverse_complement``,
         ``shifts``, ``stride`` (bp), ``batch_size`` (windows), ``device``,
-        ``dtype``, ``precision``, ``parts``, ``options``, ``alias``, ``clip``.
+        ``dtype``, ``precision``, ``parts``, ``options``, ``alias``, ``clip``,
+        ``trust_weights``.
 
     Returns
     -------
@@ -213,7 +214,7 @@ def _request(
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
     }
-    for several in ("regions", "chroms", "tracks"):
+    for several in ("regions", "chroms", "tracks", "trust_weights"):
         if isinstance(given.get(several), (str, Path)):
             given[several] = (str(given[several]),)
     models = (model,) if isinstance(model, str) else tuple(model)

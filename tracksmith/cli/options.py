@@ -9,10 +9,25 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from tracksmith.errors import UsageError
+from tracksmith.models.trust import OPTION, trusting
 
-__all__ = ["add_options", "key_values", "model_options", "numbers", "run_options", "weights"]
+__all__ = [
+    "add_options", "key_values", "model_options", "numbers", "run_options", "trust_option",
+    "weights",
+]  # fmt: skip
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _trust(context: click.Context, option: click.Parameter, digests: tuple[str, ...]) -> None:
+    context.with_resource(trusting(digests))
+
+
+trust_option = click.option(
+    OPTION, multiple=True, metavar="sha256:DIGEST", callback=_trust, expose_value=False,
+    help="Unpickle the weight file with this digest, though that runs code from it; repeatable.",
+)  # fmt: skip
+"""Consent lasts as long as the command; it is stored nowhere."""
 
 _MODEL = (
     click.option("-m", "--model", "models", multiple=True, required=True, help="Model."),
@@ -32,6 +47,7 @@ _MODEL = (
     ),
     click.option("--shifts", default="0", show_default=True, help="Shifts in bp to average over."),
     click.option("--weights", multiple=True, help="Weights: PATH, or MODEL=PATH."),
+    trust_option,
     click.option("--option", "options", multiple=True, help="A model's own option: NAME=VALUE."),
     click.option("-b", "--batch-size", default="auto", show_default=True, help="Windows a batch."),
     click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tracksmith.cli.options import key_values
+from tracksmith.cli.options import key_values, trust_option
 from tracksmith.cli.tables import output_width
 from tracksmith.errors import PluginError
 from tracksmith.models.registry import load_registry
@@ -23,6 +23,7 @@ def plugin() -> None:
 @plugin.command()
 @click.argument("name")
 @click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
+@trust_option
 @click.option("--option", "options", multiple=True, help="A model's own option: NAME=VALUE.")
 @click.option("--input", "inputs", multiple=True, help="A region model's file: NAME=PATH.")
 @click.option("--asymmetric", is_flag=True, help="It looks further to one side on purpose.")

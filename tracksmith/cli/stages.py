@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from tracksmith.cli.options import run_options
+from tracksmith.cli.options import run_options, trust_option
 from tracksmith.cli.predict import request_from, request_options
 from tracksmith.errors import UsageError
+from tracksmith.models.trust import consent
 
 __all__ = ["finish", "plan", "status", "work"]
 
@@ -44,7 +45,7 @@ def plan(
     elif not quiet:
         click.echo(
             f"{out} has {parts} parts.\n"
-            f"Next: `tracksmith work {out}` (or --part I/N on many machines), "
+            f"Next: `tracksmith work {out}{consent().options}` (or --part I/N on many machines), "
             f"then `tracksmith finish {out}`."
         )
 
@@ -56,6 +57,7 @@ def plan(
     "inside a SLURM array, the share of the task.",
 )  # fmt: skip
 @click.option("-d", "--device", default="auto", show_default=True, help="As in predict.")
+@trust_option
 @_QUIET
 def work(run: Path, part: str | None, device: str, quiet: bool) -> None:
     """Compute parts of a planned run. Any number may run at once."""
@@ -100,6 +102,7 @@ def _slurm_share() -> tuple[int, int] | None:
 @click.command()
 @_FOLDER
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
+@trust_option
 @_QUIET
 def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
     """Join the parts of a run into its tracks."""

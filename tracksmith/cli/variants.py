@@ -12,6 +12,7 @@ from tracksmith.cli.options import add_options, model_options, run_options
 from tracksmith.cli.predict import request_from
 from tracksmith.cli.regions import region_options, region_request, take_region_options
 from tracksmith.errors import UsageError
+from tracksmith.models.trust import consent
 
 __all__ = ["variants"]
 
@@ -106,10 +107,10 @@ def variants(
     if plan_only:
         run = api.plan(asked, out, progress, overwrite)
         if not quiet:
-            parts = sum(len(starts) for starts in run.parts)
+            parts, trust = sum(len(starts) for starts in run.parts), consent().options
             click.echo(
-                f"{out} has {parts} parts.\nNext: `tracksmith work {out}` (or --part I/N on many "
-                f"machines), then `tracksmith finish {out}`."
+                f"{out} has {parts} parts.\nNext: `tracksmith work {out}{trust}` (or --part I/N on "
+                f"many machines), then `tracksmith finish {out}{trust}`."
             )
         return
     run = api.score(asked, out, limits, progress, overwrite, keep_parts)

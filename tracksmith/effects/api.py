@@ -13,6 +13,7 @@ from tracksmith.engine.api import chosen_parts, remove_run
 from tracksmith.engine.finish import refuse_damage
 from tracksmith.engine.work import compute_parts
 from tracksmith.models.registry import load_registry
+from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
@@ -40,7 +41,8 @@ def plan(
         The variants cannot be read.
     """
     told = progress or Silent()
-    resolved = resolve_variants(asked, out / SPOOL, load_registry(), told)
+    with trusting(asked.trust_weights):
+        resolved = resolve_variants(asked, out / SPOOL, load_registry(), told)
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
         run.refuse_other(resolved.request, resolved.versions)
@@ -69,7 +71,7 @@ def score(
     """
     told = progress or Silent()
     run = plan(asked, out, told, overwrite)
-    with run.lock():
+    with trusting(asked.trust_weights), run.lock():
         if run.finished:
             refuse_damage(run)
             (out / SPOOL).unlink(missing_ok=True)
@@ -90,7 +92,8 @@ def work(
 ) -> list[int]:
     """Score parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
 
-    Needs no lock. Returns the parts that were computed.
+    Needs no lock. What the plan trusted is not trusted here: see
+    :func:`tracksmith.models.trust.trusting`. Returns the parts that were computed.
     """
     told = progress or Silent()
     with _worker(Run.open(out), device, told) as worker:

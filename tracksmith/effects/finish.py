@@ -25,6 +25,7 @@ from tracksmith.engine.parts import PartStore
 from tracksmith.errors import InputError, TracksmithError, UsageError
 from tracksmith.files import aside, crash_point
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
 from tracksmith.provenance import file_entry
 from tracksmith.run import make_folder
@@ -98,6 +99,7 @@ def finish_variants(
     else:
         entries = _write_saturation(worker)
     run.content["files"] = entries
+    run.content["trusted_weights"] = trusted_files(run.request["models"], store.trusted())
     run.content["finished"] = True
     run.save()
     crash_point("finished")

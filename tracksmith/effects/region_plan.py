@@ -43,7 +43,10 @@ def resolve_over_regions(asked: RegionRequest, progress: Progress) -> Resolved:
 
 
 def _stored(asked: RegionRequest) -> dict[str, Any]:
-    """Return a request as JSON; paths become absolute."""
+    """Return a request as JSON; paths become absolute, and consent is left out.
+
+    A run's folder that could say what is trusted could make others run its code.
+    """
 
     def plain(value: Any) -> Any:
         if isinstance(value, Path):
@@ -52,7 +55,8 @@ def _stored(asked: RegionRequest) -> dict[str, Any]:
             return {key: plain(item) for key, item in value.items()}
         return list(value) if isinstance(value, tuple) else value
 
-    return {item.name: plain(getattr(asked, item.name)) for item in fields(asked)}
+    kept = [item.name for item in fields(asked) if item.name != "trust_weights"]
+    return {name: plain(getattr(asked, name)) for name in kept}
 
 
 def _restored(stored: Mapping[str, Any]) -> RegionRequest:
@@ -63,7 +67,8 @@ def _restored(stored: Mapping[str, Any]) -> RegionRequest:
             return {key: value(inner) for key, inner in item.items()}
         return tuple(item) if isinstance(item, list) else item
 
-    return RegionRequest(**{name: value(item) for name, item in stored.items()})
+    kept = {name: value(item) for name, item in stored.items() if name != "trust_weights"}
+    return RegionRequest(**kept)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,12 @@ class VariantRequest:
     over: RegionRequest | None = None
     region_mode: str = "ratio"
 
+    @property
+    def trust_weights(self) -> tuple[str, ...]:
+        """Digests of weight files that may run code when they are loaded."""
+        more = () if self.over is None else self.over.trust_weights
+        return (*self.predict.trust_weights, *more)
+
 
 def resolve_variants(
     asked: VariantRequest, spool: Path, registry: Registry, progress: Progress

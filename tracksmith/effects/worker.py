@@ -25,6 +25,7 @@ from tracksmith.genome.alleles import AlleleReader
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Interval
 from tracksmith.models.registry import Registry
+from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
@@ -128,12 +129,15 @@ class VariantWorker:
         self.device = resolve_device(device)
         self.progress = progress
         self._scorers: dict[int, Scorer | RegionScorer] = {}
+        self._trusted: dict[int, list[str]] = {}
         self._sources: dict[int, Source] = {}
 
     def scorer(self, model: int) -> Scorer | RegionScorer:
         """Return a model on this worker's device, loaded once."""
         if model not in self._scorers:
-            self._scorers[model] = make_scorer(self.plan, model, self.device)
+            with trusting() as held:
+                self._scorers[model] = make_scorer(self.plan, model, self.device)
+            self._trusted[model] = held.used
         return self._scorers[model]
 
     def source(self, model: int) -> Source:
@@ -174,6 +178,7 @@ class VariantWorker:
                 "interval": f"records {first + 1}-{last}",
                 "device": str(self.device),
                 "smallest_batch": scorer.smallest_batch,
+                "trusted": self._trusted[model],
             }
 
         crash_point("part-begin")

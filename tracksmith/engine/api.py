@@ -16,6 +16,7 @@ from tracksmith.engine.request import PredictRequest, resolve_request
 from tracksmith.errors import UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.registry import load_registry
+from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
@@ -50,7 +51,8 @@ def plan(
         The disk cannot hold the run (``force`` goes on all the same).
     """
     told = progress or Silent()
-    resolved = resolve_request(asked, load_registry(), told.note)
+    with trusting(asked.trust_weights):
+        resolved = resolve_request(asked, load_registry(), told.note)
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
         run.refuse_other(resolved.request, resolved.versions)
@@ -88,7 +90,7 @@ def predict(
     """
     told = progress or Silent()
     run = plan(asked, out, told, overwrite, force)
-    with run.lock():
+    with trusting(asked.trust_weights), run.lock():
         if run.finished:
             refuse_damage(run)
             told.note(f"{out} is finished already; nothing to do.")
@@ -112,7 +114,8 @@ def work(
     """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
 
     Needs no lock: any number of these may run at once, on any machine that
-    sees the folder. Returns the parts that were computed.
+    sees the folder. What the plan trusted is not trusted here: see
+    :func:`tracksmith.models.trust.trusting`. Returns the parts that were computed.
     """
     told = progress or Silent()
     run = Run.open(out)

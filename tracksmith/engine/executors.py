@@ -21,6 +21,7 @@ from tracksmith.engine.work import (
 from tracksmith.errors import IncompleteError, PluginError, ResourceError
 from tracksmith.genome.fasta import Genome, silent
 from tracksmith.models.registry import load_registry
+from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
@@ -56,7 +57,9 @@ def _bases(worker: PartWorker, parts: Sequence[int]) -> int:
     return sum(worker.bases(part) for part in parts)
 
 
-def _compute_on_worker(folder: str, part: int, devices: list[str]) -> str | None:
+def _compute_on_worker(
+    folder: str, part: int, devices: list[str], trusted: list[str]
+) -> str | None:
     """Compute one part inside a Dask worker; return a plugin's complaint, if any.
 
     The loaded model stays with the Dask worker, so that it is loaded once.
@@ -71,7 +74,8 @@ def _compute_on_worker(folder: str, part: int, devices: list[str]) -> str | None
         check_genome(genome, plan.run.request)
         kept[folder] = PartWorker(plan, genome, devices[int(worker.name)], Silent())
     try:
-        kept[folder].compute(part)
+        with trusting(trusted):
+            kept[folder].compute(part)
     except PluginError as error:
         note_failure(kept[folder].store, part, error)
         return str(error)
@@ -88,6 +92,7 @@ class _DaskDriver:
         self.devices = devices
         self.waiting = list(parts)
         self.progress = progress
+        self.trusted = [f"sha256:{digest}" for digest in sorted(consent().digests)]
         self.store = PartStore(plan.run)
         self.deaths: dict[int, int] = {}
         self.failed: dict[int, PluginError] = {}
@@ -138,8 +143,9 @@ class _DaskDriver:
         # A key of its own per try: Dask would otherwise hand back the failed one.
         key = f"part-{part}-{self.deaths.get(part, 0)}-{os.getpid()}"
         future = client.submit(
-            _compute_on_worker, folder, part, self.devices, key=key, pure=False, retries=0
-        )
+            _compute_on_worker, folder, part, self.devices, self.trusted,
+            key=key, pure=False, retries=0,
+        )  # fmt: skip
         running[future] = part
         completed.add(future)
 

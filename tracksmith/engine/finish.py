@@ -11,6 +11,7 @@ from tracksmith.engine.parts import PartStore
 from tracksmith.engine.plan import Output, Plan, PlannedModel
 from tracksmith.errors import IncompleteError
 from tracksmith.files import aside, crash_point, digest_of_file
+from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
 from tracksmith.provenance import file_entry
 from tracksmith.run import Run, make_folder
@@ -60,6 +61,7 @@ def finish_run(plan: Plan, progress: Progress, keep_parts: bool = False) -> None
     run.content["bases_read"] = {
         planned.card.name: store.counts(model) for model, planned in enumerate(plan.models)
     }
+    run.content["trusted_weights"] = trusted_files(run.request["models"], store.trusted())
     run.content["finished"] = True
     run.save()
     crash_point("finished")

@@ -83,7 +83,7 @@ class PartStore:
         """Write a part whole. Two writers of one part write the same bytes, so both may win.
 
         ``fill`` writes the pieces and returns facts for the manifest (interval,
-        device, smallest batch).
+        device, smallest batch, sha256 of the weights that were unpickled).
         """
         data, manifest = self.data_path(part), self.manifest_path(part)
         with aside(data) as temporary, temporary.open("wb") as handle:
@@ -186,6 +186,12 @@ class PartStore:
                 for name, count in self.manifest(part)["counts"].items():
                     total[name] += count
         return total
+
+    def trusted(self) -> set[str]:
+        """Return the sha256 of the weight files that were unpickled for any part."""
+        return {
+            digest for part in range(len(self)) for digest in self.manifest(part).get("trusted", [])
+        }
 
     def pieces(self, model: int, output: int) -> Iterator[tuple[int, bytes]]:
         """Yield (chunk, bytes) of one output of a model, in order of chunks."""

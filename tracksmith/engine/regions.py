@@ -41,6 +41,7 @@ from tracksmith.models.contract import (
 )
 from tracksmith.models.registry import RegisteredModel, load_registry
 from tracksmith.models.selection import select_tracks
+from tracksmith.models.trust import note_unused, trusted_files, trusting
 from tracksmith.models.weights import find_weights
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
@@ -69,6 +70,7 @@ class RegionRequest:
     ``inputs`` are files by the names on the model's card, without peaks and
     accessibility; ``normalisers`` is the file of an earlier run. Other fields
     mean what they mean for window models; ``stride`` counts regions.
+    A run does not store ``trust_weights``.
     """
 
     model: str
@@ -90,6 +92,7 @@ class RegionRequest:
     options: Mapping[str, str] = field(default_factory=dict)
     alias: Path | None = None
     clip: bool = False
+    trust_weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ def predict_regions(
         Of the kind that fits; see :func:`tracksmith.engine.region_peaks.read_peaks`.
     """
     told = progress or Silent()
-    resolved = resolve_region_request(asked, told)
+    with trusting(asked.trust_weights):
+        resolved = resolve_region_request(asked, told)
     if Run.exists(out) and not overwrite:
         found = Run.open(out)
         found.refuse_other(resolved.request, resolved.versions)
@@ -134,12 +138,14 @@ def predict_regions(
             told.note(f"{out} is finished already; nothing to do.")
             return found
     # Everything that can be wrong with the inputs is said before the folder is made.
-    work = prepare_regions(resolved, told)
+    with trusting(asked.trust_weights) as held:
+        work = prepare_regions(resolved, told)
     run = _make_run(resolved, out)
     with run.lock():
         run.sweep()
         values, normalisers = _compute(work, told)
         run.content["files"] = write_files(run, _chosen(resolved, values), work.peaks, normalisers)
+        run.content["trusted_weights"] = trusted_files(run.request["models"], held.used)
         run.content["finished"] = True
         run.save()
         with suppress(OSError):
@@ -201,6 +207,7 @@ def resolve_region_request(asked: RegionRequest, progress: Progress) -> Resolved
         "compressor": asked.compressor or default_compressor(),
         "device": kind,
     }
+    note_unused([entry], progress.note)
     versions = {"tracksmith": __version__, "torch": torch.__version__}
     return ResolvedRegions(asked, model, card, geometry, weights, genome, request, versions)
 

@@ -24,6 +24,7 @@ from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import WeightPaths
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.selection import select_tracks
+from tracksmith.models.trust import note_unused
 from tracksmith.models.weights import find_weights, select_folds
 from tracksmith.run import Run, make_folder
 from tracksmith.tracks.options import default_compressor, parse_precision
@@ -48,7 +49,9 @@ class PredictRequest:
 
     ``weights`` maps a model's name to a file or folder; the name ``""`` stands
     for the only model. ``parts`` is their number per model, None for parts of
-    about 4 Mb. Other fields are the options of the command line.
+    about 4 Mb. ``trust_weights`` names pickled weight files, each as
+    ``sha256:DIGEST``, that may run code when they are loaded. Other fields are
+    the options of the command line.
     """
 
     models: tuple[str, ...]
@@ -71,6 +74,7 @@ class PredictRequest:
     alias: Path | None = None
     clip: bool = False
     parts: int | None = None
+    trust_weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
             fold: [str(path.resolve()) for path in files] for fold, files in paths.items()
         }
         parts.append(_parts(registered, paths, entry, tiling, genome, regions, asked.parts))
+    note_unused(entries, notify)
     request = {
         "genome": genome_facts(genome),
         "models": entries,

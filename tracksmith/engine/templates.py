@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from tracksmith.models.trust import consent
 from tracksmith.run import Run
 
 __all__ = ["TEMPLATES", "cluster_script"]
@@ -20,7 +21,7 @@ SLURM = """\
 #SBATCH --cpus-per-task=4
 #SBATCH --requeue
 set -euo pipefail
-tracksmith work {run} --part "$SLURM_ARRAY_TASK_ID/{tasks}" --device {device}
+tracksmith work {run} --part "$SLURM_ARRAY_TASK_ID/{tasks}" --device {device}{trust}
 """
 
 SNAKEMAKE = """\
@@ -33,7 +34,7 @@ rule finish:
 
 rule work:
     output: touch("{plain}.shares/{{share}}.done")
-    shell: "tracksmith work {run} --part {{wildcards.share}}/{tasks} --device {device}"
+    shell: "tracksmith work {run} --part {{wildcards.share}}/{tasks} --device {device}{trust}"
 """
 
 NEXTFLOW = """\
@@ -43,7 +44,7 @@ process work {{
     maxRetries 3
     input: val share
     output: val true
-    script: "tracksmith work {run} --part ${{share}}/{tasks} --device {device}"
+    script: "tracksmith work {run} --part ${{share}}/{tasks} --device {device}{trust}"
 }}
 
 process finish {{
@@ -60,7 +61,10 @@ TEMPLATES = {"slurm": SLURM, "snakemake": SNAKEMAKE, "nextflow": NEXTFLOW}
 
 
 def cluster_script(kind: str, run: Run, parts: int) -> str:
-    """Return a script for ``slurm``, ``snakemake`` or ``nextflow`` that computes all parts."""
+    """Return a script for ``slurm``, ``snakemake`` or ``nextflow`` that computes all parts.
+
+    It trusts the weights that are trusted where this is called.
+    """
     folder = Path(run.folder).resolve()
     tasks = max(1, min(parts, MOST_TASKS))
     return TEMPLATES[kind].format(
@@ -69,4 +73,5 @@ def cluster_script(kind: str, run: Run, parts: int) -> str:
         tasks=tasks,
         last=tasks - 1,
         device=run.request["device"],
+        trust=consent().options,
     )

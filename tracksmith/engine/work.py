@@ -23,6 +23,7 @@ from tracksmith.errors import IncompleteError, PluginError, TracksmithError, Tru
 from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.contract import LoadRequest
+from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.options import TrackOptions, parse_precision
@@ -99,6 +100,7 @@ class PartWorker:
         self.progress = progress
         self.encoders = encoders or max(1, min(8, usable_cores()))
         self._forwards: dict[int, Forward] = {}
+        self._trusted: dict[int, list[str]] = {}
         self._tables = [plan.chunks(model) for model in range(len(plan.models))]
         request = plan.run.request
         precision = request["precision"]
@@ -110,7 +112,9 @@ class PartWorker:
     def forward(self, model: int) -> Forward:
         """Return a model on this worker's device, loaded once."""
         if model not in self._forwards:
-            self._forwards[model] = load_forward(self.plan.models[model], self.device)
+            with trusting() as held:
+                self._forwards[model] = load_forward(self.plan.models[model], self.device)
+            self._trusted[model] = held.used
         return self._forwards[model]
 
     def bases(self, part: int) -> int:
@@ -134,6 +138,7 @@ class PartWorker:
                 "interval": self._interval(model, first, last),
                 "device": str(self.device),
                 "smallest_batch": forward.batch.smallest,
+                "trusted": self._trusted[model],
             }
 
         crash_point("part-begin")

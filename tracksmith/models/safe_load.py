@@ -1,8 +1,11 @@
-"""Reading weight files without running anything that they contain."""
+"""Reading weight files without running anything that they contain, unless the user trusts them."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import logging
 import pickle
 import warnings
 import zipfile
@@ -10,20 +13,28 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksmith.errors import InputError, TrustError
+from tracksmith.files import digest_of_file
+from tracksmith.models.trust import consent, option_for
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["load_tensors", "refuse_lambda"]
 
+log = logging.getLogger(__name__)
+
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def load_tensors(path: Path, legacy: bool = False) -> dict[str, Tensor]:
     """Return the named tensors of a weight file, on the CPU.
+
+    Nothing in the file is executed, unless the user trusts its sha256
+    (:func:`tracksmith.models.trust.trusting`, in this very thread): then it is
+    unpickled without restriction, and may be a whole module.
 
     Parameters
     ----------
@@ -34,14 +45,15 @@ def load_tensors(path: Path, legacy: bool = False) -> dict[str, Tensor]:
     legacy
         For checkpoints with objects beside the tensors (optimiser, scheduler):
         an unpickler that knows tensors only and turns every other class into
-        an inert stub. Nothing in the file is executed either way.
+        an inert stub.
 
     Raises
     ------
     InputError
         The file is damaged, of another kind, or holds no named tensors.
     TrustError
-        The file holds pickled objects or code, and ``legacy`` was not asked for.
+        The file holds pickled objects or code, and ``legacy`` was not asked
+        for or finds no tensors without them; or it is a TorchScript program.
     """
     if not path.is_file():
         raise InputError(f"There is no weight file {path}.")
@@ -51,9 +63,46 @@ def load_tensors(path: Path, legacy: bool = False) -> dict[str, Tensor]:
         raise InputError(
             f"{path}: weight files end in .safetensors, {', '.join(PICKLED)}, not {path.suffix!r}."
         )
-    _refuse_torchscript(path)
-    content = _load_stubbed(path) if legacy else _load_weights_only(path)
+    if consent().digests and digest_of_file(path) in consent().digests:
+        return _load_trusted(path)
+    _refuse_torchscript(path, path)
+    if legacy and zipfile.is_zipfile(path):
+        return _load_stubbed(path)
+    return _named_tensors(_load_weights_only(path), path)
+
+
+def _load_trusted(path: Path) -> dict[str, Tensor]:
+    """Unpickle a file that the user trusts.
+
+    The bytes are held in memory, and it is they that are hashed and unpickled:
+    who replaces the file meanwhile gains nothing.
+    """
+    import torch
+
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in consent().digests:
+        raise TrustError(f"{path} changed while it was read: refused. Repeat the command.")
+    _refuse_torchscript(io.BytesIO(data), path)
+    log.warning("running code from %s, which is trusted (sha256 %s)", path, digest)
+    consent().used.append(digest)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+    except Exception as error:
+        # Whatever the code in the file does, a missing import first of all.
+        raise InputError(_damaged(path, error)) from error
     return _named_tensors(content, path)
+
+
+def _refused(path: Path, reason: str) -> TrustError:
+    return TrustError(
+        f"{path} holds pickled objects, which could run code, and was refused: {reason}. "
+        "Ask its publisher for a .safetensors file, or convert it where you trust it.\n"
+        f"Or, if you trust whoever made it, add `{option_for(digest_of_file(path))}`: loading "
+        "then runs code from this file, with all that you may do on this machine."
+    )
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
@@ -78,10 +127,7 @@ def _load_weights_only(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         reason = str(error).split("WeightsUnpickler error:")[-1].strip()
         reason = reason.split("\n")[0].split(". ")[0]
-        raise TrustError(
-            f"{path} holds pickled objects, which could run code, and was refused: {reason}. "
-            "Ask its publisher for a .safetensors file, or convert it where you trust it."
-        ) from error
+        raise _refused(path, reason) from error
     except (RuntimeError, ValueError, OSError, EOFError, AttributeError) as error:
         raise InputError(_damaged(path, error)) from error
 
@@ -91,13 +137,16 @@ def _damaged(path: Path, error: Exception) -> str:
     return f"{path} is damaged, cut short or no torch file: {type(error).__name__}: {first_line}."
 
 
-def _refuse_torchscript(path: Path) -> None:
+def _refuse_torchscript(content: Path | BinaryIO, path: Path) -> None:
     """Refuse a compiled program: ``torch.load`` would hand it to ``torch.jit.load``."""
-    if not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(content):
         return
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(content) as archive:
         if any(name.rpartition("/")[2] == "constants.pkl" for name in archive.namelist()):
-            raise TrustError(f"{path} is a TorchScript program, not a file of tensors: refused.")
+            raise TrustError(
+                f"{path} is a TorchScript program, not a file of tensors: refused, trusted or not. "
+                "Ask its publisher for a .safetensors file."
+            )
 
 
 class _Stub:
@@ -129,7 +178,9 @@ class _Stub:
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Knows tensors and ordered dicts; every other global becomes a stub."""
+    """Knows tensors and ordered dicts; every other global becomes a stub, and is noted."""
+
+    stubbed: list[str]
 
     def find_class(self, module: str, name: str) -> Any:
         import torch
@@ -144,28 +195,39 @@ class _TensorUnpickler(pickle.Unpickler):
             return allowed[module, name]
         if module == "torch" and name.endswith("Storage") and name.isidentifier():
             return getattr(torch, name, _Stub)
+        self.stubbed.append(f"{module}.{name}")
         return type(name, (_Stub,), {"__module__": "stub"})
 
 
-def _load_stubbed(path: Path) -> Any:
+def _load_stubbed(path: Path) -> dict[str, Tensor]:
+    """Read a zip archive of torch with stubs for all that is no tensor."""
     import torch
 
+    class Unpickler(_TensorUnpickler):
+        stubbed: list[str] = []  # noqa: RUF012 - a class per file: torch derives another from it
+
     restricted = SimpleNamespace(
-        Unpickler=_TensorUnpickler,
-        load=lambda handle, **options: _TensorUnpickler(handle, **options).load(),
+        Unpickler=Unpickler,
+        load=lambda handle, **options: Unpickler(handle, **options).load(),
         __name__="pickle",
     )
-    if not zipfile.is_zipfile(path):
-        raise InputError(
-            f"{path} is no zip archive as torch >= 1.6 writes it: damaged, cut short, or too old."
-        )
     try:
-        return torch.load(
+        content = torch.load(
             path, map_location="cpu", weights_only=False, mmap=True, pickle_module=restricted
         )
+        return _named_tensors(content, path)
     except Exception as error:
         # A hostile stream can fail anywhere inside the unpickler.
+        if Unpickler.stubbed:
+            raise _refused(path, f"no tensors without {_shown(Unpickler.stubbed)}") from error
+        if isinstance(error, InputError):
+            raise
         raise InputError(_damaged(path, error)) from error
+
+
+def _shown(names: list[str]) -> str:
+    different = list(dict.fromkeys(names))
+    return ", ".join(different[:3]) + (" and others" if len(different) > 3 else "")
 
 
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -176,10 +238,12 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
         nested = ("state_dict", "model_state_dict", "model")
         candidates = iter([*(content.get(key) for key in nested), content])
     for candidate in candidates:
-        if isinstance(candidate, Mapping):
+        # A whole module comes out of a trusted file alone.
+        held = candidate.state_dict() if isinstance(candidate, torch.nn.Module) else candidate
+        if isinstance(held, Mapping):
             tensors = {
                 name: value.detach()
-                for name, value in candidate.items()
+                for name, value in held.items()
                 if isinstance(name, str) and isinstance(value, torch.Tensor)
             }
             if tensors:
