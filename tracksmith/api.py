@@ -93,6 +93,7 @@ def score_variants(
     progress: Progress | None = None,
     overwrite: bool = False,
     keep_parts: bool = False,
+    force: bool = False,
     strict: bool = False,
     max_skipped: float = 0.05,
     **options: Any,
@@ -135,7 +136,7 @@ def score_variants(
         **own,
     )
     limits = Limits(strict, max_skipped)
-    run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts)
+    run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts, force)
     return VariantResults(run)
 
 

@@ -320,7 +320,8 @@ def test_what_makes_no_sense_is_refused(register, toy, small, write_vcf, tmp_pat
         ({"max_n": 2.0}, "--max-n"),
         ({"stride": 5}, "--stride has no meaning"),
         ({"scores": ["nonsense"]}, "No score is called 'nonsense'"),
-        ({"device": "cuda:0,cuda:1"}, "one --device"),
+        ({"device": "cpu,cuda"}, "one kind"),
+        ({"region_mode": "recompute"}, "--region-mode belongs to a model over regions"),
     ):
         with pytest.raises(UsageError, match=message):
             score(source, genome, tmp_path / "run", **options)

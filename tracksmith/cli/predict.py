@@ -16,7 +16,7 @@ from tracksmith.cli.options import (
     weights,
     whole_number,
 )
-from tracksmith.cli.regions import predict_over_peaks, region_options, take_region_options
+from tracksmith.cli.regions import region_options, region_request, take_region_options
 
 __all__ = ["predict", "request_from", "request_options"]
 
@@ -69,15 +69,21 @@ def predict(
 
     Repeated on the same folder, goes on from where it stopped.
     """
-    from tracksmith.cli.report import say_estimate, say_files
+    from tracksmith.cli.report import say_estimate, say_files, say_region_estimate
     from tracksmith.engine import api
     from tracksmith.progress import LineProgress
 
     progress = LineProgress(quiet=quiet)
     regions = take_region_options(asked)
     if regions["peaks"] is not None:
-        switches = {"keep_parts": keep_parts, "dry_run": dry_run}
-        say_files(predict_over_peaks(regions, asked | switches, out, progress, overwrite), quiet)
+        from tracksmith.engine.regions import predict_regions
+
+        over = region_request(regions, asked)
+        if dry_run:
+            say_region_estimate(over, progress)
+            return
+        run = predict_regions(over, out, progress, overwrite, force, keep_parts)
+        say_files(run, quiet)
         return
     request = request_from(asked)
     if dry_run:

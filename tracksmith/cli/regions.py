@@ -12,10 +12,8 @@ from tracksmith.errors import UsageError
 
 if TYPE_CHECKING:
     from tracksmith.engine.regions import RegionRequest
-    from tracksmith.progress import Progress
-    from tracksmith.run import Run
 
-__all__ = ["predict_over_peaks", "region_options", "region_request", "take_region_options"]
+__all__ = ["region_options", "region_request", "take_region_options"]
 
 _FILE = click.Path(path_type=Path)
 _SHORTHANDS = ("motifs", "clusters", "archetypes")
@@ -53,8 +51,6 @@ _WINDOWS_ONLY = {
     "reverse_complement": None,
     "shifts": "0",
     "parts": None,
-    "keep_parts": False,
-    "dry_run": False,
 }
 
 
@@ -72,21 +68,6 @@ def take_region_options(values: dict[str, Any]) -> dict[str, Any]:
         named = ", ".join(_FLAGS.get(name, f"--{name}") for name in lonely)
         raise UsageError(f"{named} belongs to a model over regions: give it --peaks FILE.bed too.")
     return taken
-
-
-def predict_over_peaks(
-    regions: dict[str, Any], asked: dict[str, Any], out: Path, progress: Progress, overwrite: bool
-) -> Run:
-    """Run the one region model that was asked for; ``regions`` holds the region options.
-
-    Raises
-    ------
-    UsageError
-        Several models, or options that only models over windows know.
-    """
-    from tracksmith.engine.regions import predict_regions
-
-    return predict_regions(region_request(regions, asked), out, progress, overwrite)
 
 
 def region_request(regions: dict[str, Any], asked: dict[str, Any]) -> RegionRequest:

@@ -73,9 +73,13 @@ def _verbs(folder: Path) -> Any:
     """Return the module whose ``work`` and ``finish`` fit the run in a folder."""
     from tracksmith.effects import api as effects
     from tracksmith.engine import api as engine
+    from tracksmith.engine import regions
     from tracksmith.run import Run
 
-    return effects if effects.is_variant_run(Run.open(folder)) else engine
+    run = Run.open(folder)
+    if effects.is_variant_run(run):
+        return effects
+    return regions if regions.is_region_run(run) else engine
 
 
 def _read_part(text: str | None) -> tuple[int | None, tuple[int, int] | None]:

@@ -73,6 +73,7 @@ _WHAT = (
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 @run_options
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
+@click.option("--dry-run", is_flag=True, help="Say what it would cost; compute nothing.")
 @click.option("--plan-only", is_flag=True, help="Fix the run and its parts; compute nothing.")
 def variants(
     source: Path | None,
@@ -81,6 +82,7 @@ def variants(
     overwrite: bool,
     force: bool,
     keep_parts: bool,
+    dry_run: bool,
     plan_only: bool,
     **options: Any,
 ) -> None:
@@ -92,7 +94,7 @@ def variants(
 
     Repeated on the same folder, goes on from where it stopped.
     """
-    from tracksmith.cli.report import say_files
+    from tracksmith.cli.report import say_files, say_variant_estimate
     from tracksmith.effects import api
     from tracksmith.effects.finish import Limits
     from tracksmith.progress import LineProgress
@@ -104,8 +106,11 @@ def variants(
             f"--max-skipped {limits.most_skipped}: give a share of the alleles, 0 to 1."
         )
     asked = _request(source, options)
+    if dry_run:
+        say_variant_estimate(asked, progress)
+        return
     if plan_only:
-        run = api.plan(asked, out, progress, overwrite)
+        run = api.plan(asked, out, progress, overwrite, force, limits)
         if not quiet:
             parts, trust = sum(len(starts) for starts in run.parts), consent().options
             click.echo(
@@ -113,7 +118,7 @@ def variants(
                 f"many machines), then `tracksmith finish {out}{trust}`."
             )
         return
-    run = api.score(asked, out, limits, progress, overwrite, keep_parts)
+    run = api.score(asked, out, limits, progress, overwrite, keep_parts, force)
     if not quiet:
         for line in count_lines(run.content.get("counts", {})):
             click.echo(line)

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from tracksmith.effects.estimate import (
+    Need,
+    VariantEstimate,
+    disk_needed,
+    estimate_model,
+    file_names,
+    forecast,
+)
 from tracksmith.effects.finish import Limits, finish_variants
-from tracksmith.effects.request import VariantRequest, resolve_variants
-from tracksmith.effects.worker import VariantPlan, VariantWorker
+from tracksmith.effects.request import ResolvedVariants, VariantRequest, resolve_variants
+from tracksmith.effects.survey import Counts
+from tracksmith.effects.worker import VariantPlan, VariantWorker, open_variant_worker
 from tracksmith.engine.api import chosen_parts, remove_run
+from tracksmith.engine.estimate import refuse_to_fill
+from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
 from tracksmith.engine.finish import refuse_damage
+from tracksmith.engine.parts import PartStore
 from tracksmith.engine.work import compute_parts
-from tracksmith.models.registry import load_registry
+from tracksmith.errors import TracksmithError, UsageError
+from tracksmith.files import TEMPORARY_PREFIX, aside, owner_suffix
+from tracksmith.models.registry import Registry, load_registry
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
-from tracksmith.run import Run
+from tracksmith.run import Run, make_folder
 
-__all__ = ["finish", "is_variant_run", "plan", "score", "work"]
+__all__ = ["Estimate", "estimate", "finish", "is_variant_run", "plan", "score", "work"]
 
 SPOOL = "input"
 """Where variants from standard input are kept while the run is at work."""
+
+CURE = "fewer tracks with -t, fewer scores with --score"
 
 
 def is_variant_run(run: Run) -> bool:
@@ -29,9 +52,16 @@ def is_variant_run(run: Run) -> bool:
 
 
 def plan(
-    asked: VariantRequest, out: Path, progress: Progress | None = None, overwrite: bool = False
+    asked: VariantRequest,
+    out: Path,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    limits: Limits | None = None,
 ) -> Run:
     """Fix a run in the folder ``out``, or find it there already.
+
+    ``limits`` are kept for a later :func:`finish`.
 
     Raises
     ------
@@ -39,18 +69,109 @@ def plan(
         ``out`` holds another run; the differences are named.
     InputError
         The variants cannot be read.
+    ResourceError
+        The disk cannot hold the run (``force`` goes on all the same).
     """
-    told = progress or Silent()
-    with trusting(asked.trust_weights):
-        resolved = resolve_variants(asked, out / SPOOL, load_registry(), told)
-    if Run.exists(out) and not overwrite:
-        run = Run.open(out)
-        run.refuse_other(resolved.request, resolved.versions)
-        run.content["places"] = resolved.places
-        return run
-    if Run.exists(out):
-        remove_run(Run.open(out))
-    return resolved.create(out)
+    told, registry = progress or Silent(), load_registry()
+    if asked.saturate is not None and limits not in (None, Limits()):
+        raise UsageError("--saturate skips no allele: leave out --strict and --max-skipped.")
+    with trusting(asked.trust_weights), resolved_source(asked, out, registry, told) as resolved:
+        if Run.exists(out) and not overwrite:
+            run = Run.open(out)
+            run.refuse_other(resolved.request, resolved.versions)
+            run.content["places"] = resolved.places
+        else:
+            refuse_to_fill(disk_needed(resolved, registry), out, force, CURE)
+            if Run.exists(out):
+                remove_run(Run.open(out))
+            run = resolved.create(out)
+        if not run.finished:
+            _keep_spool(asked, out)
+    _keep_limits(run, limits or Limits())
+    return run
+
+
+@contextmanager
+def resolved_source(
+    asked: VariantRequest, folder: Path, registry: Registry, progress: Progress
+) -> Iterator[ResolvedVariants]:
+    """Resolve a request; standard input is copied into ``folder`` first, since it is read twice.
+
+    The copy lies aside until the caller renames it, so that a request that is
+    refused leaves what was there.
+    """
+    if asked.source is None or str(asked.source) != "-":
+        yield resolve_variants(asked, registry, progress)
+        return
+    fresh, spool = not folder.exists(), _spool_path(folder)
+    try:
+        make_folder(folder)
+        with aside(spool) as temporary, temporary.open("wb") as handle:
+            shutil.copyfileobj(sys.stdin.buffer, handle, 1 << 20)
+        try:
+            resolved = resolve_variants(replace(asked, source=spool), registry, progress)
+        except TracksmithError as error:
+            raise type(error)(str(error).replace(str(spool), "standard input")) from error
+        resolved.request["variants"]["source"]["name"] = SPOOL
+        resolved.places["variants"] = str((folder / SPOOL).resolve())
+        yield resolved
+    finally:
+        with suppress(OSError):
+            spool.unlink(missing_ok=True)
+            if fresh:
+                folder.rmdir()
+
+
+def _keep_spool(asked: VariantRequest, folder: Path) -> None:
+    if asked.source is not None and str(asked.source) == "-":
+        _spool_path(folder).replace(folder / SPOOL)
+
+
+def _spool_path(folder: Path) -> Path:
+    return folder / f"{TEMPORARY_PREFIX}{SPOOL}{owner_suffix(os.getpid())}"
+
+
+def _keep_limits(run: Run, limits: Limits) -> None:
+    """Store the limits with a run: they decide whether it may be finished, and no byte of it."""
+    if run.finished or run.content.get("limits", asdict(Limits())) == asdict(limits):
+        return
+    with run.lock():
+        run.content["limits"] = asdict(limits)
+        run.save()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would do and cost: its models, resolved request, files and bytes."""
+
+    models: list[VariantEstimate]
+    request: dict[str, Any]
+    files: list[str]
+    need: Need
+
+
+def estimate(asked: VariantRequest, progress: Progress | None = None) -> Estimate:
+    """Return what a run would cost, timing a few variants; nothing is kept.
+
+    Raises
+    ------
+    TracksmithError
+        As :func:`plan`, but for the disk.
+    """
+    told, registry = progress or Silent(), load_registry()
+    with (
+        trusting(asked.trust_weights),
+        TemporaryDirectory() as name,
+        resolved_source(asked, Path(name), registry, told) as resolved,
+    ):
+        folder = Path(name)
+        run = resolved.create(folder)
+        _keep_spool(asked, folder)
+        count = len(resolved.parts)
+        with _worker(run, devices_of(run, asked.predict.device)[0], told) as worker:
+            models = [estimate_model(worker, number, resolved.size) for number in range(count)]
+        need = sum((forecast(resolved, registry, number) for number in range(count)), Need())
+        return Estimate(models, resolved.request, file_names(resolved), need)
 
 
 def score(
@@ -60,6 +181,7 @@ def score(
     progress: Progress | None = None,
     overwrite: bool = False,
     keep_parts: bool = False,
+    force: bool = False,
 ) -> Run:
     """Plan, score all parts and finish; repeated, go on from where it stopped.
 
@@ -69,17 +191,18 @@ def score(
         The finished run; ``run.files`` lists what was written, and
         ``run.content["counts"]`` what became of the records.
     """
-    told = progress or Silent()
-    run = plan(asked, out, told, overwrite)
+    told, limits = progress or Silent(), limits or Limits()
+    run = plan(asked, out, told, overwrite, force, limits)
     with trusting(asked.trust_weights), run.lock():
         if run.finished:
-            refuse_damage(run)
-            (out / SPOOL).unlink(missing_ok=True)
+            _check_finished(run, limits)
             told.note(f"{out} is finished already; nothing to do.")
+            if not keep_parts:
+                _remove_parts(run)
             return run
         with _worker(run, asked.predict.device, told) as worker:
-            _compute(worker, worker.store.missing(), told)
-            finish_variants(worker, limits or Limits(), told, keep_parts)
+            _compute(worker, asked.predict.device, worker.store.missing(), told)
+            finish_variants(worker, limits, told, keep_parts)
     return run
 
 
@@ -99,7 +222,7 @@ def work(
     with _worker(Run.open(out), device, told) as worker:
         mine = chosen_parts(len(worker.store), part, of)
         todo = sorted(set(mine) & set(worker.store.missing()))
-        _compute(worker, todo, told)
+        _compute(worker, device, todo, told)
     return todo
 
 
@@ -110,29 +233,55 @@ def finish(
     limits: Limits | None = None,
     device: str = "auto",
 ) -> Run:
-    """Join the parts of a run into its files."""
+    """Join the parts of a run into its files; the limits are those it was planned with."""
     told = progress or Silent()
     run = Run.open(out)
+    limits = limits or Limits(**run.content.get("limits", {}))
     with run.lock():
         if run.finished:
-            refuse_damage(run)
+            _check_finished(run, limits)
+            if not keep_parts:
+                _remove_parts(run)
+            return run
         with _worker(run, device, told) as worker:
-            finish_variants(worker, limits or Limits(), told, keep_parts)
+            finish_variants(worker, limits, told, keep_parts)
     return run
+
+
+def _check_finished(run: Run, limits: Limits) -> None:
+    """Check the files of a finished run, and the limits of this command against its counts."""
+    refuse_damage(run)
+    name = run.request["variants"]["source"].get("name", "")
+    for found in run.content.get("counts", {}).values():
+        counts = Counts(alleles_scored=found["alleles_scored"], reasons=Counter(found["reasons"]))
+        limits.check(counts, name)
+
+
+def _remove_parts(run: Run) -> None:
+    """Remove what a kill between finishing and cleaning up left."""
+    PartStore(run).remove()
+    (run.folder / SPOOL).unlink(missing_ok=True)
 
 
 @contextmanager
 def _worker(run: Run, device: str, progress: Progress) -> Iterator[VariantWorker]:
+    first = devices_of(run, device)[0]
     planned = VariantPlan(run, load_registry(), progress.note)
-    worker = VariantWorker(planned, device, progress)
+    worker = VariantWorker(planned, first, progress)
     try:
         yield worker
     finally:
         worker.close()
 
 
-def _compute(worker: VariantWorker, parts: Sequence[int], progress: Progress) -> None:
+def _compute(worker: VariantWorker, device: str, parts: Sequence[int], progress: Progress) -> None:
+    """Score parts: in this process on one device, through Dask on several."""
     if not parts:
+        return
+    names = devices_of(worker.plan.run, device)
+    if len(names) > 1:
+        job = PartJob("variants", worker.store, open_variant_worker)
+        run_on_devices(job, names, parts, progress)
         return
     total = sum(worker.records(part) for part in range(len(worker.store)))
     left = sum(worker.records(part) for part in parts)

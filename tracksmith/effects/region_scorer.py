@@ -25,12 +25,11 @@ from tracksmith.effects.scorer import Scored
 from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.windows import Positions, splice
-from tracksmith.engine.regions import RegionWork, region_features
+from tracksmith.engine.region_work import RegionWork, region_features
 from tracksmith.errors import TracksmithError, UsageError
 from tracksmith.genome.alleles import Reason
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
-from tracksmith.progress import Silent
 
 __all__ = ["MODES", "REGION_SCORES", "RegionScorer", "choose_region_scores", "region_units"]
 
@@ -118,10 +117,8 @@ class RegionScorer:
         self.mode = mode
         self.columns = columns
         self.limit = limit
-        self.raw = region_features(work.source, work.peaks, work.genome, Silent())
-        self.matrix, self.normalisers = work.source.normalise(
-            self.raw, work.peaks.signal, work.normalisers
-        )
+        self.raw = region_features(work)
+        self.matrix, self.normalisers = work.normalise(self.raw)
         bounds = np.searchsorted(work.peaks.contig, np.arange(len(work.peaks.contigs) + 1))
         self._bounds = bounds.astype(np.int64)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 from tracksmith.effects.region_plan import resolve_over_regions
 from tracksmith.effects.region_scorer import MODES, choose_region_scores
 from tracksmith.effects.scores import choose_scores
-from tracksmith.engine.device import parse_devices
 from tracksmith.engine.regions import RegionRequest
 from tracksmith.engine.request import (
     Notify,
@@ -22,16 +19,21 @@ from tracksmith.engine.request import (
     resolve_request,
 )
 from tracksmith.errors import InputError, UsageError
-from tracksmith.files import aside
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
-from tracksmith.genome.vcf import VariantFile, VcfHeader, check_assembly
+from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
-from tracksmith.run import make_folder
 
-__all__ = ["BACKGROUND_SEED", "VariantRequest", "contig_names", "resolve_variants"]
+__all__ = [
+    "BACKGROUND_SEED",
+    "ResolvedVariants",
+    "SourceSize",
+    "VariantRequest",
+    "contig_names",
+    "resolve_variants",
+]
 
 BACKGROUND_SEED = 1
 PART_BASES = 1 << 23
@@ -81,12 +83,32 @@ class VariantRequest:
         return (*self.predict.trust_weights, *more)
 
 
+@dataclass(frozen=True)
+class SourceSize:
+    """How much a file of variants holds.
+
+    ``text`` counts the letters of the alleles, identifiers and contig names;
+    ``sorted`` says whether records come contig by contig with ascending positions.
+    """
+
+    records: int
+    alleles: int
+    text: int
+    sorted: bool
+
+
+@dataclass(frozen=True)
+class ResolvedVariants(Resolved):
+    """A resolved request, and how much there is to score."""
+
+    size: SourceSize
+
+
 def resolve_variants(
-    asked: VariantRequest, spool: Path, registry: Registry, progress: Progress
-) -> Resolved:
+    asked: VariantRequest, registry: Registry, progress: Progress
+) -> ResolvedVariants:
     """Open the genome, the weights and the variants, and fill in every default.
 
-    Standard input is copied to ``spool``, since it is read more than once.
     Every record of the file is read once, so that a broken file is refused here.
 
     Raises
@@ -100,7 +122,7 @@ def resolve_variants(
     if asked.over is None:
         resolved = resolve_request(replace(asked.predict, parts=None), registry, notify)
     else:
-        resolved = resolve_over_regions(asked.over, progress)
+        resolved = resolve_over_regions(asked.over, registry, progress)
     contigs = resolved.genome.contigs
     request, places = dict(resolved.request), dict(resolved.places)
     request["models"] = [
@@ -108,11 +130,12 @@ def resolve_variants(
         for entry in request["models"]
     ]
     if asked.source is not None:
-        path = _spooled(asked.source, spool)
-        source = _file_facts(path, asked, contigs, notify)
-        places["variants"] = str(path.resolve())
+        source, size = _file_facts(asked.source, asked, contigs, notify)
+        places["variants"] = str(asked.source.resolve())
     else:
         source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
+        bases = source["records"]
+        size = SourceSize(bases, 3 * bases, 0, True)
     alias = asked.predict.alias
     places["alias"] = None if alias is None else str(alias.resolve())
     request["variants"] = {
@@ -137,7 +160,9 @@ def resolve_variants(
         )
         for entry in request["models"]
     ]
-    return replace(resolved, request=request, places=places, parts=parts)
+    return ResolvedVariants(
+        request, resolved.versions, places, parts, resolved.regions, resolved.genome, size
+    )
 
 
 def contig_names(contigs: Contigs, source: str, alias: str | None, notify: Notify) -> ContigNames:
@@ -157,14 +182,38 @@ def _check_switches(asked: VariantRequest) -> None:
         raise UsageError(f"--max-n {asked.max_n}: give a share of the window, 0 to 1.")
     if asked.predict.stride is not None:
         raise UsageError("--stride has no meaning for variants: each has a window of its own.")
-    if len(parse_devices(asked.predict.device)) > 1:
-        raise UsageError("Variants are scored on one device: name one --device.")
-    if asked.over is not None and (asked.background or asked.around):
-        raise UsageError("--background and --tracks top:N or REGION need a model over windows.")
     if asked.region_mode not in MODES:
         raise UsageError(f"--region-mode {asked.region_mode}: use {' or '.join(MODES)}.")
-    if asked.saturate is not None and asked.around:
+    _refuse_without_effect(asked)
+
+
+def _refuse_without_effect(asked: VariantRequest) -> None:
+    """Refuse options that what was asked would leave without effect."""
+    if asked.over is None and asked.region_mode != VariantRequest.region_mode:
+        raise UsageError("--region-mode belongs to a model over regions: give it --peaks too.")
+    if asked.over is not None:
+        if asked.background or asked.around:
+            raise UsageError("--background and --tracks top:N or REGION need a model over windows.")
+        if asked.max_n != VariantRequest.max_n:
+            raise UsageError("--max-n needs a model over windows: peaks have none.")
+    if asked.saturate is None:
+        return
+    if asked.around:
         raise UsageError("--saturate writes tracks of its own: leave out --tracks top:N or REGION.")
+    given = {
+        "--background": asked.background,
+        "-r": asked.predict.regions,
+        "--chroms": asked.predict.chroms,
+        "--alias": asked.predict.alias,
+        "--spread": asked.predict.spread,
+        "--ref-mismatch": asked.ref_mismatch != VariantRequest.ref_mismatch,
+        "--allow-truncated": asked.allow_truncated,
+        "--allow-other-lengths": asked.allow_other_lengths,
+        "a second --score": len(asked.scores) > 1,
+    }
+    idle = [name for name, value in given.items() if value]
+    if idle:
+        raise UsageError(f"--saturate has no use for {', '.join(idle)}: leave it out.")
 
 
 def reads_regions(entry: Mapping[str, Any]) -> bool:
@@ -196,27 +245,34 @@ def _part_records(window: int) -> int:
     return max(64, min(4096, PART_BASES // window))
 
 
-def _spooled(source: Path, spool: Path) -> Path:
-    """Return the file of variants; standard input is copied into the run's folder first."""
-    if str(source) != "-":
-        return source
-    make_folder(spool.parent)
-    with aside(spool) as temporary, temporary.open("wb") as handle:
-        shutil.copyfileobj(sys.stdin.buffer, handle, 1 << 20)
-    return spool
-
-
 def _file_facts(
     path: Path, asked: VariantRequest, contigs: Contigs, notify: Notify
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], SourceSize]:
     alias = asked.predict.alias
     names = contig_names(contigs, path.name, None if alias is None else str(alias), notify)
     with VariantFile(path, allow_truncated=asked.allow_truncated) as file:
         if not asked.allow_other_lengths:
             _check_assembly(file.header, names)
-        records = sum(1 for _ in file)
+        size = _read_through(file)
         kind = file.format
-    return {"kind": kind, **file_facts(path), "records": records}
+    return {"kind": kind, **file_facts(path), "records": size.records}, size
+
+
+def _read_through(records: Iterable[VariantRecord]) -> SourceSize:
+    number = alleles = text = 0
+    in_order, contig, position = True, "", 0
+    seen: set[str] = set()
+    for record in records:
+        number += 1
+        alleles += len(record.alts)
+        text += len(record.id) + len(record.ref) + sum(map(len, record.alts)) + len(record.contig)
+        if record.contig != contig:
+            contig, position = record.contig, -1
+            in_order &= contig not in seen
+            seen.add(contig)
+        in_order &= record.position >= position
+        position = record.position
+    return SourceSize(number, alleles, text, in_order)
 
 
 def _check_assembly(header: VcfHeader, names: ContigNames) -> None:

@@ -24,12 +24,12 @@ from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.alleles import AlleleReader
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Interval
-from tracksmith.models.registry import Registry
+from tracksmith.models.registry import Registry, load_registry
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
-__all__ = ["VariantPlan", "VariantWorker"]
+__all__ = ["VariantPlan", "VariantWorker", "open_variant_worker"]
 
 
 class VariantPlan:
@@ -46,7 +46,7 @@ class VariantPlan:
         self.run = run
         self.engine: Plan | RegionPlan
         if reads_regions(run.request["models"][0]):
-            self.engine = RegionPlan(run, Silent())
+            self.engine = RegionPlan(run, registry, Silent())
         else:
             self.engine = Plan(run, registry)
         self.facts: dict[str, Any] = run.request["variants"]
@@ -187,10 +187,15 @@ class VariantWorker:
         self.progress.advance(last - first)
 
 
+def open_variant_worker(run: Run, device: str) -> VariantWorker:
+    """Open a run of variants for computing its parts on a device."""
+    return VariantWorker(VariantPlan(run, load_registry()), device, Silent())
+
+
 def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer | RegionScorer:
     """Load a model, ready to compare alleles; one over windows onto a device."""
     if isinstance(plan.engine, RegionPlan):
-        return plan.engine.scorer(plan.scores(model))
+        return plan.engine.scorer(plan.scores(model), str(device))
     planned = plan.engine.models[model]
     forward = load_forward(planned, device)
     folds = [planned.folds_for(name) for name in plan.engine.contigs.names]

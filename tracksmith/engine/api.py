@@ -23,6 +23,15 @@ from tracksmith.run import Run
 __all__ = ["RunStatus", "finish", "plan", "predict", "share", "status", "work"]
 
 
+FILE_FOLDERS = ("tracks", "regions", "variants", "ism")
+"""Where finished files lie; their names begin with their model's, or are one of these."""
+
+SHARED_NAMES = (
+    "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
+    "summary.html",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """How far a run is; ``problems`` maps part numbers to why they cannot be used."""
@@ -67,10 +76,25 @@ def plan(
 def remove_run(run: Run) -> None:
     """Remove a run's own files, and nothing else that lies in its folder."""
     with run.lock():
-        for entry in run.files:
-            (run.folder / entry["path"]).unlink(missing_ok=True)
+        for path in _own_files(run):
+            path.unlink(missing_ok=True)
         shutil.rmtree(run.parts_folder, ignore_errors=True)
         (run.folder / "run.json").unlink(missing_ok=True)
+
+
+def _own_files(run: Run) -> list[Path]:
+    """Return the files of a run; of one that was stopped while finishing, those by its names."""
+    listed = [run.folder / entry["path"] for entry in run.files]
+    if run.finished:
+        return listed
+    names = [f"{entry['card']['name']}." for entry in run.request["models"]]
+    written = [
+        path
+        for folder in FILE_FOLDERS
+        for path in (run.folder / folder).glob("*")
+        if path.name.startswith(tuple(names)) or path.name in SHARED_NAMES
+    ]
+    return [*listed, *written]
 
 
 def predict(
@@ -93,6 +117,8 @@ def predict(
     with trusting(asked.trust_weights), run.lock():
         if run.finished:
             refuse_damage(run)
+            if not keep_parts:
+                PartStore(run).remove()
             told.note(f"{out} is finished already; nothing to do.")
             return run
         planned = Plan(run, load_registry())

@@ -21,7 +21,15 @@ from tracksmith.errors import ResourceError
 from tracksmith.genome.bases import reverse_complement
 from tracksmith.tracks.options import TrackOptions, forecast_bytes, parse_precision
 
-__all__ = ["ModelEstimate", "disk_needed", "estimate_model", "refuse_full_disk"]
+__all__ = [
+    "ModelEstimate",
+    "disk_needed",
+    "estimate_model",
+    "human_bytes",
+    "human_time",
+    "refuse_full_disk",
+    "refuse_to_fill",
+]
 
 SPARE_BYTES = 64 << 20
 
@@ -66,7 +74,19 @@ def refuse_full_disk(resolved: Resolved, out: Path, force: bool) -> None:
     ResourceError
         With what is needed and what is free.
     """
-    needed = 2 * disk_needed(resolved) + SPARE_BYTES
+    cure = "fewer tracks with -t, a smaller region with -r, fewer digits with --precision 10bits"
+    refuse_to_fill(2 * disk_needed(resolved), out, force, cure)
+
+
+def refuse_to_fill(needed: int, out: Path, force: bool, cure: str) -> None:
+    """Refuse to write ``needed`` bytes where they do not fit; ``cure`` says how to need fewer.
+
+    Raises
+    ------
+    ResourceError
+        With what is needed and what is free; ``force`` goes on all the same.
+    """
+    needed += SPARE_BYTES
     folder = out.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -74,8 +94,7 @@ def refuse_full_disk(resolved: Resolved, out: Path, force: bool) -> None:
     if needed > free and not force:
         raise ResourceError(
             f"The run needs about {human_bytes(needed)} on {folder}, where {human_bytes(free)} "
-            "are free. Choose another folder with -o, fewer tracks with -t, a smaller region "
-            "with -r, fewer digits with --precision 10bits, or go on all the same with --force."
+            f"are free. Choose another folder with -o, {cure}, or go on all the same with --force."
         )
 
 
@@ -86,6 +105,14 @@ def human_bytes(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def human_time(seconds: float) -> str:
+    """Return a duration for people."""
+    for limit, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * limit:
+            return f"{seconds / limit:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
 
 
 def estimate_model(plan: Plan, model: int, device: str) -> ModelEstimate:

@@ -3,31 +3,68 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from tracksmith.engine.device import parse_devices, usable_cores
+from tracksmith.engine.device import device_kind, parse_devices, resolve_device, usable_cores
 from tracksmith.engine.lanes import threads_restored
 from tracksmith.engine.parts import PartStore
 from tracksmith.engine.plan import Plan, check_genome
 from tracksmith.engine.work import (
     FAILURES_WITHOUT_PROGRESS,
+    Computer,
     PartWorker,
     compute_parts,
     failure_message,
     note_failure,
 )
-from tracksmith.errors import IncompleteError, PluginError, ResourceError
+from tracksmith.errors import IncompleteError, PluginError, ResourceError, UsageError
 from tracksmith.genome.fasta import Genome, silent
 from tracksmith.models.registry import load_registry
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
-__all__ = ["run_parts"]
+__all__ = ["OpenWorker", "PartJob", "devices_of", "run_on_devices", "run_parts"]
 
 DEATHS_PER_PART = 3
+
+OpenWorker: TypeAlias = Callable[[Run, str], Computer]
+"""Opens a run on a device, inside a worker process; a function of a module, so that it travels by
+its name."""
+
+
+@dataclass(frozen=True)
+class PartJob:
+    """Parts of a run to be computed on several devices; ``what`` is how progress calls it."""
+
+    what: str
+    store: PartStore
+    open_worker: OpenWorker
+
+
+def devices_of(run: Run, text: str) -> list[str]:
+    """Return the devices that ``--device`` names for the parts of a run.
+
+    ``auto`` is a device of the kind that the run was planned for.
+
+    Raises
+    ------
+    UsageError
+        Devices of another kind: they give other last digits.
+    """
+    planned = run.request["device"]
+    if text == "auto":
+        return [planned]
+    names = parse_devices(text)
+    if device_kind(names[0]) != planned:
+        raise UsageError(
+            f"--device {text}: {run.folder} was planned for {planned}, and another kind of device "
+            f"gives other last digits. Use {planned}, or plan another run with --device {text}."
+        )
+    return names
 
 
 def run_parts(
@@ -37,19 +74,20 @@ def run_parts(
 
     Raises
     ------
+    UsageError
+        The run was planned for devices of another kind.
     IncompleteError, PluginError, ResourceError
-        As :func:`tracksmith.engine.work.compute_parts`; a worker that keeps
-        dying stops the run.
+        As :func:`run_on_devices`.
     """
-    names = parse_devices(device)
-    if len(names) == 1:
-        worker = PartWorker(plan, genome, names[0], progress)
-        total, left = _bases(worker, range(len(worker.store))), _bases(worker, parts)
-        progress.start("predict", total, "bp", total - left)
-        with threads_restored():
-            compute_parts(worker, parts)
-    else:
-        _DaskDriver(plan, names, parts, progress).run()
+    names = devices_of(plan.run, device)
+    if len(names) > 1:
+        run_on_devices(PartJob("predict", plan.store, open_part_worker), names, parts, progress)
+        return
+    worker = PartWorker(plan, genome, names[0], progress)
+    total, left = _bases(worker, range(len(worker.store))), _bases(worker, parts)
+    progress.start("predict", total, "bp", total - left)
+    with threads_restored():
+        compute_parts(worker, parts)
     progress.finish()
 
 
@@ -57,27 +95,61 @@ def _bases(worker: PartWorker, parts: Sequence[int]) -> int:
     return sum(worker.bases(part) for part in parts)
 
 
+def open_part_worker(run: Run, device: str) -> PartWorker:
+    """Open a run over windows for computing its parts on a device."""
+    plan = Plan(run, load_registry())
+    genome = Genome.open(Path(run.places["genome"]), notify=silent)
+    check_genome(genome, run.request)
+    return PartWorker(plan, genome, device, Silent())
+
+
+def run_on_devices(
+    job: PartJob, devices: Sequence[str], parts: Sequence[int], progress: Progress
+) -> None:
+    """Compute parts through Dask, in one worker process per device.
+
+    Raises
+    ------
+    IncompleteError
+        A plugin broke some parts; the others are done.
+    PluginError
+        The first parts all failed.
+    ResourceError
+        A device or Dask is missing, or a worker keeps dying.
+    """
+    for name in devices:
+        resolve_device(name)
+    _DaskDriver(job, list(devices), parts, progress).run()
+    progress.finish()
+
+
 def _compute_on_worker(
-    folder: str, part: int, devices: list[str], trusted: list[str]
+    open_worker: OpenWorker,
+    folder: str,
+    places: dict[str, Any],
+    part: int,
+    devices: list[str],
+    trusted: list[str],
 ) -> str | None:
     """Compute one part inside a Dask worker; return a plugin's complaint, if any.
 
     The loaded model stays with the Dask worker, so that it is loaded once.
+    ``places`` are those of this command: files may have moved since the run was planned;
+    ``trusted`` are the digests of weights that it trusts.
     """
     from distributed import get_worker
 
     worker: Any = get_worker()
-    kept: dict[str, PartWorker] = worker.__dict__.setdefault("_tracksmith_parts", {})
-    if folder not in kept:
-        plan = Plan(Run.open(Path(folder)), load_registry())
-        genome = Genome.open(Path(plan.run.places["genome"]), notify=silent)
-        check_genome(genome, plan.run.request)
-        kept[folder] = PartWorker(plan, genome, devices[int(worker.name)], Silent())
+    kept: dict[str, Computer] = worker.__dict__.setdefault("_tracksmith_parts", {})
     try:
         with trusting(trusted):
+            if folder not in kept:
+                run = Run.open(Path(folder))
+                run.content["places"] = places
+                kept[folder] = open_worker(run, devices[int(worker.name)])
             kept[folder].compute(part)
     except PluginError as error:
-        note_failure(kept[folder].store, part, error)
+        note_failure(PartStore(Run.open(Path(folder))), part, error)
         return str(error)
     return None
 
@@ -86,14 +158,14 @@ class _DaskDriver:
     """Hands part indices to one worker process per device and watches what comes back."""
 
     def __init__(
-        self, plan: Plan, devices: list[str], parts: Sequence[int], progress: Progress
+        self, job: PartJob, devices: list[str], parts: Sequence[int], progress: Progress
     ) -> None:
-        self.plan = plan
+        self.job = job
         self.devices = devices
         self.waiting = list(parts)
         self.progress = progress
         self.trusted = [f"sha256:{digest}" for digest in sorted(consent().digests)]
-        self.store = PartStore(plan.run)
+        self.store = job.store
         self.deaths: dict[int, int] = {}
         self.failed: dict[int, PluginError] = {}
         self.done = 0
@@ -101,7 +173,7 @@ class _DaskDriver:
     def run(self) -> None:
         """Run all parts."""
         distributed = _import_distributed()
-        self.progress.start("predict", len(self.waiting), "parts")
+        self.progress.start(self.job.what, len(self.waiting), "parts")
         threads = max(1, usable_cores() // len(self.devices))
         # The budget of a worker: its lanes, not the threads of one product.
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -139,12 +211,12 @@ class _DaskDriver:
         if not self.waiting:
             return
         part = self.waiting.pop(0)
-        folder = str(self.plan.run.folder.resolve())
+        run = self.store.run
         # A key of its own per try: Dask would otherwise hand back the failed one.
         key = f"part-{part}-{self.deaths.get(part, 0)}-{os.getpid()}"
         future = client.submit(
-            _compute_on_worker, folder, part, self.devices, self.trusted,
-            key=key, pure=False, retries=0,
+            _compute_on_worker, self.job.open_worker, str(run.folder.resolve()), run.places, part,
+            self.devices, self.trusted, key=key, pure=False, retries=0,
         )  # fmt: skip
         running[future] = part
         completed.add(future)

@@ -59,10 +59,16 @@ def own_copy(network: nn.Module) -> nn.Module:
 
 
 class Lanes:
-    """Threads that run batches side by side; the order in which they end is of no matter."""
+    """Threads that run batches side by side; the order in which they end is of no matter.
+
+    Attributes
+    ----------
+    number
+        How many there are.
+    """
 
     def __init__(self, lanes: int, threads: int) -> None:
-        self._lanes = lanes
+        self.number = lanes
         self._threads = threads
         self._pool = ThreadPoolExecutor(lanes, "lane")
         self._local = threading.local()
@@ -71,7 +77,7 @@ class Lanes:
         self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
     ) -> list[Raised]:
         """Call ``forward`` on every range; return those that raised, with what they raised."""
-        size = max(1, len(ranges) // (self._lanes * GROUPS_PER_LANE))
+        size = max(1, len(ranges) // (self.number * GROUPS_PER_LANE))
         futures: list[Future[list[Raised]]] = [
             self._pool.submit(self._infer, forward, ranges[first : first + size])
             for first in range(0, len(ranges), size)

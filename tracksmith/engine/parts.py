@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +152,11 @@ class PartStore:
         return problem
 
     def require_all(self) -> None:
-        """Check every part, and the digest of those that this object did not write itself.
+        """Check every part; see :meth:`require`."""
+        self.require(range(len(self)))
+
+    def require(self, parts: Sequence[int]) -> None:
+        """Check parts, and the digest of those that this object did not write itself.
 
         Raises
         ------
@@ -160,8 +164,7 @@ class PartStore:
             Lists all parts that are missing or broken, and the command that redoes them.
         """
         found = {
-            part: self._discard_if_broken(part, deep=part not in self._written)
-            for part in range(len(self))
+            part: self._discard_if_broken(part, deep=part not in self._written) for part in parts
         }
         bad = {part: problem for part, problem in found.items() if problem}
         if bad:

@@ -20,7 +20,14 @@ from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
 from tracksmith.tracks.options import TrackOptions, parse_precision
 from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["write_files"]
+__all__ = ["file_names", "write_files"]
+
+
+def file_names(request: Mapping[str, Any]) -> list[str]:
+    """Return the files of a run by their paths in its folder, in the order they are written."""
+    card = request["models"][0]["card"]
+    tracks = [f"tracks/{card['name']}.{track['id']}.bw" for track in card["tracks"]]
+    return [*tracks, *(f"regions/{card['name']}.{end}" for end in ("tsv.gz", "normalisers.json"))]
 
 
 def write_files(

@@ -1,33 +1,24 @@
-"""Running a region model over the windows of all contigs."""
+"""Running a region model over windows of neighbouring regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.device import DTYPES, BatchSize
+from tracksmith.engine.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.region_peaks import Peaks
-from tracksmith.engine.region_windows import region_windows
-from tracksmith.errors import PluginError
+from tracksmith.engine.region_windows import PlacedWindows
+from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import RegionGeometry
-from tracksmith.progress import Progress
 
 __all__ = ["RegionForward"]
-
-
-@dataclass(frozen=True)
-class _Windows:
-    """Windows of one length, of any contig; positions count all regions of the run."""
-
-    length: int
-    starts: NDArray[np.int64]
-    keep_from: NDArray[np.int64]
-    keep_to: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,6 +32,8 @@ class RegionForward:
         ``(batch, regions, tracks)``.
     tracks
         Values that a network returns per region.
+    lanes
+        Where batches run side by side on a CPU; None on other devices.
     """
 
     name: str
@@ -50,44 +43,50 @@ class RegionForward:
     device: torch.device
     batch: BatchSize
     dtype: str = "float32"
+    lanes: Lanes | None = None
 
     @torch.inference_mode()
     def predict(
-        self, peaks: Peaks, matrix: NDArray[np.float32], progress: Progress
+        self,
+        peaks: Peaks,
+        matrix: NDArray[np.float32],
+        placed: PlacedWindows,
+        first: int,
+        last: int,
     ) -> NDArray[np.float32]:
-        """Predict every region once, from the window in which it is nearest the centre.
+        """Predict the regions that the windows ``[first, last)`` give values to.
 
         Parameters
         ----------
         matrix
-            float32 ``(regions, features)``.
+            float32 ``(regions, features)``, of all regions of the run.
 
         Returns
         -------
-        values : float32, shape (regions, tracks)
+        values : float32, shape (regions, tracks), in the order of ``placed.kept(first, last)``
 
         Raises
         ------
         PluginError
             The network returned another shape, or a value that is not finite.
         """
-        values = np.full((len(peaks), self.tracks), np.nan, dtype=np.float32)
         rows = torch.from_numpy(matrix)
-        progress.start(self.name, len(peaks), "regions")
-        for windows in self._windows(peaks):
+        counts = (placed.keep_to - placed.keep_from)[first:last]
+        ends = np.cumsum(counts)
+        values = np.empty((int(ends[-1]), self.tracks), dtype=np.float32)
 
-            def forward(first: int, last: int, windows: _Windows = windows) -> None:
-                starts = windows.starts[first:last]
-                index = torch.from_numpy(starts[:, None] + np.arange(windows.length))
-                predicted = self._call(rows[index].to(self.device)).cpu().numpy()
-                for row, start in enumerate(starts, first):
-                    begin, end = windows.keep_from[row], windows.keep_to[row]
-                    values[begin:end] = predicted[row - first, begin - start : end - start]
-                    progress.advance(int(end - begin))
+        def forward(low: int, high: int) -> None:
+            starts = placed.start[low:high]
+            index = torch.from_numpy(starts[:, None] + np.arange(placed.length[low]))
+            predicted = self._call(rows[index].to(self.device)).cpu().numpy()
+            for row in range(low, high):
+                begin, count = placed.keep_from[row] - placed.start[row], counts[row - first]
+                end = ends[row - first]
+                values[end - count : end] = predicted[row - low, begin : begin + count]
 
-            self.batch.run(forward, 0, len(windows.starts))
-        progress.finish()
-        self._refuse_unfinite(values, peaks)
+        for low, high in placed.alike(first, last):
+            self._in_batches(forward, low, high)
+        self._refuse_unfinite(values, peaks, placed.kept(first, last))
         return values
 
     @torch.inference_mode()
@@ -109,27 +108,28 @@ class RegionForward:
             piece = torch.from_numpy(np.ascontiguousarray(rows[first:last]))
             values[first:last] = self._call(piece.to(self.device)).cpu().numpy()
 
-        self.batch.run(forward, 0, len(rows))
+        self._in_batches(forward, 0, len(rows))
         return values
 
-    def _windows(self, peaks: Peaks) -> Iterator[_Windows]:
-        """Yield the windows of all contigs, those of one length together, the longest first."""
-        by_length: dict[int, list[NDArray[np.int64]]] = {}
-        for _, regions in peaks.on_contigs():
-            first, count = regions.start, regions.stop - regions.start
-            placed = region_windows(count, self.geometry.context, self.geometry.stride)
-            table = np.stack([placed.starts, placed.keep[:-1], placed.keep[1:]]) + first
-            by_length.setdefault(placed.length, []).append(table)
-        for length in sorted(by_length, reverse=True):
-            starts, keep_from, keep_to = np.concatenate(by_length[length], axis=1)
-            yield _Windows(length, starts, keep_from, keep_to)
+    def _in_batches(self, forward: Callable[[int, int], None], first: int, last: int) -> None:
+        if self.lanes is None:
+            self.batch.run(forward, first, last)
+            return
+
+        def shifted(low: int, high: int) -> None:
+            forward(first + low, first + high)
+
+        self.batch.run_in(self.lanes, shifted, last - first)
 
     def _call(self, x: Tensor) -> Tensor:
         dtype = DTYPES[self.dtype]
         found: list[Tensor] = []
-        for network in self.networks:
+        for number, original in enumerate(self.networks):
+            network = original
+            if self.lanes is not None:
+                network = self.lanes.network(str(number), original)
             with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
-                values = network(x)
+                values = self._run(network, x)
             wanted = (*x.shape[:2], self.tracks)
             if not isinstance(values, Tensor) or values.shape != wanted:
                 shape = tuple(getattr(values, "shape", ()))
@@ -140,11 +140,26 @@ class RegionForward:
             found.append(values.float())
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
-    def _refuse_unfinite(self, values: NDArray[np.float32], peaks: Peaks) -> None:
+    def _run(self, network: nn.Module, x: Tensor) -> Any:
+        try:
+            return network(x)
+        except (TracksmithError, *MEMORY_ERRORS):
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise PluginError(
+                f"{self.name} raised {type(error).__name__}: {error}\n"
+                f"It happened on {x.shape[0]} windows of {x.shape[1]} regions."
+            ) from error
+
+    def _refuse_unfinite(
+        self, values: NDArray[np.float32], peaks: Peaks, regions: NDArray[np.int64]
+    ) -> None:
         bad = ~np.isfinite(values)
         if bad.any():
-            region, track = (int(n) for n in np.argwhere(bad)[0])
+            row, track = (int(n) for n in np.argwhere(bad)[0])
             raise PluginError(
-                f"{self.name} returned {values[region, track]} as value {track} of the region at "
-                f"{peaks.place(region)}. Check the weights, the inputs and --dtype."
+                f"{self.name} returned {values[row, track]} as value {track} of the region at "
+                f"{peaks.place(int(regions[row]))}. Check the weights, the inputs and --dtype."
             )

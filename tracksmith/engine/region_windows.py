@@ -5,14 +5,16 @@ Integer arithmetic only. Positions here count regions of one contig, not bases.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import UsageError
 
-__all__ = ["RegionWindows", "region_windows"]
+__all__ = ["PlacedWindows", "RegionWindows", "place_windows", "region_windows"]
 
 Positions = NDArray[np.int64]
 
@@ -71,3 +73,53 @@ def region_windows(count: int, context: int, stride: int) -> RegionWindows:
 
 def _borders(count: int) -> Positions:
     return np.array([0, count] if count else [0], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class PlacedWindows:
+    """The windows of all contigs, the longest first; positions count all regions of a run.
+
+    Attributes
+    ----------
+    length, start, keep_from, keep_to
+        int64, shape (windows,): regions read, the first of them, and the
+        regions ``[keep_from, keep_to)`` whose values are kept.
+    """
+
+    length: Positions
+    start: Positions
+    keep_from: Positions
+    keep_to: Positions
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def kept(self, first: int, last: int) -> Positions:
+        """Return the regions that the windows ``[first, last)`` give values to, in their order."""
+        start, end = self.keep_from[first:last], self.keep_to[first:last]
+        count = end - start
+        before = np.cumsum(count) - count
+        found: Positions = np.repeat(start - before, count) + np.arange(int(count.sum()))
+        return found
+
+    def alike(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Yield the stretches of ``[first, last)`` whose windows are of one length."""
+        turns = np.flatnonzero(np.diff(self.length[first:last])) + 1 + first
+        yield from pairwise([first, *turns.tolist(), last])
+
+
+def place_windows(contigs: Iterable[tuple[int, slice]], context: int, stride: int) -> PlacedWindows:
+    """Place the windows of all contigs.
+
+    Parameters
+    ----------
+    contigs
+        Contig numbers, and which regions of the run lie on each.
+    """
+    columns = []
+    for _, regions in contigs:
+        placed = region_windows(regions.stop - regions.start, context, stride)
+        table = np.stack([placed.starts, placed.keep[:-1], placed.keep[1:]]) + regions.start
+        columns.append(np.vstack([np.full(len(placed.starts), placed.length), table]))
+    joined = np.concatenate(columns, axis=1)
+    return PlacedWindows(*joined[:, np.argsort(-joined[0], kind="stable")])

@@ -1,121 +1,79 @@
-"""A run of a region model: peaks, features, prediction, tracks over the peaks.
+"""The verbs on a run of a region model: predict, work, finish.
 
-One unit of work: killed, it starts again. Files are whole or absent, and the
-same request gives the same bytes.
+A run goes through two stages of parts: the features of the peaks, and the
+values of windows over all of them. Files are whole or absent, and the same
+request gives the same bytes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tracksmith.engine.api import remove_run
-from tracksmith.engine.device import DTYPES, BatchSize, device_kind, parse_devices, resolve_device
+from tracksmith.engine.api import chosen_parts, remove_run
+from tracksmith.engine.estimate import refuse_to_fill
+from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
 from tracksmith.engine.finish import refuse_damage
-from tracksmith.engine.forward import as_predictor
-from tracksmith.engine.region_files import write_files
-from tracksmith.engine.region_forward import RegionForward
-from tracksmith.engine.region_peaks import Overlaps, Peaks, PeaksRequest, read_peaks
-from tracksmith.engine.region_windows import region_windows
-from tracksmith.engine.request import card_options, file_facts, genome_facts
-from tracksmith.errors import InputError, PluginError, TracksmithError, UsageError
-from tracksmith.files import plain
-from tracksmith.genome.fasta import Genome
-from tracksmith.models.card import ModelCard, RegionGeometry, Track
-from tracksmith.models.contract import (
-    FeatureRequest,
-    FeatureSource,
-    LoadRequest,
-    Model,
-    RegionBatch,
-    WeightPaths,
+from tracksmith.engine.lanes import threads_restored
+from tracksmith.engine.parts import PartStore
+from tracksmith.engine.region_estimate import (
+    RegionEstimate,
+    disk_needed,
+    estimate_regions,
+    part_bytes,
 )
-from tracksmith.models.registry import RegisteredModel, load_registry
-from tracksmith.models.selection import select_tracks
-from tracksmith.models.trust import note_unused, trusted_files, trusting
-from tracksmith.models.weights import find_weights
+from tracksmith.engine.region_files import file_names, write_files
+from tracksmith.engine.region_request import (
+    RegionRequest,
+    ResolvedRegions,
+    planned_request,
+    resolve_region_request,
+)
+from tracksmith.engine.region_work import FEATURES, VALUES, RegionWorker, prepare_regions
+from tracksmith.engine.work import compute_parts
+from tracksmith.files import crash_point
+from tracksmith.models.card import Track
+from tracksmith.models.registry import load_registry
+from tracksmith.models.trust import trusted_files, trusting
 from tracksmith.progress import Progress, Silent
-from tracksmith.run import Run
-from tracksmith.tracks.options import default_compressor, parse_precision
-from tracksmith.version import __version__
+from tracksmith.run import Run, make_folder
 
 __all__ = [
+    "Estimate",
     "RegionRequest",
-    "RegionWork",
-    "ResolvedRegions",
+    "estimate",
+    "finish",
+    "is_region_run",
     "predict_regions",
-    "prepare_regions",
-    "region_features",
-    "resolve_region_request",
+    "work",
 ]
 
-BATCH_WINDOWS = {"cpu": 4, "cuda": 64}
-FEATURE_BASES = 1 << 20
-"""Bases of regions whose features are made at once."""
+CURE = "fewer tracks with -t, fewer digits with --precision 10bits"
 
 
-@dataclass(frozen=True)
-class RegionRequest:
-    """What ``tracksmith predict`` was asked of a region model.
-
-    ``inputs`` are files by the names on the model's card, without peaks and
-    accessibility; ``normalisers`` is the file of an earlier run. Other fields
-    mean what they mean for window models; ``stride`` counts regions.
-    A run does not store ``trust_weights``.
-    """
-
-    model: str
-    genome: Path
-    peaks: Path
-    inputs: Mapping[str, Path] = field(default_factory=dict)
-    accessibility: Path | None = None
-    counts_column: int | None = None
-    overlaps: Overlaps = "refuse"
-    normalisers: Path | None = None
-    tracks: tuple[str, ...] = ()
-    stride: int | None = None
-    batch_size: int | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    precision: str | None = None
-    compressor: str | None = None
-    weights: Path | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    alias: Path | None = None
-    clip: bool = False
-    trust_weights: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ResolvedRegions:
-    """A request with everything opened but nothing computed."""
-
-    asked: RegionRequest
-    model: Model
-    card: ModelCard
-    geometry: RegionGeometry
-    weights: WeightPaths
-    genome: Genome
-    request: dict[str, Any]
-    versions: dict[str, str]
+def is_region_run(run: Run) -> bool:
+    """Say whether a run predicts the regions of a list."""
+    reads = run.request["models"][0]["card"]["reads"]
+    return bool(reads == "regions") and "variants" not in run.request
 
 
 def predict_regions(
-    asked: RegionRequest, out: Path, progress: Progress | None = None, overwrite: bool = False
+    asked: RegionRequest,
+    out: Path,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
 ) -> Run:
     """Predict every peak and write tracks, a table and the normalisers into ``out``.
 
-    Repeated on a finished run it does nothing; on one that was stopped it
-    starts again.
+    Repeated on a finished run it does nothing; on one that was stopped it goes
+    on from there.
 
     Returns
     -------
@@ -127,264 +85,165 @@ def predict_regions(
     TracksmithError
         Of the kind that fits; see :func:`tracksmith.engine.region_peaks.read_peaks`.
     """
-    told = progress or Silent()
     with trusting(asked.trust_weights):
-        resolved = resolve_region_request(asked, told)
+        return _predict(asked, out, progress or Silent(), overwrite, force, keep_parts)
+
+
+def _predict(
+    asked: RegionRequest, out: Path, told: Progress, overwrite: bool, force: bool, keep_parts: bool
+) -> Run:
+    resolved = resolve_region_request(asked, load_registry(), told)
+    worker = None
     if Run.exists(out) and not overwrite:
-        found = Run.open(out)
-        found.refuse_other(resolved.request, resolved.versions)
-        if found.finished:
-            refuse_damage(found)
-            told.note(f"{out} is finished already; nothing to do.")
-            return found
-    # Everything that can be wrong with the inputs is said before the folder is made.
-    with trusting(asked.trust_weights) as held:
-        work = prepare_regions(resolved, told)
-    run = _make_run(resolved, out)
+        run = Run.open(out)
+        run.refuse_other(resolved.request, resolved.versions)
+        run.content["places"] = resolved.places
+    else:
+        worker = _create(resolved, out, told, force)
+        run = worker.run
     with run.lock():
-        run.sweep()
-        values, normalisers = _compute(work, told)
-        run.content["files"] = write_files(run, _chosen(resolved, values), work.peaks, normalisers)
-        run.content["trusted_weights"] = trusted_files(run.request["models"], held.used)
-        run.content["finished"] = True
-        run.save()
-        with suppress(OSError):
-            run.parts_folder.rmdir()
+        if run.finished:
+            refuse_damage(run)
+            told.note(f"{out} is finished already; nothing to do.")
+        else:
+            worker = worker or RegionWorker(run, prepare_regions(resolved, told), told)
+            _compute(worker, asked.device, worker.store.missing())
+            _finish(worker)
+        if not keep_parts:
+            PartStore(run).remove()
     return run
 
 
-def _chosen(
-    resolved: ResolvedRegions, values: NDArray[np.float32]
-) -> dict[Track, NDArray[np.float32]]:
-    """Return the tracks that were asked for with their values, float32 (regions,)."""
-    wanted = {track["id"] for track in resolved.request["models"][0]["card"]["tracks"]}
-    return {
-        track: values[:, column]
-        for column, track in enumerate(resolved.card.tracks)
-        if track.id in wanted
-    }
-
-
-def resolve_region_request(asked: RegionRequest, progress: Progress) -> ResolvedRegions:
-    """Open the genome and take digests of all files; nothing is computed."""
-    registered = load_registry().get(asked.model)
-    _check_switches(asked, registered)
-    model = registered.model
-    weights = find_weights(model, asked.weights)
-    card = model.describe(weights) if model.describe else model.card
-    geometry = card.geometry
-    if not isinstance(geometry, RegionGeometry):
-        raise PluginError(f"{card.name} describes itself as a window model once it is loaded.")
-    if not card.commercial_use:
-        progress.note(f"NOTE: {card.name} may not be used commercially ({card.weights_licence}).")
-    stride = geometry.stride if asked.stride is None else asked.stride
-    region_windows(0, geometry.context, stride)
-    geometry = RegionGeometry(geometry.context, stride, geometry.inputs)
-    genome = Genome.open(asked.genome, notify=progress.note)
-    kind = device_kind(parse_devices(asked.device)[0])
-    entry = {
-        "card": plain(card.to_dict(select_tracks(card, asked.tracks))),
-        "plugin": f"{registered.distribution} {registered.version}",
-        "geometry": {"context": geometry.context, "stride": geometry.stride},
-        "folds": {"rule": "mean", "names": list(weights) or [""], "spread": False},
-        "weights": {fold: [file_facts(path) for path in files] for fold, files in weights.items()},
-        "reverse_complement": False,
-        "shifts": [0],
-        "options": card_options(card, asked.options),
-        "dtype": asked.dtype,
-        "batch_size": asked.batch_size or BATCH_WINDOWS.get(kind, 4),
-    }
-    request = {
-        "genome": genome_facts(genome),
-        "models": [entry],
-        "regions": None,
-        "inputs": _inputs(asked, geometry),
-        "counts_column": asked.counts_column,
-        "overlaps": asked.overlaps,
-        "clip": asked.clip,
-        "dtype": asked.dtype,
-        "precision": asked.precision,
-        "compressor": asked.compressor or default_compressor(),
-        "device": kind,
-    }
-    note_unused([entry], progress.note)
-    versions = {"tracksmith": __version__, "torch": torch.__version__}
-    return ResolvedRegions(asked, model, card, geometry, weights, genome, request, versions)
-
-
-def _check_switches(asked: RegionRequest, registered: RegisteredModel) -> None:
-    geometry = registered.card.geometry
-    if not isinstance(geometry, RegionGeometry) or registered.model.features is None:
-        raise UsageError(
-            f"{asked.model} reads windows along a genome, not a list of peaks. "
-            "Leave out --peaks; restrict it to regions with -r."
-        )
-    if asked.dtype not in DTYPES:
-        raise UsageError(f"--dtype {asked.dtype}: use one of {', '.join(DTYPES)}.")
-    if asked.batch_size is not None and asked.batch_size < 1:
-        raise UsageError(f"--batch-size {asked.batch_size}: give 1 or more.")
-    if asked.overlaps not in ("refuse", "merge"):
-        raise UsageError(f"--overlaps {asked.overlaps}: use refuse or merge.")
-    if asked.precision is not None:
-        parse_precision(asked.precision)
-    given = {*asked.inputs, *(["accessibility"] if _has_signal(asked) else [])}
-    unknown = sorted(given - set(geometry.inputs) | ({"peaks"} & set(asked.inputs)))
-    if unknown:
-        raise UsageError(
-            f"{asked.model} does not read {', '.join(unknown)}; besides --peaks it may be given "
-            f"{', '.join(name for name in geometry.inputs if name != 'peaks')}."
-        )
-
-
-def _has_signal(asked: RegionRequest) -> bool:
-    return asked.accessibility is not None or asked.counts_column is not None
-
-
-def _inputs(asked: RegionRequest, geometry: RegionGeometry) -> dict[str, Any]:
-    """Return size and sha256 of every file that decides the values."""
-    files = {"peaks": asked.peaks, **asked.inputs}
-    extra = {
-        "accessibility": asked.accessibility,
-        "normalisers": asked.normalisers,
-        "alias": asked.alias,
-    }
-    files |= {name: path for name, path in extra.items() if path is not None}
-    for name, path in files.items():
-        if not path.is_file():
-            raise InputError(f"{name}: there is no file {path} (that is {path.absolute()}).")
-    return {name: file_facts(path) for name, path in files.items()}
-
-
-def _make_run(resolved: ResolvedRegions, out: Path) -> Run:
-    if Run.exists(out):
-        remove_run(Run.open(out))
-    asked = resolved.asked
-    places = {
-        "genome": str(asked.genome.resolve()),
-        "regions": [str(asked.peaks)],
-        "weights": {
-            resolved.card.name: {
-                fold: [str(path.resolve()) for path in files]
-                for fold, files in resolved.weights.items()
-            }
-        },
-    }
-    return Run.create(out, resolved.request, resolved.versions, places, [[]])
-
-
 @dataclass(frozen=True)
-class RegionWork:
-    """All that a run needs, opened and checked."""
+class Estimate:
+    """What a run would do and cost: its resolved request, files, and bytes of its parts."""
 
-    genome: Genome
-    peaks: Peaks
-    source: FeatureSource
-    forward: RegionForward
-    normalisers: dict[str, Any] | None
-
-
-def prepare_regions(resolved: ResolvedRegions, progress: Progress) -> RegionWork:
-    """Read the peaks, open their features and load the model."""
-    asked = resolved.asked
-    device = resolve_device(parse_devices(asked.device)[0])
-    wanted = PeaksRequest(
-        **{name: getattr(asked, name) for name in PeaksRequest.__dataclass_fields__}
-    )
-    normalisers = read_normalisers(asked.normalisers)
-    peaks = read_peaks(wanted, resolved.genome.contigs, progress.note)
-    source = _open_features(resolved, str(device))
-    forward = _load(resolved, source, device)
-    return RegionWork(resolved.genome, peaks, source, forward, normalisers)
+    cost: RegionEstimate
+    request: dict[str, Any]
+    files: list[str]
+    part_bytes: int
 
 
-def _compute(work: RegionWork, progress: Progress) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Return the values of the peaks, ``(regions, tracks)`` of the card, and the normalisers."""
-    peaks, source = work.peaks, work.source
-    raw = region_features(source, peaks, work.genome, progress)
-    matrix, normalisers = source.normalise(raw, peaks.signal, work.normalisers)
-    if matrix.shape != (len(peaks), len(source.names)) or matrix.dtype != np.float32:
-        raise PluginError(
-            f"{work.forward.name} made a matrix of {matrix.dtype} {matrix.shape} for "
-            f"{len(peaks)} regions and {len(source.names)} features; float32 is due."
-        )
-    return work.forward.predict(peaks, matrix, progress), normalisers
-
-
-def _open_features(resolved: ResolvedRegions, device: str) -> FeatureSource:
-    if resolved.model.features is None:
-        raise PluginError(f"{resolved.card.name} has no features step.")
-    options = resolved.request["models"][0]["options"]
-    return resolved.model.features(FeatureRequest(dict(resolved.asked.inputs), options, device))
-
-
-def _load(resolved: ResolvedRegions, source: FeatureSource, device: torch.device) -> RegionForward:
-    entry, card = resolved.request["models"][0], resolved.card
-    tracks = tuple(track.id for track in card.tracks)
-    asked = LoadRequest(resolved.weights, tracks, entry["options"], source.names)
-    try:
-        loaded = resolved.model.load(asked)
-    except TracksmithError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{card.name} failed to load: {type(error).__name__}: {error}") from error
-    predictor = as_predictor(loaded, entry["folds"]["names"])
-    networks = [net.to(device).eval() for net in predictor.networks.values()]
-    batch = BatchSize(entry["batch_size"])
-    return RegionForward(
-        card.name, networks, resolved.geometry, len(tracks), device, batch, entry["dtype"]
-    )
-
-
-def region_features(
-    source: FeatureSource, peaks: Peaks, genome: Genome, progress: Progress
-) -> NDArray[np.float32]:
-    """Return the features of all regions, float32 ``(regions, columns)``."""
-    pieces = []
-    progress.start("features", int((peaks.ends - peaks.starts).sum()), "bp")
-    for number, regions in peaks.on_contigs():
-        contig = peaks.contigs.names[number]
-        for piece in _pieces(peaks, regions):
-            starts, ends = peaks.starts[piece], peaks.ends[piece]
-            bases = [
-                genome.read(contig, start, end)
-                for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-            ]
-            found = source.features(RegionBatch(contig, starts, ends, bases))
-            if found.ndim != 2 or len(found) != len(starts) or not np.isfinite(found).all():
-                raise PluginError(
-                    f"The features of {len(starts)} regions have shape {found.shape} or values "
-                    f"that are not finite, from {peaks.place(piece.start)} on."
-                )
-            pieces.append(found)
-            progress.advance(int((ends - starts).sum()))
-    progress.finish()
-    return np.concatenate(pieces)
-
-
-def _pieces(peaks: Peaks, regions: slice) -> list[slice]:
-    """Cut the regions of a contig into runs of about a million bases."""
-    widths = (peaks.ends - peaks.starts)[regions]
-    group = (np.cumsum(widths) - widths) // FEATURE_BASES
-    edges = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(widths)]
-    return [slice(regions.start + a, regions.start + b) for a, b in pairwise(edges)]
-
-
-def read_normalisers(path: Path | None) -> dict[str, Any] | None:
-    """Read the normalisers that an earlier run stored.
+def estimate(asked: RegionRequest, progress: Progress | None = None) -> Estimate:
+    """Return what a run would cost, timing a few regions and windows; nothing is written.
 
     Raises
     ------
-    InputError
-        The file is no such JSON.
+    TracksmithError
+        As :func:`predict_regions`, but for the disk.
     """
-    if path is None:
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        normalisers: dict[str, Any] = content["normalisers"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} holds no normalisers: {type(error).__name__}: {error}. Give the file "
-            "regions/MODEL.normalisers.json of an earlier run."
-        ) from None
-    return normalisers
+    told = progress or Silent()
+    with trusting(asked.trust_weights):
+        resolved = resolve_region_request(asked, load_registry(), told)
+        prepared = prepare_regions(resolved, told)
+    request = resolved.request
+    cost = estimate_regions(request, prepared)
+    return Estimate(cost, request, file_names(request), part_bytes(prepared))
+
+
+def _create(resolved: ResolvedRegions, out: Path, progress: Progress, force: bool) -> RegionWorker:
+    """Fix a new run, once everything that can be wrong with its inputs was looked at."""
+    prepared = prepare_regions(resolved, progress)
+    refuse_to_fill(disk_needed(resolved.request, prepared), out, force, CURE)
+    if Run.exists(out):
+        remove_run(Run.open(out))
+    make_folder(out)
+    run = Run.create(out, resolved.request, resolved.versions, resolved.places, prepared.parts)
+    return RegionWorker(run, prepared, progress)
+
+
+def work(
+    out: Path,
+    device: str = "auto",
+    part: int | None = None,
+    of: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> list[int]:
+    """Compute parts of a run: one, the share ``of = (i, n)`` from 0, or all missing.
+
+    Needs no lock. What was trusted before is not trusted here: see
+    :func:`tracksmith.models.trust.trusting`. A share is one of the features and
+    one of the values, which wait for the features of all regions. Returns the
+    parts that were computed.
+
+    Raises
+    ------
+    IncompleteError
+        Features that another share has to make are missing.
+    """
+    told = progress or Silent()
+    run = Run.open(out)
+    worker = open_region_worker(run, devices_of(run, device)[0], told)
+    if of is None:
+        mine = set(chosen_parts(len(worker.store), part, None))
+    else:
+        stages = (worker.parts_of(FEATURES), worker.parts_of(VALUES))
+        mine = {parts[at] for parts in stages for at in chosen_parts(len(parts), None, of)}
+    todo = sorted(mine & set(worker.store.missing()))
+    _compute(worker, device, todo)
+    return todo
+
+
+def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False) -> Run:
+    """Write the files of a run from its parts; safe to kill and to repeat."""
+    told = progress or Silent()
+    run = Run.open(out)
+    with run.lock():
+        if run.finished:
+            refuse_damage(run)
+        else:
+            _finish(open_region_worker(run, run.request["device"], told))
+        if not keep_parts:
+            PartStore(run).remove()
+    return run
+
+
+def open_region_worker(run: Run, device: str, progress: Progress | None = None) -> RegionWorker:
+    """Open a planned run for computing its parts on a device."""
+    told = progress or Silent()
+    resolved = planned_request(run, load_registry(), device, told)
+    return RegionWorker(run, prepare_regions(resolved, told), told)
+
+
+def _compute(worker: RegionWorker, device: str, parts: Sequence[int]) -> None:
+    """Compute parts, all those of features first."""
+    names = devices_of(worker.run, device)
+    for stage, what, unit in ((FEATURES, "features", "regions"), (VALUES, "values", "windows")):
+        every = worker.parts_of(stage)
+        mine = sorted(set(every) & set(parts))
+        if not mine:
+            continue
+        if stage == VALUES:
+            worker.store.require(worker.parts_of(FEATURES))
+        if len(names) > 1:
+            job = PartJob(what, worker.store, open_region_worker)
+            run_on_devices(job, names, mine, worker.progress)
+            continue
+        total, left = (sum(map(worker.size, some)) for some in (every, mine))
+        worker.progress.start(what, total, unit, total - left)
+        with threads_restored():
+            compute_parts(worker, mine)
+        worker.progress.finish()
+
+
+def _finish(worker: RegionWorker) -> None:
+    run = worker.run
+    run.sweep()
+    worker.store.require_all()
+    _, normalisers = worker.matrix
+    values = _chosen(worker, worker.values())
+    run.content["trusted_weights"] = trusted_files(run.request["models"], worker.store.trusted())
+    run.content["files"] = write_files(run, values, worker.work.peaks, normalisers)
+    run.content["finished"] = True
+    run.save()
+    crash_point("finished")
+
+
+def _chosen(worker: RegionWorker, values: NDArray[np.float32]) -> dict[Track, NDArray[np.float32]]:
+    """Return the tracks that were asked for with their values, float32 (regions,)."""
+    wanted = {track["id"] for track in worker.run.request["models"][0]["card"]["tracks"]}
+    return {
+        track: values[:, column]
+        for column, track in enumerate(worker.work.card.tracks)
+        if track.id in wanted
+    }

@@ -308,7 +308,7 @@ def test_the_command_line_runs_a_region_model(
         (["--motifs", "m"], "--motifs belongs to a model over regions"),
         (["--counts-column", 4], "--counts-column belongs to a model over regions"),
         (["--peaks", "p", "--folds", "held-out"], "--folds has no meaning with --peaks"),
-        (["--peaks", "p", "--dry-run"], "--dry-run has no meaning"),
+        (["--peaks", "p", "--spread"], "--spread has no meaning"),
         (["--peaks", "p", "-m", "get-atac"], "name one model"),
         (["--peaks", "p", "--input", "motifs"], "give NAME=VALUE"),
         (["--peaks", "p", "--overlaps", "keep"], "'keep'"),
