@@ -167,6 +167,17 @@ def test_weights_are_fetched_verified_and_then_found(run, source, tmp_path):
     assert "tracksmith models fetch toy" in text
 
 
+def test_offline_what_is_missing_is_named(run, source, tmp_path, monkeypatch):
+    text = run("fetch", "toy", "--offline", "--from", str(source), code=5)
+    cached = tmp_path / "cache" / "weights" / "toy" / "2"
+    assert f"  - {cached / 'b.pt'}\n" in text
+    assert (cached / "a.pt").read_bytes() == CONTENT
+    (source / "b.pt").write_bytes(CONTENT)
+    monkeypatch.setenv("TRACKSMITH_OFFLINE", "1")
+    assert "The weights are ready" in run("fetch", "toy", "--from", str(source))
+    assert "The weights are ready" in run("fetch", "toy")
+
+
 def test_a_quiet_fetch_says_the_licence_alone(run, source):
     assert run("fetch", "toy", "--from", str(source), "-q") == (
         "Licence of the weights of toy: CC BY 4.0.\n"

@@ -72,7 +72,8 @@ def server():
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKSMITH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("TRACKSMITH_WEIGHTS", raising=False)
+    for name in ("TRACKSMITH_WEIGHTS", "TRACKSMITH_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "cache" / "weights" / "toy" / "2"
@@ -210,6 +211,31 @@ def test_a_proxy_from_the_environment_is_used(server, cache, monkeypatch):
         fetch(model_with("http://far.invalid/w.pt"))
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+def test_a_proxy_that_refuses_is_called_that(server, cache, monkeypatch, variable):
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.setenv(variable, server.url)
+    with pytest.raises(ResourceError, match=r"the proxy refuses \(501 Unsupported method"):
+        fetch(model_with("https://far.invalid/w.pt"))  # the server knows no CONNECT
+
+
+def test_what_the_proxy_is_not_for_goes_past_it(server, cache, monkeypatch):
+    server.files["/w.pt"] = DATA
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    fetch(model_with(f"{server.url}/w.pt"))
+    assert (cache / "w.pt").read_bytes() == DATA
+
+
+def test_a_missing_certificate_bundle_and_a_host_that_is_no_name_are_told(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(ResourceError, match=r"certificate bundle, invalid path: /nowhere\.pem"):
+        fetch(model_with("https://127.0.0.1:9/w.pt"))
+    with pytest.raises(ResourceError, match=r"a\.\.b"):
+        fetch(model_with(), "http://a..b")
+
+
 def test_a_full_disk_is_a_resource_error(server, cache):
     server.files["/w.pt"] = DATA
     cache.mkdir(parents=True)
@@ -327,7 +353,7 @@ def test_files_that_only_the_plugin_knows_are_copied_with_their_folders(tmp_path
 def test_a_source_of_no_kind_is_refused(tmp_path):
     with pytest.raises(UsageError, match="neither an existing file"):
         fetch(model_with(), str(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match=r"missing w\.pt"):
+    with pytest.raises(InputError, match=r"--from .*missing w\.pt"):
         fetch(model_with(), str(tmp_path))
     with pytest.raises(ResourceError, match="names no address"):
         fetch(model_with())

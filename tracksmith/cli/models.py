@@ -81,8 +81,13 @@ def tracks(name: str, grep: str, weights: Path | None) -> None:
 @models.command()
 @click.argument("name")
 @click.option("--from", "source", metavar="FOLDER|URL", help="Take the files from here.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Use the cache and --from FOLDER alone, never the network; as TRACKSMITH_OFFLINE=1.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but licence and errors.")
-def fetch(name: str, source: str | None, quiet: bool) -> None:
+def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
     """Bring a model's weights into the cache. Nothing else ever downloads."""
     from tracksmith.models.fetch import fetch as fetch_weights
     from tracksmith.models.fetch import licence_notice
@@ -92,7 +97,7 @@ def fetch(name: str, source: str | None, quiet: bool) -> None:
     progress = LineProgress(quiet=quiet)
     if quiet:
         click.echo(licence_notice(model.card), err=True)
-    files = fetch_weights(model, source, notify=progress.note, progress=progress)
+    files = fetch_weights(model, source, progress.note, progress, offline)
     if files and not quiet:
         click.echo(f"The weights are ready: {name} can be used.", err=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def _download_rest(session: requests.Session, url: str, job: Job, progress: Prog
             headers = {"Accept-Encoding": "identity"}
             if done:
                 headers["Range"] = f"bytes={done}-"
-            with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            with _ask(session, url, headers) as response:
                 _receive(response, handle, done, job, progress)
     except requests.RequestException:
         raise
@@ -158,6 +159,18 @@ def _download_rest(session: requests.Session, url: str, job: Job, progress: Prog
             f"Cannot write {job.part}: {error.strerror or error}. Free some space, or set "
             "TRACKSMITH_CACHE to a larger disk, then repeat the command: it goes on from there."
         ) from error
+
+
+def _ask(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    import requests
+
+    try:
+        return session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+    except requests.RequestException:
+        raise
+    except (OSError, ValueError) as error:
+        # So requests tells of a certificate bundle that is missing, or a host that is no name.
+        raise requests.ConnectionError(str(error)) from error
 
 
 def _receive(
@@ -213,7 +226,12 @@ def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy does not answer ({error})"
+        refused = re.search(r"Tunnel connection failed: ([^'\"]+)", str(error))
+        return (
+            f"the proxy refuses ({refused[1]})"
+            if refused
+            else (f"the proxy does not answer ({error})")
+        )
     return f"connection failed or broke off ({error})"
 
 

@@ -61,13 +61,15 @@ def needs_weights(model: Model) -> bool:
     return bool(model.card.weights) or model.find_weights is not None
 
 
-def locate_weights(model: Model, given: Path | None = None) -> WeightPaths:
+def locate_weights(
+    model: Model, given: Path | None = None, option: str = "--weights"
+) -> WeightPaths:
     """Return the files of each fold without reading them.
 
     Looks at ``given`` alone where the user named a file or folder, else at
     ``$TRACKSMITH_WEIGHTS/<model>/``, then at the cache; the first place with
     a complete fold counts. A model that needs no weights has its folds (or
-    ``""``) with no files.
+    ``""``) with no files. Messages call ``given`` by the name of its ``option``.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def locate_weights(model: Model, given: Path | None = None) -> WeightPaths:
     if not needs_weights(model):
         return {fold.name: () for fold in card.folds} or {"": ()}
     if given is not None:
-        return _at_given(model, given)
+        return _at_given(model, given, option)
     reasons = []
     for place in places(card):
         if not place.is_dir():
@@ -193,14 +195,14 @@ def mismatch(card: ModelCard, file: CheckedFile) -> str:
     )
 
 
-def _at_given(model: Model, given: Path) -> WeightPaths:
+def _at_given(model: Model, given: Path, option: str) -> WeightPaths:
     if not given.exists():
-        raise InputError(f"--weights {given}: there is no such file or folder ({given.resolve()}).")
+        raise InputError(f"{option} {given}: there is no such file or folder ({given.resolve()}).")
     try:
         return _at(model, given)
     except InputError as error:
         raise InputError(
-            f"--weights {given} holds no weights of {model.card.name}: {error}\n"
+            f"{option} {given} holds no weights of {model.card.name}: {error}\n"
             f"`tracksmith models show {model.card.name}` lists the files."
         ) from error
 
