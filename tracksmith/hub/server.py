@@ -33,6 +33,7 @@ from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
 
 __all__ = [
+    "FIRST_PORT",
     "LOOPBACK",
     "RunServer",
     "Site",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 LOOPBACK = "127.0.0.1"
+FIRST_PORT = 8760
+"""Where `view` listens, unless it is taken; then the ports after it."""
 ORIGINS = (
     "https://igv.org", "https://genome.ucsc.edu", "https://genome-euro.ucsc.edu",
     "https://genome-asia.ucsc.edu", "https://jbrowse.org",
@@ -220,7 +223,9 @@ def _headers(policy: str) -> dict[str, str]:
     return found | ({"Content-Security-Policy": policy} if policy else {})
 
 
-def open_socket(host: str, port: int | None, first: int = 8760, tries: int = 40) -> socket.socket:
+def open_socket(
+    host: str, port: int | None, first: int = FIRST_PORT, tries: int = 40
+) -> socket.socket:
     """Return a listening socket: on ``port``, or on the first free one from ``first`` on.
 
     Raises
