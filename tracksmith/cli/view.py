@@ -12,7 +12,9 @@ __all__ = ["view"]
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(1, 65535), help="Port; by default 8760, or the next free one.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port; by default 8760, or the next free one."
+)
 @click.option(
     "--host",
     default="127.0.0.1",
