@@ -1,5 +1,6 @@
 """Fixtures for every room: the shared real data, skipped with a reason where it is absent."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no shared data at {SHARED}: real data and parity fixtures live there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def small_get(shared: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A genome with peaks and a small GET model of real motifs; see :mod:`small_get`."""
+    if importlib.util.find_spec("tracksmith_get") is None:
+        pytest.skip("the plugin tracksmith_get is not installed")
+    from small_get import write_small_get
+
+    return write_small_get(shared, tmp_path_factory.mktemp("get"))

@@ -183,7 +183,7 @@ class _DaskDriver:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=50,
                 memory_limit=0,
                 env=environment,
@@ -256,6 +256,7 @@ def _import_distributed() -> Any:
                 "logging.distributed": "error",
                 "distributed.scheduler.allowed-failures": 0,
                 "distributed.scheduler.http.routes": [],
+                "distributed.worker.http.routes": [],
             }
         )
         import distributed
