@@ -183,8 +183,11 @@ def test_a_model_over_regions(world, regional):
     options, digest = regional
     trust = ("--trust-weights", f"sha256:{digest}")
     provenance = [{"model": "get-expression", "fold": "", "name": "get.ckpt", "sha256": digest}]
-    assert " ".join(trust) in run("predict", *options, code=6)
-    assert not world.ran()
+    for more in ((), ("--dry-run",)):
+        assert " ".join(trust) in run("predict", *options, *more, code=6)
+        assert not world.ran()
+    run("predict", *options, *trust, "--dry-run")
+    assert world.ran()
     run("predict", *options, *trust)
     assert world.ran()
     assert world.trusted("regions") == provenance
@@ -211,10 +214,10 @@ def test_a_stored_request_over_regions_brings_no_consent(world, regional):
 
 
 def test_a_trial_run_and_a_check_of_the_plugin_need_the_consent_too(world):
-    weights = ("--weights", world.coded.parent)
-    predict = ("predict", *world.what, *weights, "-o", world.out("run"), "--dry-run")
-    check = ("plugin", "check", "mpralegnet", *weights)
-    for command, code in ((predict, 6), (check, 1)):
+    what = (*world.what, "--weights", world.coded.parent, "-o", world.out("run"), "--dry-run")
+    check = ("plugin", "check", "mpralegnet", "--weights", world.coded.parent)
+    variants = ("variants", world.variants, *what)
+    for command, code in ((("predict", *what), 6), (variants, 6), (check, 1)):
         assert f"sha256:{world.digest}" in run(*command, code=code)
         assert not world.ran()
         run(*command, *world.trust)

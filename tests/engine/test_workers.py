@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +19,16 @@ from tracksmith.errors import ResourceError
 from tracksmith.files import digest_of_file
 
 pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def usual_port_taken():
+    """Hold the port at which Dask likes to serve its pages: two runs at once must not mind."""
+    with socket.socket() as held:
+        with suppress(OSError):  # then somebody else holds it
+            held.bind(("127.0.0.1", 8787))
+            held.listen()
+        yield
 
 
 @pytest.fixture
