@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tracksmith.hub.notebook import NotebookView, show
+from tracksmith.hub.notebook import CellBrowser, NotebookView, show
 
-__all__ = ["NotebookView", "show"]
+__all__ = ["CellBrowser", "NotebookView", "show"]

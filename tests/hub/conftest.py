@@ -297,6 +297,7 @@ def driver(tmp_path_factory):
         pytest.skip("no chromium and chromedriver on the PATH")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
+    options.unhandled_prompt_behavior = "accept"  # leaving a notebook that was not saved
     for switch in SWITCHES.split():
         options.add_argument(switch)
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")

@@ -1,8 +1,12 @@
-"""Showing a run in a notebook: what igv-notebook is given, and that it can be fetched."""
+"""Showing a run in a notebook: what the cell is given, and that a browser draws it."""
 
 import json
 import re
 import sys
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,46 +20,153 @@ from tracksmith.hub.notebook import show
 @pytest.fixture
 def cell(monkeypatch):
     """What a notebook cell was asked to display."""
-    import igv_notebook.browser
+    import IPython.display
 
     shown = []
-    monkeypatch.setattr(igv_notebook.browser, "display", lambda item, **more: shown.append(item))
-    monkeypatch.setattr(igv_notebook.browser, "register_filecomm", lambda: None)
-    monkeypatch.setattr(igv_notebook.browser, "register_svgcomm", lambda: None)
+    monkeypatch.setattr(IPython.display, "display", shown.append)
     return shown
 
 
-# igv-notebook reads its scripts without closing them.
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*igv_notebook:pytest.PytestUnraisableExceptionWarning"
-)
+def given(text, verb):
+    """Return what a script hands over."""
+    return json.loads(re.search(rf"tracksmithCells\.{verb}\((.*?)\);", text)[1])
+
+
 def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
     view = show(variant_run, locus="chrA:10-20")
     try:
-        message = json.loads(cell[-1].data.partition("on(")[2].rpartition(")")[0])
-        assert message["command"] == "createBrowser"
-        session = message["data"]
+        spec = given(cell[-1].data, "show")
+        assert f'<div id="{spec["id"]}"' in cell[-1].data
+        session = spec["session"]
         assert session["locus"] == "chrA:10-20"
         # Else igv.js waits for a list of genomes from the internet before it draws anything.
         assert session["loadDefaultGenomes"] is False
         urls = [part["url"] for row in session["tracks"] for part in row.get("tracks", [row])]
-        for url in [*urls, session["reference"]["fastaURL"]]:
-            headers = {"Range": "bytes=0-7", "Origin": "http://localhost:8888"}
-            answer = requests.get(url, headers=headers, timeout=10)
-            assert answer.status_code == 206
-            assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:8888"
+        for origin in ("http://localhost:8888", "vscode-webview://1f3vt0p"):
+            for url in [*urls, session["reference"]["fastaURL"], f"{spec['server']}igv.min.js"]:
+                headers = {"Range": "bytes=0-7", "Origin": origin}
+                answer = requests.get(url, headers=headers, timeout=10)
+                assert answer.status_code == 206
+                assert answer.headers["Access-Control-Allow-Origin"] == origin
         view.browser.search("chrB:1-5")
-        assert "chrB:1-5" in cell[-1].data
+        call = given(cell[-1].data, "call")
+        assert call == {"id": spec["id"], "method": "search", "values": ["chrB:1-5"]}
     finally:
         view.close()
     with pytest.raises(requests.ConnectionError):
         requests.get(view.server.url, timeout=2)
 
 
-def test_without_igv_notebook_another_way_is_named(variant_run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "igv_notebook", None)
+def test_no_name_ends_the_script_of_a_cell(variant_run, cell):
+    attack = "</script><img src=x onerror=alert(1)>"
+    view = show(variant_run, locus=attack)
+    view.close()
+    assert cell[-1].data.count("</script") == 1
+    assert cell[-1].data.endswith("</script>")
+    assert given(cell[-1].data, "show")["session"]["locus"] == attack
+    view.browser.search(attack)
+    assert "<" not in cell[-1].data
+    assert given(cell[-1].data, "call")["values"] == [attack]
+
+
+def test_without_ipython_another_way_is_named(variant_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
     with pytest.raises(UsageError, match="tracksmith view"):
         show(variant_run)
+
+
+# What a notebook does with outputs: HTML with its scripts, then further scripts; or the other way.
+OUTPUTS = """
+const [shown, called, calledFirst] = arguments;
+const host = document.createElement("div");
+host.innerHTML = shown;
+host.style.width = "300px";
+document.body.append(host);
+const run = (text) =>
+  document.body.append(Object.assign(document.createElement("script"), { text }));
+if (calledFirst) run(called);
+setTimeout(() => {
+  for (const script of host.querySelectorAll("script")) run(script.text);
+  if (!calledFirst) run(called);
+  setTimeout(() => { host.style.width = ""; window.dispatchEvent(new Event("resize")); }, 40);
+}, calledFirst ? 300 : 0);
+"""
+DRAWN = """
+const done = arguments[0];
+(async () => {
+  const found = [];
+  for (const waiting of window.tracksmithCells ? tracksmithCells.browsers.values() : []) {
+    const browser = await waiting;
+    if (!browser) return done(document.querySelector("[id^=tracksmith-]").textContent);
+    const { featureCache } = browser.trackViews.find((view) => view.track.tracks).viewports[0];
+    found.push([String(browser.currentLoci()).replaceAll(",", ""), featureCache &&
+      featureCache.features.featureArrays.map((features) => features.length > 100)]);
+  }
+  done(found);
+})().catch((error) => done(String(error)));
+"""
+
+
+@pytest.fixture
+def notebook_page(tmp_path):
+    """The address of an empty page on this machine, in the place of a notebook's."""
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text("<!DOCTYPE html><body></body>")
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=tmp_path / "page")
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def until(driver, done, seconds=20):
+    """Return what is drawn, once it is as wished or time is over."""
+    end = time.monotonic() + seconds
+    while not done(found := driver.execute_async_script(DRAWN)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("called_first", [False, True])
+def test_a_browser_draws_the_whole_overlay_and_is_moved(
+    driver, strand_run, cell, notebook_page, called_first
+):
+    view, other = show(strand_run, locus="chrA:1-200"), show(strand_run, locus="chrB:700-800")
+    try:
+        view.browser.search("chrA:1400-1600")
+        shown, again, called = (item.data for item in cell)
+        driver.get(notebook_page)
+        driver.execute_script(OUTPUTS, shown, called, called_first)
+        driver.execute_script(OUTPUTS, again, "", False)
+        wanted = [["chrA:1400-1600", [True, True]], ["chrB:700-800", [True, True]]]
+        found = None
+        for _ in range(100):
+            found = driver.execute_async_script(DRAWN)
+            if sorted(found) == wanted:
+                break
+        assert sorted(found) == wanted
+    finally:
+        view.close()
+        other.close()
+
+
+@pytest.mark.browser
+def test_a_server_out_of_reach_is_named_in_the_cell(driver, strand_run, cell, notebook_page):
+    view = show(strand_run)
+    view.close()
+    driver.get(notebook_page)
+    driver.execute_script(OUTPUTS, cell[-1].data, "", False)
+    port = view.server.url.rstrip("/").rpartition(":")[2]
+    assert f"forward its port {port}" in until(driver, bool)
 
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "view_run.ipynb"
@@ -81,11 +192,12 @@ def test_the_example_runs_and_draws_both_runs(tmp_path):
         shown, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     outputs = [out for cell in shown.cells for out in cell.get("outputs", [])]
-    texts = [out.get("text", "") + str(out.get("data", "")) for out in outputs]
+    texts = [out.get("text", "") + "".join(out.get("data", {}).values()) for out in outputs]
     assert any("2 tracks; 82 variants" in text for text in texts)
-    created = next(text for text in texts if '"command": "createBrowser"' in text)
+    created = next(text for text in texts if "tracksmithCells.show(" in text)
     for part in ("runs/1/tracks/core-promoter.plus.bw", "runs/2/variants/core-promoter.bb"):
         assert part in created
+    assert len(created) < 20_000
     assert any('"demo1:14,264-14,464"' in text for text in texts)
 
 

@@ -1,34 +1,76 @@
-"""Showing runs in a Jupyter notebook, through igv-notebook and a server on this machine.
+"""Showing runs in a cell of a notebook, drawn by igv.js from a server on this machine.
 
-igv-notebook reads local files through the kernel in classic notebooks only;
-addresses work in JupyterLab and VS Code as well, so runs are always served.
+The cell holds a script and the session; igv.js itself and the data come from
+the server. That works wherever scripts of a cell run in a browser that reaches
+the server: classic Notebook, Notebook 7, JupyterLab, VS Code.
 """
 
 from __future__ import annotations
 
+import json
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
 from tracksmith.hub.server import LOOPBACK, RunServer, make_app, make_site, open_socket, start
 
-__all__ = ["NotebookView", "show"]
+__all__ = ["CellBrowser", "NotebookView", "show"]
+
+_CELL = (
+    '<div id="{id}" style="background: white; color: black">Run this cell to see the tracks.</div>'
+    "\n<script>\n{script}\nwindow.tracksmithCells.show({spec});\n</script>"
+)
+# The cell that is called may not be drawn yet: VS Code runs stored cells in any order.
+_CALL = (
+    "(function send(tries) {{ if (window.tracksmithCells) window.tracksmithCells.call({spec}); "
+    "else if (tries) setTimeout(send, 100, tries - 1); }})(300);"
+)
+
+
+@dataclass(frozen=True)
+class CellBrowser:
+    """The igv.js browser of a cell, moved from Python. Nothing comes back from it."""
+
+    id: str
+
+    def search(self, locus: str) -> None:
+        """Go to a region such as ``chr1:1,000-2,000``."""
+        self._call("search", locus)
+
+    def load_track(self, config: Mapping[str, Any]) -> None:
+        """Add a track, given as igv.js's configuration of it (``url``, ``format``, ``name``)."""
+        self._call("loadTrack", dict(config))
+
+    def zoom_in(self) -> None:
+        """Show half as many bases."""
+        self._call("zoomIn")
+
+    def zoom_out(self) -> None:
+        """Show twice as many bases."""
+        self._call("zoomOut")
+
+    def _call(self, method: str, *values: Any) -> None:
+        spec = _script_json({"id": self.id, "method": method, "values": values})
+        _display("Javascript", _CALL.format(spec=spec))
 
 
 @dataclass
 class NotebookView:
     """An igv.js view in a notebook cell and the server behind it.
 
-    ``browser`` is igv-notebook's: ``browser.search("chr1:100-200")`` moves it.
-    The server ends with :meth:`close` or with the kernel.
+    ``browser.search("chr1:100-200")`` moves it. The server ends with
+    :meth:`close` or with the kernel.
     """
 
-    browser: Any
+    browser: CellBrowser
     server: RunServer
 
     def close(self) -> None:
-        """Stop serving; what is drawn stays."""
+        """Stop serving; what is drawn stays until the page is loaded again."""
         self.server.close()
 
 
@@ -36,7 +78,7 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
     """Show finished runs in the current notebook cell.
 
     The notebook's browser must run on the machine of the kernel, or forward
-    the port.
+    the port to the same port there; VS Code does so by itself.
 
     Parameters
     ----------
@@ -51,19 +93,33 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
     Raises
     ------
     UsageError
-        igv-notebook or IPython is not installed.
+        IPython is not installed.
     """
     try:
-        import igv_notebook
+        import_module("IPython.display")
     except ImportError as error:
         raise UsageError(
-            f"{error.name} is missing: `pip install igv-notebook ipython`, or use "
+            f"{error.name} is missing: run this in a notebook, or use "
             f"`tracksmith view {' '.join(map(str, runs))}`."
         ) from None
     site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
     server = start(make_app(site), open_socket(LOOPBACK, None))
-    igv_notebook.init()
     session = site.session(server.url)
     # With a genome of its own, igv.js need not ask igv.org for its list, nor wait without internet.
     session["loadDefaultGenomes"] = site.reference.hosted
-    return NotebookView(igv_notebook.Browser(session), server)
+    cell = f"tracksmith-{uuid.uuid4().hex}"
+    spec = _script_json({"id": cell, "server": server.url, "session": session})
+    script = site.templates.raw("notebook.js")
+    _display("HTML", _CELL.format(id=cell, script=script, spec=spec))
+    return NotebookView(CellBrowser(cell), server)
+
+
+def _display(kind: str, text: str) -> None:
+    ipython: Any = import_module("IPython.display")
+    ipython.display(getattr(ipython, kind)(text))
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that can stand in a script of a page: no name can end the script."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
