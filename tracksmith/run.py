@@ -178,7 +178,7 @@ class Run:
 
     def sweep(self) -> None:
         """Remove temporary files that killed drivers left. Only under the lock."""
-        inner = ("parts", "tracks", "variants", "ism")
+        inner = ("parts", "tracks", "regions", "variants", "ism")
         for folder in (self.folder, *(self.folder / name for name in inner)):
             for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
                 if _is_left_over(left):

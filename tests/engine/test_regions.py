@@ -5,72 +5,24 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
+from region_toys import BaseCounts, registry, toy
 from torch import nn
 
 from tracksmith.engine.region_peaks import PeaksRequest, read_peaks
 from tracksmith.engine.regions import RegionRequest, predict_regions
 from tracksmith.errors import InputError, PluginError, TrustError, UsageError
 from tracksmith.genome.contigs import Contigs
-from tracksmith.models.card import ModelCard, Option, RegionGeometry, Track, WindowGeometry
-from tracksmith.models.contract import Model
-from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.models.card import WindowGeometry
 from tracksmith.progress import Silent
 
 CONTIGS = Contigs(["one", "two", "bare"], [3_000, 900, 500])
 
 
-class Neighbours(nn.Module):
-    """A region's own features plus the mean over the window: shows which window was used."""
-
-    def forward(self, x):
-        mean = x.mean(dim=1, keepdim=True)
-        return torch.stack([(x + mean)[..., 0], (2 * x - mean)[..., 1]], dim=-1)
-
-
-class BaseCounts:
-    """Two columns: G and C bases, and bases; divided by their maxima."""
-
-    names = ("gc", "bases")
-
-    def features(self, batch):
-        rows = [[np.isin(masks, (2, 4)).sum(), len(masks)] for masks in batch.bases]
-        assert [row[1] for row in rows] == (batch.ends - batch.starts).tolist()
-        return np.array(rows, dtype=np.float32)
-
-    def normalise(self, features, signal, normalisers):
-        used = normalisers or {"maxima": [float(value) for value in features.max(axis=0)]}
-        matrix = (features / np.array(used["maxima"])).astype(np.float32)
-        if signal is not None:
-            matrix[:, 1] *= signal
-        return matrix, used
-
-
-def toy(network=Neighbours, features=BaseCounts, geometry=None, **changes):
-    facts = {
-        "name": "toy",
-        "version": "1",
-        "summary": "a toy",
-        "code_licence": "MIT",
-        "weights_licence": "private",
-        "citation": "none",
-        "geometry": geometry or RegionGeometry(6, 3, ("peaks", "accessibility", "extra")),
-        "tracks": (
-            Track("plus", "plus", "+", rc_partner="minus"),
-            Track("minus", "minus", "-", rc_partner="plus"),
-        ),
-        "options": (Option("mode", "a", ("a", "b"), "no effect"),),
-        "commercial_use": False,
-    }
-    card = ModelCard(**(facts | changes))
-    return Model(card, lambda request: network(), features=lambda request: features())
-
-
 @pytest.fixture
 def install(monkeypatch):
     def install(model):
-        found = {model.card.name: RegisteredModel(model, "toys", "1", "toys")}
-        target = "tracksmith.engine.regions.load_registry"
-        monkeypatch.setattr(target, lambda: Registry(found, []))
+        found = registry(model)
+        monkeypatch.setattr("tracksmith.engine.regions.load_registry", lambda: found)
 
     install(toy())
     return install

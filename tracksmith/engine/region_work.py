@@ -75,13 +75,10 @@ class RegionWork:
     @property
     def parts(self) -> list[list[int]]:
         """The region with which each part of features begins; the window, of those of values."""
-        bases = np.cumsum(self.peaks.ends - self.peaks.starts)
-        starts, before = [], -FEATURE_BASES
-        for piece in feature_pieces(self.peaks):
-            first = int(bases[piece.start - 1]) if piece.start else 0
-            if first - before >= FEATURE_BASES:
-                starts.append(piece.start)
-                before = first
+        widths = self.peaks.ends - self.peaks.starts
+        number = (np.cumsum(widths) - widths) // FEATURE_BASES
+        starts = [piece.start for piece in feature_pieces(self.peaks)]
+        starts = [b for a, b in pairwise([-1, *starts]) if a < 0 or number[a] < number[b]]
         step = max(PART_WINDOWS, self.forward.batch.windows)
         return [starts, list(range(0, len(self.placed), step))]
 
