@@ -152,6 +152,15 @@ class RunBuilder:
         self._add({"path": f"variants/{model}.tsv.gz", "kind": "table", "model": model})
         return self.add_bigwig(f"variants/{model}.absmax.bw", "absmax", 0.5)
 
+    def folds(self, lines: str) -> RunBuilder:
+        """Add the BED of held-out folds to the last model."""
+        name = self.models[-1]["card"]["name"]
+        self.models[-1]["folds"]["rule"] = "held-out"
+        path = f"tracks/{name}.folds.bed"
+        (self.folder / path).write_text(lines)
+        self._add({"path": path, "kind": "folds", "model": name})
+        return self
+
     def _add(self, entry: dict[str, Any]) -> None:
         path = self.folder / entry["path"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,6 +16,7 @@ NAMES = [
     "about.html",
     "page.html",
     "page.js",
+    "notebook.js",
     "page.css",
     "session.xml",
 ]

@@ -15,6 +15,7 @@ from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX
 from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
+from tracksmith.hub.folds import write_fold_tracks
 from tracksmith.hub.genomes import ASSEMBLIES, assembly_of, canonical, check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
@@ -269,6 +270,7 @@ def _write_files(job: _Job, folder: Path) -> None:
             _write(folder / "metadata" / f"{node.name}.tsv", _sheet(node))
     if not any(node.sheet for node in _all(job.nodes)):
         (folder / "metadata").rmdir()
+    write_fold_tracks(_all(job.nodes), folder)
     about = about_page(job.templates, job.runs, job.title, job.email)
     _write(folder / "about.html", about)
     if not job.hosted:

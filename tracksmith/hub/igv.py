@@ -160,6 +160,7 @@ class _Maker:
         found += [self.points(item) for item in signals if item.statistic == "absmax"]
         found += [self.wig(item) for item in signals if item.statistic == "letters"]
         found += [self.mutation(item) for item in signals if item.statistic == "saturation"]
+        found += [self.folds(item) for item in outputs if item.kind == "folds"]
         return found
 
     def wig(self, output: Output, mirrored: bool = False) -> Config:
@@ -195,6 +196,20 @@ class _Maker:
             "url": self.url_of(output),
             "displayMode": "EXPANDED",
             "height": 80,
+            "searchable": False,
+        }
+
+    def folds(self, output: Output) -> Config:
+        """Return the row that names the folds which predicted a contig."""
+        return {
+            "type": "annotation",
+            "format": "bed",
+            "name": _name(output),
+            "url": self.url_of(output),
+            "indexed": False,
+            "displayMode": "COLLAPSED",
+            "color": "rgb(90,90,90)",
+            "height": 45,
             "searchable": False,
         }
 
@@ -244,7 +259,7 @@ def _xml_row(config: Config) -> dict[str, Any]:
     return {
         "name": config["name"],
         "url": config.get("url", config["name"]),
-        "kind": "bigbed" if config.get("format") == "bigbed" else "bigwig",
+        "kind": config.get("format", "bigwig"),
         "colour": colour,
         "height": config.get("height", 60),
         "low": config.get("min"),
@@ -253,5 +268,6 @@ def _xml_row(config: Config) -> dict[str, Any]:
             config.get("graphType", ""), "BAR_CHART"
         ),
         "window": config.get("windowFunction", "mean"),
+        "mode": config.get("displayMode", "EXPANDED"),
         "members": members,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tracksmith.hub.folds import fold_track
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.scale import common_scales, value_range
 from tracksmith.hub.signals import FACETED_FROM, Maker, allele_pairs, strand_pairs
@@ -62,6 +63,9 @@ def _model_nodes(
     rest = [out for out in outputs if not _is_signal(out)]
     for child in (*_base_level_nodes(maker, rest), *_variant_nodes(maker, rest)):
         folder.adopt(child)
+    for output in rest:
+        if output.kind == "folds":
+            folder.adopt(fold_track(maker, output))
     return [*tops, folder] if folder.children else tops
 
 

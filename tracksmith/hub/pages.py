@@ -61,7 +61,7 @@ def track_facts(output: Output) -> list[Row]:
     signs = track.get("strand") == "-" and not track.get("signed")
     rows = [
         ("Track", output.track_id),
-        ("Statistic", output.statistic or output.kind),
+        ("Statistic", output.statistic or ("" if output.kind == "folds" else output.kind)),
         ("Score", output.entry.get("score")),
         ("Variants", output.entry.get("variants") or output.entry.get("rows")),
         ("Strand", f"{strand} (stored negative)" if signs else strand),
@@ -163,16 +163,8 @@ def _display(shown: Node) -> str:
             "Both strands over each other: plus upward, minus downward (its values are stored "
             "negative), on one common scale."
         )
-    if stanza.track_type == "bigBed":
-        return (
-            "Each item is one variant, coloured red where the alternative allele raises the "
-            "prediction, blue where it lowers it, grey below the threshold."
-        )
-    if stanza.track_type == "bigLolly":
-        return (
-            "The height of each lollipop is the absolute effect, never signed; its colour gives "
-            "the direction: red raises the prediction, blue lowers it."
-        )
+    if stanza.track_type in ("bigBed", "bigLolly"):
+        return _display_items(shown)
     if stanza.get("logo") == "on":
         return "Contributions of single bases, drawn as letters in close views."
     if any(output.statistic == "saturation" for output in shown.outputs):
@@ -189,3 +181,20 @@ def _display(shown: Node) -> str:
     if "autoScale" not in dict(stanza):
         return "A signal graph on the scale of the overlay that holds it."
     return "A signal graph that scales itself to what is in view."
+
+
+def _display_items(shown: Node) -> str:
+    if shown.outputs[0].kind == "folds":
+        return (
+            "Each item is a contig with the names of the folds that predicted it; none of them "
+            "trained on that contig. Contigs without an item were not predicted."
+        )
+    if shown.stanza.track_type == "bigLolly":
+        return (
+            "The height of each lollipop is the absolute effect, never signed; its colour gives "
+            "the direction: red raises the prediction, blue lowers it."
+        )
+    return (
+        "Each item is one variant, coloured red where the alternative allele raises the "
+        "prediction, blue where it lowers it, grey below the threshold."
+    )

@@ -18,6 +18,7 @@ __all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "same_
 
 Facts = Mapping[str, Any]
 
+_KINDS = ("bigwig", "bigbed", "folds")
 _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
@@ -61,7 +62,7 @@ class Output:
     """One finished file of a run that a browser can show.
 
     ``statistic`` is mean, sd, letters, saturation, absmax, or another word
-    that the run's writer chose; '' for a bigBed.
+    that the run's writer chose; '' for a bigBed and for folds.
     """
 
     run: ShownRun = field(repr=False)
@@ -75,7 +76,7 @@ class Output:
 
     @property
     def kind(self) -> str:
-        """Either ``bigwig`` or ``bigbed``."""
+        """One of ``bigwig``, ``bigbed``, and ``folds``: a BED of the folds held out."""
         return str(self.entry["kind"])
 
     @property
@@ -102,6 +103,8 @@ class Output:
             extra = f"mutation to {self.entry.get('base', '')}"
         if self.kind == "bigbed":
             extra = "variant effects"
+        if self.kind == "folds":
+            extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
 
     @property
@@ -119,7 +122,7 @@ class Output:
         """A track name for it, unique within the run up to characters that were replaced."""
         parts = [self.track_id, str(self.entry.get("base") or "")]
         if self.statistic != "mean":
-            parts.append(self.statistic or "variants")
+            parts.append(self.statistic or {"bigbed": "variants"}.get(self.kind, self.kind))
         return safe_name(self.model.label, *parts)
 
 
@@ -167,7 +170,8 @@ class ShownRun:
         """Yield what a browser can show, in the run's order, empty tracks left out."""
         models = {model.name: model for model in self.models}
         for entry in self.content["files"]:
-            if entry["kind"] not in ("bigwig", "bigbed") or entry.get("values") == 0:
+            empty = entry.get("values") == 0 or entry.get("size") == 0
+            if entry["kind"] not in _KINDS or empty:
                 continue
             model = models.get(str(entry.get("model")))
             if model is None:
