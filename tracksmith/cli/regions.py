@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +14,29 @@ from tracksmith.errors import UsageError
 if TYPE_CHECKING:
     from tracksmith.engine.regions import RegionRequest
 
-__all__ = ["region_options", "region_request", "take_region_options"]
+__all__ = [
+    "region_options",
+    "region_request",
+    "take_region_options",
+    "variant_region_options",
+]
 
 _FILE = click.Path(path_type=Path)
 _SHORTHANDS = ("motifs", "clusters", "archetypes")
+
+
+def _archetypes(hidden: bool) -> Callable[[Any], Any]:
+    return click.option(
+        "--archetypes", type=_FILE, hidden=hidden,
+        help="Tabix BED of scanned motifs; short for --input archetypes=PATH.",
+    )  # fmt: skip
+
 
 _OPTIONS = (
     click.option("--peaks", type=_FILE, help="BED file of peaks, for a model over regions."),
     click.option("--motifs", type=_FILE, help="MEME file; short for --input motifs=PATH."),
     click.option(
         "--clusters", type=_FILE, help="Motif clusters; short for --input clusters=PATH."
-    ),
-    click.option(
-        "--archetypes", type=_FILE,
-        help="Tabix BED of scanned motifs; short for --input archetypes=PATH.",
     ),
     click.option("--input", "inputs", multiple=True, help="A region model's input: NAME=PATH."),
     click.option("--accessibility", type=_FILE, help="bigWig, summed over each peak."),
@@ -38,7 +48,10 @@ _OPTIONS = (
     click.option("--normalisers", type=_FILE, help="Normalisers of an earlier run."),
 )  # fmt: skip
 
-region_options = add_options(*_OPTIONS)
+region_options = add_options(*_OPTIONS, _archetypes(hidden=False))
+variant_region_options = add_options(*_OPTIONS, _archetypes(hidden=True))
+"""Variants cannot use a scan of the reference; whoever gives one is told why."""
+
 _OWN = ("peaks", "accessibility", "counts_column", "overlaps", "normalisers")
 _FLAGS = {"inputs": "--input", "counts_column": "--counts-column"}
 

@@ -10,7 +10,7 @@ import click
 
 from tracksmith.cli.options import add_options, model_options, run_options
 from tracksmith.cli.predict import request_from
-from tracksmith.cli.regions import region_options, region_request, take_region_options
+from tracksmith.cli.regions import region_request, take_region_options, variant_region_options
 from tracksmith.errors import UsageError
 from tracksmith.models.trust import consent
 
@@ -69,7 +69,7 @@ _WHAT = (
 @click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
 @model_options
 @add_options(*_WHAT)
-@region_options
+@variant_region_options
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 @run_options
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
@@ -106,6 +106,8 @@ def variants(
             f"--max-skipped {limits.most_skipped}: give a share of the alleles, 0 to 1."
         )
     asked = _request(source, options)
+    if plan_only and keep_parts:
+        raise UsageError("--plan-only makes no parts: give --keep-parts to `tracksmith finish`.")
     if dry_run:
         say_variant_estimate(asked, progress)
         return

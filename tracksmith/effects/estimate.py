@@ -144,7 +144,7 @@ def file_names(resolved: ResolvedVariants) -> list[str]:
         return names
     shared = ["skipped.tsv", "summary.html"]
     if facts["source"]["kind"] != "table":
-        shared += ["annotated.vcf.gz", f"annotated.vcf.gz{index}"]
+        shared += ["annotated.vcf.gz", *[f"annotated.vcf.gz{index}"] * resolved.size.sorted]
     return [*names, *(f"variants/{name}" for name in shared)]
 
 
