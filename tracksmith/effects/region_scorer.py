@@ -14,7 +14,7 @@ nothing. Two ways to make the new features:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ PSEUDOCOUNT = 1.0
 """Added to 10^x - 1, in TPM, before the logarithm."""
 
 BLOCK = 64
+"""Windows that are predicted together, those of reference and alternative alleles."""
 
 
 def _elsewhere(pairs: Pairs) -> ScoreValues:
@@ -92,6 +93,11 @@ class _Window:
     first: int
     last: int
     own: int
+
+    @property
+    def length(self) -> int:
+        """Regions."""
+        return self.last - self.first
 
 
 class RegionScorer:
@@ -158,18 +164,48 @@ class RegionScorer:
         found = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
         peak = self._peak_of(alleles)
         rows = self._new_rows(alleles, peak)
+        for group in self._groups(peak):
+            self._score_group(group, rows, found)
+        return found
+
+    def _groups(self, peak: Positions) -> Iterator[list[tuple[_Window, Positions]]]:
+        """Yield windows and the alleles of their peaks, about a block of one length at a time."""
+        group: list[tuple[_Window, Positions]] = []
+        size = 0
         for number in np.unique(peak).tolist():
-            mine = np.flatnonzero(peak == number)
             window = self._window(number)
-            plain = self.matrix[window.first : window.last]
-            reference = self.work.forward.windows(plain[None])[0]
+            mine = np.flatnonzero(peak == number)
             for first in range(0, len(mine), BLOCK):
                 chosen = mine[first : first + BLOCK]
-                changed = np.repeat(plain[None], len(chosen), axis=0)
-                changed[:, window.own] = rows[chosen]
-                alternative = self.work.forward.windows(changed)
-                self._compare(reference, alternative, window, chosen, found)
-        return found
+                full = size + len(chosen) >= BLOCK
+                if group and (full or group[0][0].length != window.length):
+                    yield group
+                    group, size = [], 0
+                group.append((window, chosen))
+                size += 1 + len(chosen)
+        if group:
+            yield group
+
+    def _score_group(
+        self,
+        group: list[tuple[_Window, Positions]],
+        rows: NDArray[np.float32],
+        found: Scored,
+    ) -> None:
+        """Predict the windows of several peaks together, each as it is and with every allele."""
+        pieces = []
+        for window, chosen in group:
+            piece = np.repeat(
+                self.matrix[None, window.first : window.last], 1 + len(chosen), axis=0
+            )
+            piece[1:, window.own] = rows[chosen]
+            pieces.append(piece)
+        values = self.work.forward.windows(np.concatenate(pieces))
+        at = 0
+        for window, chosen in group:
+            last = at + 1 + len(chosen)
+            self._compare(values[at], values[at + 1 : last], window, chosen, found)
+            at = last
 
     def _window(self, peak: int) -> _Window:
         """Return the context around a peak, the peak in its middle where the contig allows."""
