@@ -83,9 +83,11 @@ ALIASES = {
     "new chromAlias": "# ucsc\tassembly\trefseq\nchr1\t1\tNC_1.1\nchr2\t2\tNC_2.1\n",
     "old chromAlias": "#alias\tchrom\tsource\nNC_1.1\tchr1\trefseq\nNC_2.1\tchr2\trefseq\n",
     "assembly report": (
-        "# Assembly name: x\r\n1\tassembled-molecule\t1\tCM1\t=\tNC_1.1\t900\tchr1\r\n"
-        "2\tassembled-molecule\t2\tCM2\t=\tNC_2.1\t901\tchr2\r\n"
+        "# Sequence-Name\tSequence-Role\tAssigned-Molecule\t...\r\n"
+        "1\tassembled-molecule\t1\tChromosome\tCM1.1\t=\tNC_1.1\tPrimary Assembly\t900\tchr1\r\n"
+        "2\tassembled-molecule\t2\tChromosome\tCM2.1\t=\tNC_2.1\tPrimary Assembly\t901\tchr2\r\n"
     ),
+    "wide table with a class": "chr1\tNC_1.1\tCM1\tprimary\nchr2\tNC_2.1\tCM2\tprimary\n",
 }
 
 
@@ -94,11 +96,49 @@ def test_every_usual_alias_table_is_read(text: str, tmp_path, told: list[str]) -
     (tmp_path / "alias.txt").write_text(text, newline="")
     contigs = Contigs(["chr1", "chr2"], [9, 9])
     aliases = read_aliases(tmp_path / "alias.txt", contigs)
-    assert aliases["NC_1.1"] == "chr1"
-    assert aliases["NC_2.1"] == "chr2"
-    assert not {"refseq", "assembled-molecule", "="} & set(aliases)
+    assert aliases["NC_1.1"] == ("chr1",)
+    assert aliases["NC_2.1"] == ("chr2",)
+    assert not {"primary", "assembled-molecule", "=", "Primary Assembly", "900"} & set(aliases)
     assert ContigNames(contigs, "x", told.append, aliases).find("NC_2.1") == 1
     assert "by the alias file" in told[0]
+
+
+SCAFFOLD = (
+    "HSCHR1_CTG1_UNLOCALIZED\tunlocalized-scaffold\t1\tChromosome\tKI270706.1\t=\tNT_187361.1\t"
+    "Primary Assembly\t175055\tchr1_KI270706v1_random\n"
+)
+
+
+@pytest.mark.parametrize("with_chromosome", [True, False])
+def test_a_scaffold_of_an_assembly_report_is_not_its_chromosome(
+    with_chromosome: bool, tmp_path
+) -> None:
+    chromosome = "1\tassembled-molecule\t1\tChromosome\tCM1.1\t=\tNC_1.1\tx\t900\tchr1\n"
+    second = "2\tassembled-molecule\t2\tChromosome\tCM2.1\t=\tna\tx\t900\tna\n"
+    text = (chromosome if with_chromosome else "") + second + SCAFFOLD
+    (tmp_path / "report.txt").write_text(text)
+    contigs = Contigs(["1", "2"], [900, 900])
+    names = ContigNames(contigs, "x", aliases=read_aliases(tmp_path / "report.txt", contigs))
+    scaffold = ("HSCHR1_CTG1_UNLOCALIZED", "KI270706.1", "NT_187361.1", "chr1_KI270706v1_random")
+    assert [names.find(name) for name in (*scaffold, "na")] == [None] * 5
+    assert names.find("CM1.1") == (0 if with_chromosome else None)
+    assert names.find("CM2.1") == 1
+
+
+def test_a_report_of_other_columns_is_refused(tmp_path) -> None:
+    (tmp_path / "report.txt").write_text("1\tassembled-molecule\t1\tCM1\t=\tNC_1.1\t900\tchr1\n")
+    with pytest.raises(InputError, match=r"report.txt:1: .* 10 columns.* has 8"):
+        read_aliases(tmp_path / "report.txt", Contigs(["chr1"], [9]))
+
+
+def test_an_alias_of_two_contigs_is_refused_when_it_is_used(tmp_path) -> None:
+    (tmp_path / "alias.txt").write_text("a\tchr1\na\tchr2\nb\tchr2\n2\tchr1\n2\tchr2\n")
+    contigs = Contigs(["chr1", "chr2"], [9, 9])
+    names = ContigNames(contigs, "x.bed", aliases=read_aliases(tmp_path / "alias.txt", contigs))
+    assert names.find("b") == 1
+    for name in ("a", "2"):
+        with pytest.raises(InputError, match=f"x.bed: the alias file gives contig '{name}' to"):
+            names.find(name)
 
 
 def test_an_alias_file_without_any_contig_of_the_genome_is_refused(tmp_path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tracksmith.errors import InputError
@@ -10,6 +11,18 @@ from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Notify, silent
 
 __all__ = ["ContigNames", "read_aliases"]
+
+_ROLES = {
+    "assembled-molecule", "unlocalized-scaffold", "unplaced-scaffold", "alt-scaffold",
+    "fix-patch", "novel-patch",
+}  # fmt: skip
+"""Second column of an NCBI assembly report."""
+_REPORT_COLUMNS = 10
+_REPORT_NAMES = (0, 4, 6, 9)
+"""Sequence-Name, GenBank-Accn, RefSeq-Accn, UCSC-style-name."""
+_ASSIGNED_MOLECULE = 2
+_ONE_LINE_A_CONTIG = 4
+"""Tables this wide have a line for each contig; narrower ones may have a line for each name."""
 
 
 class ContigNames:
@@ -35,7 +48,7 @@ class ContigNames:
         contigs: Contigs,
         source: str,
         notify: Notify = silent,
-        aliases: dict[str, str] | None = None,
+        aliases: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.contigs = contigs
         self.source = source
@@ -49,6 +62,11 @@ class ContigNames:
 
         ``length`` is the contig's length in bp where the file declares one; the
         first answer for a name holds.
+
+        Raises
+        ------
+        InputError
+            The alias file gives the name to several contigs.
         """
         if name not in self._known:
             self._known[name] = self._look_up(name, length)
@@ -58,8 +76,13 @@ class ContigNames:
         exact = self.contigs.find(name)
         if exact is not None:
             return exact
-        target = self._aliases.get(name)
-        how = "by the alias file"
+        meant = self._aliases.get(name, ())
+        if len(meant) > 1:
+            raise InputError(
+                f"{self.source}: the alias file gives contig {name!r} to {shown(meant)} of the "
+                "genome. Leave one line with that name."
+            )
+        target, how = (meant[0] if meant else None), "by the alias file"
         if target is None:
             target, how = self.contigs.resolve(name), "up to the prefix 'chr'"
         if target is None:
@@ -100,40 +123,71 @@ class ContigNames:
         )
 
 
-def read_aliases(path: str | Path, contigs: Contigs) -> dict[str, str]:
-    """Read a table of synonyms: two columns, UCSC's chromAlias.txt, or an assembly report.
+def read_aliases(path: str | Path, contigs: Contigs) -> dict[str, tuple[str, ...]]:
+    """Read a table of synonyms: two columns, UCSC's chromAlias.txt, or an NCBI assembly report.
 
     Every line holds names of one contig, separated by tabs (or blanks where there
-    are none); the one that the genome knows is the target, wherever it stands. A
-    word that would mean two contigs, such as a source or a role, means none.
+    are none); the one that the genome knows is the target, wherever it stands. Of
+    an assembly report only the columns of names count, and Assigned-Molecule only
+    for an assembled molecule: a scaffold is not the chromosome it belongs to. In
+    any other table of four columns or more, a word of two lines is no name.
 
     Returns
     -------
     aliases
-        The genome's name of every other name.
+        The genome's contigs, sorted, that every other name stands for: more than
+        one where the name has no single meaning, which :class:`ContigNames` refuses.
 
     Raises
     ------
     InputError
-        The file cannot be read, or no line names a contig of the genome.
+        The file cannot be read, a line of an assembly report has not ten columns,
+        or no line names a contig of the genome.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Cannot read the alias file {path}: {error}") from error
     targets: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        words = [word.strip() for word in (line.split("\t") if "\t" in line else line.split())]
+    for words in _lines_of_names(path, text):
         known = {word for word in words if word in contigs}
-        if len(known) == 1:
-            for word in set(words) - known - {""}:
-                targets.setdefault(word, set()).update(known)
-    found = {word: target.pop() for word, target in targets.items() if len(target) == 1}
-    if not found:
+        for word in words - known if known else ():
+            targets.setdefault(word, set()).update(known)
+    if not any(len(meant) == 1 for meant in targets.values()):
         raise InputError(
             f"No line of the alias file {path} gives another name to a contig of the genome, "
             f"which has {shown(contigs.names)}. Each line needs two names, separated by a tab."
         )
-    return found
+    return {word: tuple(sorted(meant)) for word, meant in targets.items()}
+
+
+def _lines_of_names(path: str | Path, text: str) -> list[set[str]]:
+    """Return the names on every line that is no comment."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.startswith("#"):
+            words = [word.strip() for word in (line.split("\t") if "\t" in line else line.split())]
+            rows.append((number, words))
+    if any(_is_report_row(words) for _, words in rows):
+        return [_names_of_report(path, number, words) for number, words in rows if any(words)]
+    named = [set(words) - {""} for _, words in rows]
+    if max((len(words) for _, words in rows), default=0) < _ONE_LINE_A_CONTIG:
+        return named
+    lines = Counter(word for words in named for word in words)
+    return [{word for word in words if lines[word] == 1} for words in named]
+
+
+def _is_report_row(words: list[str]) -> bool:
+    return len(words) > 2 and words[1] in _ROLES
+
+
+def _names_of_report(path: str | Path, number: int, words: list[str]) -> set[str]:
+    if len(words) != _REPORT_COLUMNS:
+        raise InputError(
+            f"{path}:{number}: a line of an NCBI assembly report has {_REPORT_COLUMNS} columns, "
+            f"separated by tabs; this one has {len(words)}. Give the report as NCBI wrote it, or "
+            "a table of two columns."
+        )
+    assembled = words[1] == "assembled-molecule"
+    columns = (*_REPORT_NAMES, _ASSIGNED_MOLECULE) if assembled else _REPORT_NAMES
+    return {words[column] for column in columns} - {"", "na"}
