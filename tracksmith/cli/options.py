@@ -97,25 +97,32 @@ def numbers(text: str, name: str) -> tuple[int, ...]:
 
 
 def key_values(pairs: tuple[str, ...], name: str) -> dict[str, str]:
-    """Read ``NAME=VALUE`` pairs."""
-    found = {}
+    """Read ``NAME=VALUE`` pairs; no name may come twice."""
+    found: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{name} {pair}: give NAME=VALUE.")
+        if key in found:
+            raise UsageError(f"{name} {key} is given twice, {found[key]} and {value}: keep one.")
         found[key] = value
     return found
 
 
 def weights(values: tuple[str, ...]) -> dict[str, Path]:
-    """Read ``PATH`` (for the only model) or ``MODEL=PATH``."""
+    """Read ``PATH`` (for the only model) or ``MODEL=PATH``; no model may come twice."""
     found: dict[str, Path] = {}
     for value in values:
         name, equals, path = value.partition("=")
-        if equals and not Path(value).exists():
-            found[name] = Path(path)
-        else:
-            found[""] = Path(value)
+        if not equals or Path(value).exists():
+            name, path = "", value
+        if name in found or (found and not (name and all(found))):
+            first = next(iter(found.values())) if name not in found else found[name]
+            raise UsageError(
+                f"--weights {value}: the model has {first} already. Give one file or folder a "
+                "model; put the files of all folds into one folder."
+            )
+        found[name] = Path(path)
     return found
 
 

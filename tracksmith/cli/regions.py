@@ -83,6 +83,14 @@ def take_region_options(values: dict[str, Any]) -> dict[str, Any]:
     return taken
 
 
+def _weights_of(model: str, given: dict[str, Path]) -> Path | None:
+    """Return the one path that was given; it must be this model's."""
+    unknown = ", ".join(sorted(set(given) - {"", model}))
+    if unknown:
+        raise UsageError(f"--weights names {unknown}, which was not asked for.")
+    return given.get(model, given.get(""))
+
+
 def region_request(regions: dict[str, Any], asked: dict[str, Any]) -> RegionRequest:
     """Return the request that the options of a command describe; ``regions`` as above.
 
@@ -102,8 +110,11 @@ def region_request(regions: dict[str, Any], asked: dict[str, Any]) -> RegionRequ
     if len(models) != 1:
         raise UsageError("With --peaks name one model: -m MODEL.")
     inputs = {n: Path(path) for n, path in key_values(regions["inputs"], "--input").items()}
-    inputs |= {name: regions[name] for name in _SHORTHANDS if regions[name] is not None}
-    given["weights"] = next(iter(weights(given["weights"]).values()), None)
+    short = {name: regions[name] for name in _SHORTHANDS if regions[name] is not None}
+    for name in sorted(inputs.keys() & short.keys()):
+        raise UsageError(f"--input {name} and --{name} are the same file: give one of them.")
+    inputs |= short
+    given["weights"] = _weights_of(models[0], weights(given["weights"]))
     given["options"] = key_values(given["options"], "--option")
     given["batch_size"] = whole_number(given["batch_size"], "--batch-size")
     own = {name: regions[name] for name in _OWN}
