@@ -1,8 +1,10 @@
 """Lanes: the same bytes for any number of cores, and no lane sees another's state."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,47 @@ def test_every_batch_runs_with_the_threads_of_the_plan(threads):
             torch.set_num_threads(2)
             lanes.run(lambda first, last: seen.append(torch.get_num_threads()), [(0, 1), (1, 2)])
     assert seen == [threads] * 4
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+import torch
+from engine_toys import toy_card
+from torch import nn
+from tracksmith.engine import api
+from tracksmith.models.card import WindowGeometry
+from tracksmith.models.contract import Model, Predictor
+from tracksmith.models.registry import RegisteredModel, Registry
+import tracksmith.cli
+
+class Slow(nn.Module):
+    def forward(self, bases):
+        time.sleep(0.3)
+        return torch.zeros(len(bases), 3, 32)
+
+card = toy_card(WindowGeometry(64, 16, 32), ("1",))
+model = Model(card, lambda request: Predictor({"1": Slow()}))
+api.load_registry = lambda: Registry({"toy": RegisteredModel(model, "toys", "1", "toys")}, [])
+folder = Path(sys.argv[1])
+(folder / "genome.fa").write_text(">chr1\\n" + "ACGT" * 75_000 + "\\n")
+asked = ["predict", "-m", "toy", "-g", str(folder / "genome.fa"), "-o", str(folder / "run")]
+sys.exit(tracksmith.cli.main([*asked, "-b", "4"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_waits_for_a_batch_not_for_a_chunk(number, code, tmp_path):
+    """A chunk of this run has 256 batches of 0.3 s: more than half a minute in two lanes."""
+    command = [sys.executable, "-c", SLOW, str(tmp_path), str(Path(__file__).parent)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("run/parts/.tmp-*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    began = time.monotonic()
+    process.send_signal(number)
+    said = process.communicate(timeout=100)[1]
+    assert process.returncode == code, said
+    assert time.monotonic() - began < 5

@@ -123,6 +123,8 @@ class BatchSize:
         The batches are those of :meth:`run`. One that does not fit into memory
         is run again alone, in halves.
         """
+        if not count:
+            return
         batches = -(-count // self.windows)
         edges = [count * number // batches for number in range(batches + 1)]
         raised = lanes.run(forward, list(pairwise(edges)))

@@ -143,16 +143,19 @@ class Forward:
         """
         bins = -(-(end - start) // self.tiling.bin)
         tracks = len(self.card.tracks)
-        sets = 1 + len(folds) if self.options.spread else 1
         gaps = self._gaps(stretch, start, bins, wanted)
         if not folds or gaps.all():
-            return np.full((tracks * min(sets, 2), bins), np.nan, dtype=np.float32)
+            statistics = 2 if self.options.spread else 1
+            return np.full((tracks * statistics, bins), np.nan, dtype=np.float32)
+        sets = 1 + len(folds) if self.options.spread else 1
         total = torch.zeros((sets, tracks, bins), device=self.device)
         missing = np.zeros(bins, dtype=np.bool_)
         for orientation in self.orientations:
             missing |= self._add(total, stretch, orientation, (start, end), folds, gaps)
         total /= len(self.orientations)
-        return self._finish(total, gaps | missing, start)
+        gaps |= missing
+        self._refuse_unfinite(total, folds, gaps, start)
+        return self._finish(total, gaps)
 
     def _gaps(
         self, stretch: Stretch, start: int, bins: int, wanted: NDArray[np.bool_] | None
@@ -344,13 +347,10 @@ class Forward:
         kept = values[:, :, self.tiling.first_bin : self.tiling.first_bin + self.tiling.bins]
         return kept.transpose(0, 1)
 
-    def _finish(self, total: Tensor, gaps: NDArray[np.bool_], start: int) -> NDArray[np.float32]:
-        mean = total[0]
-        outputs = mean
+    def _finish(self, total: Tensor, gaps: NDArray[np.bool_]) -> NDArray[np.float32]:
+        outputs = total[0]
         if self.options.spread:
-            spread = total[1:].std(dim=0) if len(total) > 2 else torch.full_like(mean, torch.nan)
-            outputs = torch.cat([mean, spread])
-        self._refuse_unfinite(mean, gaps, start)
+            outputs = torch.cat([outputs, _standard_deviation(total[1:])])
         values: NDArray[np.float32] = outputs.cpu().numpy()
         for row, track in enumerate(self.card.tracks):
             if track.stored_sign < 0:
@@ -360,22 +360,37 @@ class Forward:
             values[:, gaps] = np.nan
         return values
 
-    def _refuse_unfinite(self, mean: Tensor, gaps: NDArray[np.bool_], start: int) -> None:
+    def _refuse_unfinite(
+        self, total: Tensor, folds: Sequence[str], gaps: NDArray[np.bool_], start: int
+    ) -> None:
         # One NaN or inf makes the sum NaN or inf, and a sum is four times as quick to look at.
-        if bool(torch.isfinite(mean.sum())):
+        if bool(torch.isfinite(total.sum())):
             return
-        bad = ~torch.isfinite(mean).cpu().numpy() & ~gaps
+        bad = ~torch.isfinite(total).cpu().numpy() & ~gaps
         if not bad.any():
             return
-        track, bin_number = (int(x) for x in np.argwhere(bad)[0])
+        if bad[1:].any():
+            bad[0] = False  # the fold says more than the mean
+        number, track, bin_number = (int(x) for x in np.argwhere(bad)[0])
         position = start + bin_number * self.tiling.bin
-        core = position // self.tiling.stride
-        window = self.tiling.window_start(core)
+        window = self.tiling.window_start(position // self.tiling.stride)
+        fold = f" of fold {folds[number - 1]}" if number else ""
         raise PluginError(
-            f"{self.card.name} returned {float(mean[track, bin_number])} for track "
-            f"{self.card.tracks[track].id} at position {position + 1}, from the window at "
+            f"{self.card.name} returned {float(total[number, track, bin_number])} for track "
+            f"{self.card.tracks[track].id}{fold} at position {position + 1}, from the window at "
             f"{window + 1}-{window + self.tiling.window}. Check the weights and --dtype."
         )
+
+
+def _standard_deviation(folds: Tensor) -> Tensor:
+    """Return the standard deviation (n - 1) over the first axis; NaN for a single fold."""
+    if len(folds) < 2:
+        return torch.full_like(folds[0], torch.nan)
+    found = folds.std(dim=0)
+    if bool(torch.isfinite(found.sum())):
+        return found
+    # Of folds far apart the squares overflow long before their root does.
+    return folds.cpu().double().std(dim=0).float().to(folds.device)
 
 
 def _as_read(masks: NDArray[np.uint8], reverse: bool) -> NDArray[np.uint8]:

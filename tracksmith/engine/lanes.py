@@ -76,13 +76,23 @@ class Lanes:
     def run(
         self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
     ) -> list[Raised]:
-        """Call ``forward`` on every range; return those that raised, with what they raised."""
+        """Call ``forward`` on every range; return those that raised, with what they raised.
+
+        A signal that raises in the caller ends every lane after the batch it is at.
+        """
         size = max(1, len(ranges) // (self.number * GROUPS_PER_LANE))
-        futures: list[Future[list[Raised]]] = [
-            self._pool.submit(self._infer, forward, ranges[first : first + size])
-            for first in range(0, len(ranges), size)
-        ]
-        return [raised for future in futures for raised in future.result()]
+        stop = threading.Event()
+        futures: list[Future[list[Raised]]] = []
+        try:
+            for first in range(0, len(ranges), size):
+                group = ranges[first : first + size]
+                futures.append(self._pool.submit(self._infer, forward, group, stop))
+            return [raised for future in futures for raised in future.result()]
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
 
     def network(self, key: str, original: nn.Module) -> nn.Module:
         """Return this thread's own copy of a network."""
@@ -92,10 +102,15 @@ class Lanes:
         return kept[key]
 
     def _infer(
-        self, forward: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]
+        self,
+        forward: Callable[[int, int], None],
+        ranges: Sequence[tuple[int, int]],
+        stop: threading.Event,
     ) -> list[Raised]:
         raised: list[Raised] = []
         for first, last in ranges:
+            if stop.is_set():
+                break
             # For each batch: one of torch's libraries keeps the number for the process, not the
             # thread.
             torch.set_num_threads(self._threads)

@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from tracksmith.engine.device import BatchSize, resolve_device, usable_cores
 from tracksmith.engine.forward import Forward, as_predictor
 from tracksmith.engine.parts import PartStore, PartWriter
-from tracksmith.engine.plan import Plan, PlannedModel
+from tracksmith.engine.plan import Output, Plan, PlannedModel
 from tracksmith.engine.windows import Stretch
-from tracksmith.errors import IncompleteError, PluginError, TracksmithError, TrustError
+from tracksmith.errors import (
+    IncompleteError,
+    InputError,
+    PluginError,
+    TracksmithError,
+    TrustError,
+)
 from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.contract import LoadRequest
@@ -205,19 +211,26 @@ class PartWorker:
     ) -> list[Future[bytes]]:
         planned = self.plan.models[model]
         length = int(self.plan.contigs.lengths[chunk.contig])
+        name = self.plan.contigs.names[chunk.contig]
 
-        def encode(row: int) -> bytes:
-            piece = encode_values(
-                values[row],
-                chunk.start,
-                planned.tiling.bin,
-                length,
-                self._options,
-                contig=int(self.plan.track_index[chunk.contig]),
-            )
+        def encode(output: Output) -> bytes:
+            try:
+                piece = encode_values(
+                    values[output.row],
+                    chunk.start,
+                    planned.tiling.bin,
+                    length,
+                    self._options,
+                    contig=int(self.plan.track_index[chunk.contig]),
+                    name=name,
+                )
+            except InputError as error:
+                raise PluginError(
+                    f"{planned.card.name}, {output.statistic} of track {output.track}: {error}"
+                ) from error
             return piece.to_bytes()
 
-        return [pool.submit(encode, output.row) for output in planned.outputs]
+        return [pool.submit(encode, output) for output in planned.outputs]
 
 
 class Computer(Protocol):

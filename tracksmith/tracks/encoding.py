@@ -51,6 +51,7 @@ def encode_values(
     options: TrackOptions,
     *,
     contig: int,
+    name: str | None = None,
 ) -> EncodedPiece:
     """Encode the values of consecutive bins of one contig.
 
@@ -66,6 +67,8 @@ def encode_values(
         In bp.
     contig : int
         Index of the contig in the genome, its id in the finished file.
+    name : str, optional
+        What errors call the contig in place of its index.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def encode_values(
     short = full < len(single)
     if short:
         zoom = _with_short_bin(zoom, single[full], grid, (start + full * bin_size, end))
-    _check_size(zoom, single, grid)
+    _check_size(zoom, single, grid, name)
     _encode_bins(writer, single[:full])
     if short:
         writer.last_bin(float(single[full]), start + full * bin_size, end)
@@ -132,14 +135,16 @@ def _check_place(shape: tuple[int, ...], grid: BinGrid, contig_length: int) -> N
         )
 
 
-def _check_size(zoom: NDArray[np.void], values: NDArray[np.float32], grid: BinGrid) -> None:
+def _check_size(
+    zoom: NDArray[np.void], values: NDArray[np.float32], grid: BinGrid, name: str | None
+) -> None:
     """Refuse infinite and overflowing values, naming the first."""
     if len(zoom) == 0 or max(-float(zoom["min"].min()), float(zoom["max"].max())) <= LARGEST_VALUE:
         return
     index = int(np.flatnonzero(np.abs(values) > LARGEST_VALUE)[0])
     raise InputError(
         f"The value at {grid.start + index * grid.bin_size:,} bp (0-based) of contig "
-        f"{grid.contig} is {values[index]}: it must be finite, fit float32 and be at most "
+        f"{name or grid.contig} is {values[index]}: it must be finite, fit float32 and be at most "
         f"{LARGEST_VALUE:.2g} in size, or the sums of the zoom levels overflow. "
         "Check the model's output or rescale the track; use NaN for no value."
     )
