@@ -188,8 +188,10 @@ def build_hub(
     return build(folders, place, email, name, title, genome, base_url, own)
 
 
-def check_hub(place: str | Path) -> list[Finding]:
+def check_hub(place: str | Path, *, full: bool = False) -> list[Finding]:
     """Check a hub: a folder, a ``hub.txt``, a run, or an http(s) address.
+
+    With ``full`` every value and zoom record of its bigWigs is read, not a sample.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def check_hub(place: str | Path) -> list[Finding]:
     """
     from tracksmith.hub.check import check_hub as check
 
-    return check(str(place))
+    return check(str(place), full)
 
 
 def _request(

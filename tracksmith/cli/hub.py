@@ -68,11 +68,12 @@ def _say(report: HubReport) -> None:
 @hub.command()
 @click.argument("place")
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
-def check(place: str, strict: bool) -> None:
+@click.option("--full", is_flag=True, help="Read all of every bigWig, not a sample.")
+def check(place: str, strict: bool, full: bool) -> None:
     """Check a hub: a folder, a hub.txt, a run, or an http(s) address."""
     from tracksmith.hub.check import check_hub
 
-    findings = check_hub(place)
+    findings = check_hub(place, full)
     for finding in findings:
         click.echo(str(finding))
     errors = sum(1 for finding in findings if finding.level == "error" or strict)

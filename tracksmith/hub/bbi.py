@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracksmith.errors import InputError
@@ -47,7 +47,8 @@ class BbiHead:
 
     ``contigs`` are lengths in bp; ``summary`` bases covered, minimum, maximum,
     sum and sum of squares; ``indexed`` the names of fields with a name index;
-    ``first`` contig and start (0-based) of all data, ``last`` contig and end.
+    ``first`` contig and start (0-based) of all data, ``last`` contig and end;
+    ``names`` the contigs by their number in the file.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class BbiHead:
     item_count: int = 0
     first: tuple[str, int] | None = None
     last: tuple[str, int] | None = None
+    names: dict[int, str] = field(default_factory=dict)
 
     def index_of(self, name: str) -> int | None:
         """Return the 1-based number of a field, None where there is none."""
@@ -133,6 +135,7 @@ def _read_head(read: ReadRange, source: str) -> BbiHead:
         item_count=count,
         first=(names[start[0]], start[1]) if start[0] in names else None,
         last=(names[end[0]], end[1]) if end[0] in names else None,
+        names=names,
     )
 
 

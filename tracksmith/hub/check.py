@@ -35,13 +35,15 @@ class _Hub:
     tracks: dict[str, list[ParsedStanza]] = field(default_factory=dict)
 
 
-def check_hub(hub: str | Path) -> list[Finding]:
+def check_hub(hub: str | Path, full: bool = False) -> list[Finding]:
     """Return everything that is wrong with a hub, in the order of files and lines.
 
     Parameters
     ----------
     hub
         A ``hub.txt``, its folder, the folder of a run, or an http(s) address.
+    full
+        Read every value and every zoom record of the bigWigs, not a sample.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def check_hub(hub: str | Path) -> list[Finding]:
     if opened is not None:
         findings += _hub_problems(opened)
         for genome in opened.genomes:
-            findings += _genome_problems(opened, genome)
+            findings += _genome_problems(opened, genome, full)
         if is_url(address):
             findings += check_server(source, address, _some_data(opened))
     return sorted(set(findings))
@@ -172,7 +174,7 @@ def _description(opened: _Hub) -> Iterator[Finding]:
                       "Correct the address.")  # fmt: skip
 
 
-def _genome_problems(opened: _Hub, genome: ParsedStanza) -> Iterator[Finding]:
+def _genome_problems(opened: _Hub, genome: ParsedStanza, full: bool) -> Iterator[Finding]:
     source = opened.source
     same = [other for other in opened.genomes if other.name == genome.name]
     if len(same) > 1 and same[0] is not genome:
@@ -185,7 +187,7 @@ def _genome_problems(opened: _Hub, genome: ParsedStanza) -> Iterator[Finding]:
     yield from check_tracks(source, tracks, facts)
     for track in tracks:
         if track.get("bigDataUrl"):
-            yield from check_data(source, track, facts)
+            yield from check_data(source, track, facts, full)
 
 
 def _some_data(opened: _Hub) -> list[tuple[ParsedStanza, str]]:

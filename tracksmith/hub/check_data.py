@@ -12,6 +12,7 @@ from tracksmith.hub.bbi import BbiHead, read_head
 from tracksmith.hub.check_genome import GenomeFacts
 from tracksmith.hub.parse import Finding, ParsedStanza
 from tracksmith.hub.sources import Source, is_url
+from tracksmith.hub.zooms import PLACES, find_zoom_fault
 
 __all__ = ["check_data"]
 
@@ -25,8 +26,13 @@ _BUILT_IN = ("chrom", "chromStart", "chromEnd", "name", "score", "strand", "thic
              "thickEnd", "itemRgb")  # fmt: skip
 
 
-def check_data(source: Source, track: ParsedStanza, facts: GenomeFacts) -> Iterator[Finding]:
-    """Yield what is wrong with the file of a track, read by its head only."""
+def check_data(
+    source: Source, track: ParsedStanza, facts: GenomeFacts, full: bool = False
+) -> Iterator[Finding]:
+    """Yield what is wrong with the file of a track.
+
+    Its head is read, and of a bigWig some blocks of every zoom level; all of it with ``full``.
+    """
     expected = _BBI_TYPES.get(track.track_type)
     reference = track.get("bigDataUrl")
     line = track.line_of("bigDataUrl")
@@ -53,6 +59,7 @@ def check_data(source: Source, track: ParsedStanza, facts: GenomeFacts) -> Itera
     yield from _contigs(track, head, facts)
     if head.kind == "bigWig":
         yield from _signal(track, head)
+        yield from _zooms(source, address, track, head, full)
     else:
         yield from _items(track, head)
 
@@ -103,6 +110,25 @@ def _signal(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
         yield _here(track, "bigDataUrl", "error",
                     "the bigWig's summary is NaN or infinite: it holds such values.",
                     "Write gaps in their place; some readers crash on it.")  # fmt: skip
+
+
+def _zooms(
+    source: Source, address: str, track: ParsedStanza, head: BbiHead, full: bool
+) -> Iterator[Finding]:
+    """Hold sums of the zoom levels against the values; less of them behind a URL."""
+    places = PLACES[:1] if is_url(address) else PLACES
+    try:
+        fault = find_zoom_fault(partial(source.read, address), address, places, full)
+    except (InputError, ResourceError) as error:
+        yield _here(track, "bigDataUrl", "error", str(error), "Write or copy the file again.")
+        return
+    if fault is not None:
+        contig = head.names.get(fault.contig, f"contig {fault.contig}")
+        yield _here(track, "bigDataUrl", "warning",
+                    f"a zoom level of {address} is wrong, so wide views show wrong means: at "
+                    f"{fault.level} bp a record, {contig}:{fault.start + 1}-{fault.end} {fault}.",
+                    "pyBigWig (libBigWig) writes such sums: write the file again with another "
+                    "writer, such as UCSC's bedGraphToBigWig.")  # fmt: skip
 
 
 def _items(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
