@@ -54,8 +54,9 @@ def measure(genome: Path, out: Path, folds: int) -> None:
     api.load_registry = lambda: found
     region = f"chr1:1-{BASES}"
     asked = PredictRequest(
-        (LCL.name,), genome, regions=(region,), device="cpu", weights={"": genome.parent}
-    )
+        (LCL.name,), genome, regions=(region,), device="cpu", weights={"": genome.parent},
+        folds="mean:" + ",".join(str(fold) for fold in range(1, folds + 1)),
+    )  # fmt: skip
     plan = Plan(api.plan(asked, out), found)
     worker = PartWorker(plan, Genome.open(genome), "cpu", Silent())
     forward = worker.forward(0)

@@ -39,7 +39,10 @@ _MODEL = (
         "-t", "--tracks", multiple=True,
         help="Tracks: id or pattern, assay=, cell=, strand=, or number; all by default.",
     ),
-    click.option("--folds", default="mean", show_default=True, help="mean, held-out, or one fold."),
+    click.option(
+        "--folds", default="mean", show_default=True,
+        help="mean, held-out, one fold, or some: mean:1,2.",
+    ),
     click.option("--spread", is_flag=True, help="Also write the standard deviation over folds."),
     click.option(
         "--rc/--no-rc", "reverse_complement", default=None,

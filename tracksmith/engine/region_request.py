@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from tracksmith.engine.device import DTYPES, device_kind, parse_devices
+from tracksmith.engine.folds import refuse_partial
 from tracksmith.engine.region_peaks import Overlaps
 from tracksmith.engine.region_windows import region_windows
 from tracksmith.engine.request import card_options, file_facts, genome_facts
@@ -117,6 +118,8 @@ def resolve_region_request(
     model = registered.model
     weights = find_weights(model, asked.weights)
     card = model.describe(weights) if model.describe else model.card
+    if asked.weights is None or not asked.weights.is_file():
+        refuse_partial(card, tuple(weights), "the file of one fold (--weights FILE)")
     geometry = card.geometry
     if not isinstance(geometry, RegionGeometry):
         raise PluginError(f"{card.name} describes itself as a window model once it is loaded.")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from tracksmith.engine.chunks import make_chunks, part_starts
 from tracksmith.engine.device import DTYPES, default_batch_size, device_kind, parse_devices
-from tracksmith.engine.plan import outputs_of, with_partners
+from tracksmith.engine.folds import check_mean_only, choose_folds
+from tracksmith.engine.plan import Output, outputs_of, with_partners
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
 from tracksmith.errors import UsageError
 from tracksmith.files import aside, digest_of_file, plain
@@ -25,9 +26,14 @@ from tracksmith.models.contract import WeightPaths
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.selection import select_tracks
 from tracksmith.models.trust import note_unused
-from tracksmith.models.weights import find_weights, select_folds
+from tracksmith.models.weights import find_weights
 from tracksmith.run import Run, make_folder
-from tracksmith.tracks.options import default_compressor, parse_precision
+from tracksmith.tracks.options import (
+    Compressor,
+    compress_function,
+    default_compressor,
+    parse_precision,
+)
 from tracksmith.version import __version__
 
 __all__ = [
@@ -117,16 +123,18 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
     regions = resolve_regions(
         asked.regions, asked.chroms, genome, notify, alias=asked.alias, clip=asked.clip
     )
+    contigs = _contigs(genome, regions)
     entries, weights, parts = [], {}, []
     for registered in chosen:
         paths = find_weights(registered.model, _weights_for(registered.card.name, asked))
-        entry, tiling = _model_entry(registered, asked, paths, kind)
-        _say_what_matters(entry, registered.card, genome, notify)
+        _say_what_matters(registered.card, notify)
+        entry, tiling = _model_entry(registered, asked, paths, kind, contigs, notify)
         entries.append(entry)
         weights[registered.card.name] = {
             fold: [str(path.resolve()) for path in files] for fold, files in paths.items()
         }
         parts.append(_parts(registered, paths, entry, tiling, genome, regions, asked.parts))
+    _refuse_equal_paths(entries)
     note_unused(entries, notify)
     request = {
         "genome": genome_facts(genome),
@@ -146,9 +154,17 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
     return Resolved(request, versions, places, parts, regions, genome)
 
 
+def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:
+    """Return the names of the contigs that were asked for."""
+    names = genome.contigs.names
+    return names if regions is None else [names[n] for n in sorted(set(regions.contig.tolist()))]
+
+
 def _check_switches(asked: PredictRequest, chosen: list[RegisteredModel]) -> None:
     if asked.dtype not in DTYPES:
         raise UsageError(f"--dtype {asked.dtype}: use one of {', '.join(DTYPES)}.")
+    if asked.compressor is not None:
+        compress_function(cast("Compressor", asked.compressor))
     if asked.precision is not None:
         parse_precision(asked.precision)
     if len(set(asked.shifts)) < len(asked.shifts) or not asked.shifts:
@@ -169,13 +185,21 @@ def _weights_for(name: str, asked: PredictRequest) -> Path | None:
 
 
 def _model_entry(
-    registered: RegisteredModel, asked: PredictRequest, paths: WeightPaths, kind: str
+    registered: RegisteredModel,
+    asked: PredictRequest,
+    paths: WeightPaths,
+    kind: str,
+    contigs: Sequence[str],
+    notify: Notify,
 ) -> tuple[dict[str, Any], Tiling]:
     model = registered.model
     card = model.describe(paths) if model.describe else model.card
     tracks = select_tracks(card, asked.tracks)
     tiling = tile(card.window_geometry, asked.stride)
-    names = _folds(card, paths, asked)
+    given = _weights_for(card.name, asked)
+    rule, names = choose_folds(card, paths, asked.folds, asked.spread, given, contigs, notify)
+    options = card_options(card, asked.options)
+    check_mean_only(card, options, rule, names, asked.spread)
     used = {fold: files for fold, files in paths.items() if not names or fold in names}
     window = tiling.window
     entry = {
@@ -189,34 +213,32 @@ def _model_entry(
             "bin": tiling.bin,
             "whole_window": card.window_geometry.whole_window,
         },
-        "folds": {"rule": asked.folds, "names": list(names), "spread": asked.spread},
+        "folds": {"rule": rule, "names": list(names), "spread": asked.spread},
         "weights": {fold: [file_facts(path) for path in files] for fold, files in used.items()},
         "reverse_complement": _reverse(card, asked.reverse_complement),
         "shifts": list(asked.shifts),
-        "options": card_options(card, asked.options),
+        "options": options,
         "dtype": asked.dtype,
         "batch_size": asked.batch_size or default_batch_size(kind, window),
     }
     return entry, tiling
 
 
-def _folds(card: ModelCard, paths: WeightPaths, asked: PredictRequest) -> tuple[str, ...]:
-    """Return the names of the folds that a run needs; ``("",)`` for a model without folds."""
-    available = tuple(paths) or ("",)
-    if asked.folds not in ("mean", "held-out"):
-        if asked.folds not in available:
-            raise UsageError(
-                f"--folds {asked.folds}: the weights of {card.name} have the folds "
-                f"{', '.join(name for name in available if name) or 'none'}. "
-                "Use mean, held-out, or one of these."
-            )
-        available = (asked.folds,)
-    select_folds(card, available, asked.folds)
-    if asked.spread and len(available) < 2:
-        raise UsageError(
-            f"--spread needs at least two folds; {card.name} has {len(available)} here."
-        )
-    return available
+def _refuse_equal_paths(entries: Sequence[dict[str, Any]]) -> None:
+    """Model and track are joined by a dot, which names may hold: two files could be one."""
+    owners: dict[str, str] = {}
+    for entry in entries:
+        name, spread = entry["card"]["name"], entry["folds"]["spread"]
+        for track in entry["card"]["tracks"]:
+            for statistic in ("mean", "sd") if spread else ("mean",):
+                path = Output(track["id"], statistic, 0).path(name)
+                owner = f"the {statistic} of track {track['id']} of {name}"
+                if path in owners:
+                    raise UsageError(
+                        f"{owners[path]} and {owner} would both be written to {path}. "
+                        "Predict them in two runs, or leave one out with --tracks."
+                    )
+                owners[path] = owner
 
 
 def _reverse(card: ModelCard, asked: bool | None) -> bool:
@@ -288,16 +310,6 @@ def write_regions(regions: Regions, path: Path) -> None:
         handle.writelines(f"{i.contig}\t{i.start}\t{i.end}\n" for i in regions)
 
 
-def _say_what_matters(
-    entry: dict[str, Any], card: ModelCard, genome: Genome, notify: Notify
-) -> None:
+def _say_what_matters(card: ModelCard, notify: Notify) -> None:
     if not card.commercial_use:
         notify(f"NOTE: {card.name} may not be used commercially ({card.weights_licence}).")
-    if entry["folds"]["rule"] == "held-out":
-        choose = select_folds(card, tuple(entry["folds"]["names"]), "held-out")
-        none = [name for name in genome.contigs.names if not choose(name)]
-        if none:
-            notify(
-                f"{card.name}: {len(none)} contigs have no fold that is known not to have seen "
-                f"them and stay gaps: {', '.join(none[:5])}{' ...' if len(none) > 5 else ''}"
-            )

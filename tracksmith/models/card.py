@@ -164,12 +164,17 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Option:
-    """A switch of the model itself, given as ``--option name=value``."""
+    """A switch of the model itself, given as ``--option name=value``.
+
+    ``mean_only`` are choices that hold for the mean of all folds alone: they are
+    refused with other folds, with ``--folds held-out`` and with ``--spread``.
+    """
 
     name: str
     default: str
     choices: tuple[str, ...]
     help: str
+    mean_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import sys
 import pytest
 from tracksmith_clipnet.plugin import K562, LCL
 
+from tracksmith.engine.folds import check_mean_only
+from tracksmith.errors import UsageError
 from tracksmith.models.registry import load_registry
 
 CARDS = pytest.mark.parametrize("card", [LCL, K562], ids=lambda card: card.name)
@@ -64,3 +66,13 @@ def test_only_the_lcl_ensemble_can_be_calibrated():
     assert [option.name for option in LCL.options] == ["eps", "calibrate"]
     assert [option.name for option in K562.options] == ["eps"]
     assert [option.default for option in LCL.options] == ["1e-3", "no"]
+
+
+@pytest.mark.parametrize(("rule", "spread"), [("held-out", False), ("mean", True)])
+def test_calibration_is_refused_where_single_folds_are_made_into_tracks(rule, spread):
+    (option,) = (option for option in LCL.options if option.name == "calibrate")
+    names = tuple(fold.name for fold in LCL.folds)
+    check_mean_only(LCL, {option.name: "yes"}, "mean", names, False)
+    check_mean_only(LCL, {option.name: "no"}, rule, names, spread)
+    with pytest.raises(UsageError, match="mean of all 9 folds"):
+        check_mean_only(LCL, {option.name: "yes"}, rule, names, spread)

@@ -36,7 +36,8 @@ def run(shared: Path, genome: Path, tmp_path_factory: pytest.TempPathFactory) ->
     out = tmp_path_factory.mktemp("locus") / "run"
     region = f"chr21:{SPAN[0] + 1}-{SPAN[1]}"
     weights = shared / "parity" / "clipnet" / "folds"
-    tracksmith.predict("clipnet-lcl", genome, out, regions=region, weights=weights)
+    folds = "mean:1,2,3"
+    tracksmith.predict("clipnet-lcl", genome, out, regions=region, weights=weights, folds=folds)
     return out
 
 

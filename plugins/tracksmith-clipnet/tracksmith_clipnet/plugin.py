@@ -67,8 +67,9 @@ _CALIBRATE = Option(
     choices=("no", "yes"),
     help=(
         "map the quantity q of the nine-fold mean to 10^(1.59687745 log10 q - 0.80203685), the "
-        "authors' calibration; meant for --folds mean only"
+        "authors' calibration; refused with other --folds and with --spread"
     ),
+    mean_only=("yes",),
 )
 _NOTES = (
     "Trained on windows around PRO-cap peaks only, their centre within 250 bp of the peak: "

@@ -1,0 +1,149 @@
+"""Which folds of an ensemble a run uses: as asked, and never fewer in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tracksmith.errors import ResourceError, UsageError
+from tracksmith.models.card import ModelCard
+from tracksmith.models.contract import WeightPaths
+from tracksmith.models.weights import select_folds
+
+__all__ = ["check_mean_only", "choose_folds", "parse_folds", "refuse_partial"]
+
+RULES = ("mean", "held-out")
+
+
+def parse_folds(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read ``--folds``: a rule or a fold's name, and the folds named behind ``mean:``.
+
+    Returns
+    -------
+    rule, names
+        ``names`` is empty unless the text is ``mean:A,B`` or ``held-out:A,B``.
+    """
+    rule, colon, names = text.partition(":")
+    if rule not in RULES or not colon:
+        return text, ()
+    named = tuple(names.split(","))
+    if not all(named) or len(set(named)) < len(named):
+        raise UsageError(f"--folds {text}: name different folds with commas, e.g. {rule}:1,2,3.")
+    return rule, named
+
+
+def choose_folds(
+    card: ModelCard,
+    paths: WeightPaths,
+    asked: str,
+    spread: bool,
+    given: Path | None,
+    contigs: Sequence[str],
+    notify: Callable[[str], None],
+) -> tuple[str, tuple[str, ...]]:
+    """Return the rule and the names of the folds that a run needs, in the card's order.
+
+    A model without folds has ``("",)``. Folds of the card without weights are
+    refused where they would count, unless the user named folds, or the one file
+    ``given``. ``notify`` is told of ``contigs`` that stay gaps.
+
+    Raises
+    ------
+    UsageError
+        No such fold, or too few for ``spread``.
+    ResourceError
+        Weights of some folds are missing.
+    """
+    rule, named = parse_folds(asked)
+    available = tuple(paths) or ("",)
+    for name in (rule,) if rule not in RULES else named:
+        if name not in available:
+            raise UsageError(
+                f"--folds {asked}: the weights of {card.name} have the folds "
+                f"{', '.join(name for name in available if name) or 'none'}. "
+                "Use mean, held-out, one of these, or several: mean:A,B."
+            )
+    if rule not in RULES:
+        available = (rule,)
+    elif named:
+        available = tuple(name for name in available if name in named)
+    if spread and len(available) < 2:
+        raise UsageError(
+            f"--spread needs at least two folds; {card.name} has {len(available)} here."
+        )
+    explicit = bool(named) or rule not in RULES or (given is not None and given.is_file())
+    choose = select_folds(card, available, rule)
+    if rule == "mean" and not explicit:
+        refuse_partial(card, available, f"--folds mean:{','.join(available)}")
+    if rule == "held-out":
+        _check_held_out(card, available, contigs, choose, explicit, notify)
+    return rule, available
+
+
+def refuse_partial(card: ModelCard, available: Sequence[str], remedy: str) -> None:
+    """Raise ResourceError where folds of the card have no weights; ``remedy`` accepts that."""
+    missing = [fold.name for fold in card.folds if fold.name not in available]
+    if missing:
+        raise ResourceError(
+            f"{_count(card, missing)}, so this would not be the ensemble that the model is. "
+            f"Complete them (`tracksmith models fetch {card.name}`), or use {remedy} on purpose."
+        )
+
+
+def _count(card: ModelCard, missing: Sequence[str]) -> str:
+    shown = ", ".join(missing[:9]) + (" ..." if len(missing) > 9 else "")
+    return (
+        f"{card.name} has {len(card.folds)} folds, and the weights of {len(missing)} are missing: "
+        f"{shown}"
+    )
+
+
+def _check_held_out(
+    card: ModelCard,
+    available: tuple[str, ...],
+    contigs: Sequence[str],
+    choose: Callable[[str], tuple[str, ...]],
+    explicit: bool,
+    notify: Callable[[str], None],
+) -> None:
+    whole = select_folds(card, tuple(fold.name for fold in card.folds), "held-out")
+    gaps = []
+    for contig in contigs:
+        chosen, complete = choose(contig), whole(contig)
+        if not complete:
+            gaps.append(contig)
+        elif chosen != complete and not explicit:
+            missing = [name for name in complete if name not in chosen]
+            raise ResourceError(
+                f"{contig} is predicted by {len(complete)} folds of {card.name} that never saw "
+                f"it, and the weights of {len(missing)} are missing: {', '.join(missing)}. "
+                f"Complete them (`tracksmith models fetch {card.name}`), or use "
+                f"--folds held-out:{','.join(available)} on purpose."
+            )
+    if gaps:
+        notify(
+            f"{card.name}: {len(gaps)} contigs have no fold that is known not to have seen "
+            f"them and stay gaps: {', '.join(gaps[:5])}{' ...' if len(gaps) > 5 else ''}"
+        )
+
+
+def check_mean_only(
+    card: ModelCard, options: Mapping[str, str], rule: str, names: Sequence[str], spread: bool
+) -> None:
+    """Refuse values of options that hold for the mean of all folds alone.
+
+    Raises
+    ------
+    UsageError
+        Such a value with another rule, with fewer folds, or with ``spread``.
+    """
+    whole = rule == "mean" and not spread and len(names) == (len(card.folds) or 1)
+    for option in card.options:
+        value = options.get(option.name, option.default)
+        if value in option.mean_only and not whole:
+            asked = "--spread" if spread else f"--folds {rule} ({', '.join(names)})"
+            raise UsageError(
+                f"--option {option.name}={value} holds for the mean of all {len(card.folds)} folds "
+                f"of {card.name}, not for {asked}, where single folds are made into tracks. "
+                "Leave one of the two out."
+            )
