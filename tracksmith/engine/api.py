@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracksmith.engine.device import parse_devices, resolve_device
 from tracksmith.engine.estimate import refuse_full_disk
 from tracksmith.engine.executors import run_parts
 from tracksmith.engine.finish import finish_run, refuse_damage
 from tracksmith.engine.parts import PartStore
 from tracksmith.engine.plan import Plan, check_genome
-from tracksmith.engine.request import PredictRequest, resolve_request
+from tracksmith.engine.request import PredictRequest, Resolved, resolve_request
+from tracksmith.engine.work import load_forward
 from tracksmith.errors import UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.registry import load_registry
@@ -59,7 +62,18 @@ def plan(
     ResourceError
         The disk cannot hold the run (``force`` goes on all the same).
     """
-    told = progress or Silent()
+    return _plan(asked, out, progress or Silent(), overwrite, force)
+
+
+def _plan(
+    asked: PredictRequest,
+    out: Path,
+    told: Progress,
+    overwrite: bool,
+    force: bool,
+    here: bool = False,
+) -> Run:
+    """Fix a run or find it; ``here`` says that this process will compute it, too."""
     with trusting(asked.trust_weights):
         resolved = resolve_request(asked, load_registry(), told.note)
     if Run.exists(out) and not overwrite:
@@ -69,8 +83,20 @@ def plan(
         return run
     refuse_full_disk(resolved, out, force)
     if overwrite and Run.exists(out):
+        if here:
+            with trusting(asked.trust_weights):
+                _load_all(resolved, asked.device)
         remove_run(Run.open(out))
     return resolved.create(out)
+
+
+def _load_all(resolved: Resolved, devices: str) -> None:
+    """Look for the devices and load every model: what fails, fails before a run is replaced."""
+    found = [resolve_device(name) for name in parse_devices(devices)]
+    with tempfile.TemporaryDirectory() as folder:
+        planned = Plan(resolved.create(Path(folder)), load_registry())
+        for model in planned.models:
+            load_forward(model, found[0])
 
 
 def remove_run(run: Run) -> None:
@@ -113,21 +139,27 @@ def predict(
         The finished run; ``run.files`` lists what was written.
     """
     told = progress or Silent()
-    run = plan(asked, out, told, overwrite, force)
+    run = _plan(asked, out, told, overwrite, force, here=True)
+    if run.finished:
+        _tidy(run, keep_parts)
+        told.note(f"{out} is finished already; nothing to do.")
+        return run
     with trusting(asked.trust_weights), run.lock():
-        if run.finished:
-            refuse_damage(run)
-            if not keep_parts:
-                PartStore(run).remove()
-            told.note(f"{out} is finished already; nothing to do.")
-            return run
         planned = Plan(run, load_registry())
-        missing = PartStore(run).missing()
+        missing = planned.store.missing()
         if missing:
             genome = _open_genome(run, told.note)
             run_parts(planned, genome, asked.device, missing, told)
         finish_run(planned, told, keep_parts)
     return run
+
+
+def _tidy(run: Run, keep_parts: bool) -> None:
+    """Check a finished run; write into its folder only to remove parts that are left."""
+    refuse_damage(run)
+    if run.parts_folder.is_dir() and not keep_parts:
+        with run.lock():
+            PartStore(run).remove()
 
 
 def work(
@@ -145,10 +177,12 @@ def work(
     """
     told = progress or Silent()
     run = Run.open(out)
+    if run.finished:
+        told.note(f"{out} is finished already; nothing to do.")
+        return []
     planned = Plan(run, load_registry())
-    store = PartStore(run)
-    mine = chosen_parts(len(store), part, of)
-    todo = sorted(set(mine) & set(store.missing()))
+    mine = chosen_parts(len(planned.store), part, of)
+    todo = sorted(set(mine) & set(planned.store.missing()))
     if todo:
         genome = _open_genome(run, told.note)
         run_parts(planned, genome, device, todo, told)
@@ -186,18 +220,27 @@ def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False
     """Join the parts of a run into its files; see :func:`tracksmith.engine.finish.finish_run`."""
     told = progress or Silent()
     run = Run.open(out)
+    if run.finished:
+        _tidy(run, keep_parts)
+        return run
     with run.lock():
-        if run.finished:
-            refuse_damage(run)
         finish_run(Plan(run, load_registry()), told, keep_parts)
     return run
 
 
 def status(out: Path, deep: bool = False) -> RunStatus:
-    """Say how far a run is, from its manifests; ``deep`` checks every digest."""
+    """Say how far a run is, from its manifests; ``deep`` checks every digest.
+
+    Raises
+    ------
+    IncompleteError
+        With ``deep``: files of a finished run are missing or changed.
+    """
     run = Run.open(out)
     files = [entry["path"] for entry in run.files]
     if run.finished:
+        if deep:
+            refuse_damage(run)
         parts = sum(len(starts) for starts in run.parts)
         return RunStatus(parts, parts, {}, True, files)
     store = PartStore(run)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tracksmith.engine.versions import installed_versions, refuse_other_versions, same_versions
 from tracksmith.errors import IncompleteError, ResourceError
 from tracksmith.files import aside, crash_point, digest_of_file, fsync_folder, write_json
-from tracksmith.run import Run
+from tracksmith.run import Run, make_folder
 
 __all__ = ["PartStore", "PartWriter"]
 
@@ -85,13 +86,16 @@ class PartStore:
         ``fill`` writes the pieces and returns facts for the manifest (interval,
         device, smallest batch, sha256 of the weights that were unpickled).
         """
+        refuse_other_versions(self.run)
+        if not self.run.parts_folder.is_dir():
+            make_folder(self.run.parts_folder)
         data, manifest = self.data_path(part), self.manifest_path(part)
         with aside(data) as temporary, temporary.open("wb") as handle:
             writer = PartWriter(handle, [], hashlib.sha256())
             facts = fill(writer)
             size = handle.tell()
         crash_point("part-data")
-        entry = self._identity(part) | facts
+        entry = self._identity(part) | {"versions": installed_versions()} | facts
         entry |= {"lengths": writer.lengths, "size": size, "sha256": writer.digest.hexdigest()}
         write_json(manifest, entry)
         self._written.add(part)
@@ -107,6 +111,7 @@ class PartStore:
             "run": self.run.id,
             "part": part,
             "model": model,
+            "plugins": [entry.get("plugin") for entry in self.run.request["models"]],
             "chunks": [starts[number], last],
         }
 
@@ -128,9 +133,11 @@ class PartStore:
             return f"unreadable manifest ({error})"
         for key, value in self._identity(part).items():
             if manifest.get(key) != value:
-                return f"belongs elsewhere ({key} is {manifest.get(key)!r}, not {value!r})"
+                return f"belongs elsewhere ({key} is {_brief(manifest.get(key))}, not {value!r})"
+        if not same_versions(manifest.get("versions"), self.run.content.get("versions")):
+            return f"was computed with other versions ({_brief(manifest.get('versions'))})"
         if manifest.get("size") != size:
-            return f"has {size} bytes, its manifest says {manifest.get('size')}"
+            return f"has {size} bytes, its manifest says {_brief(manifest.get('size'))}"
         if not _fits(manifest.get("lengths"), size):
             return "its manifest does not add up"
         if deep and digest_of_file(self.data_path(part)) != manifest.get("sha256"):
@@ -218,6 +225,11 @@ class PartStore:
                     path.unlink()
         with suppress(OSError):
             self.run.parts_folder.rmdir()
+
+
+def _brief(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _fits(lengths: Any, size: int) -> bool:

@@ -15,6 +15,7 @@ from tracksmith.engine.chunks import ChunkTable, make_chunks
 from tracksmith.engine.forward import ForwardOptions
 from tracksmith.engine.parts import PartStore
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
+from tracksmith.engine.versions import refuse_other_plugins, refuse_other_versions
 from tracksmith.errors import TrustError
 from tracksmith.files import plain
 from tracksmith.genome.bed import read_bed
@@ -114,10 +115,13 @@ class Plan:
     Raises
     ------
     TrustError
-        A model's card, a weight file or the genome is not what was planned.
+        tracksmith, torch, a plugin, a model's card, a weight file or the genome is not
+        what was planned.
     """
 
     def __init__(self, run: Run, registry: Registry) -> None:
+        refuse_other_versions(run)
+        refuse_other_plugins(run, registry)
         self.run = run
         self.contigs = contigs_of(run.request)
         self._widened: dict[int, Regions] = {}
