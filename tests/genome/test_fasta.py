@@ -226,6 +226,17 @@ def test_a_stale_index_is_never_used(text, packed, tmp_path, told) -> None:
     Genome.open(path, allow_building_index=False)
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "bgzip"])
+def test_every_one_of_many_headers_is_checked(packed, tmp_path, told) -> None:
+    path = tmp_path / ("x.fa.gz" if packed else "x.fa")
+    for names in (range(1_000), [*range(502), 503, 502, *range(504, 1_000)]):
+        text = "".join(f">s{n:03}\n{'ACGT' * (n % 7 == 0) + 'GGA'}\n" for n in names)
+        bgzip(path, text) if packed else path.write_text(text)
+        genome = Genome.open(path, told.append)
+    assert genome.contigs.names[502:504] == ("s503", "s502")
+    assert "contig 's502' does not begin where it says" in "".join(told)
+
+
 @pytest.mark.parametrize(
     "index",
     ["", "chr1\n", "chr1\t1\t2\t3\n", "chr1\ta\tb\tc\td\n", "chr1\t-1\t12\t5\t6\n", "\0\xff",

@@ -22,7 +22,6 @@ from tracksmith.genome.contigs import MAX_CONTIG
 __all__ = ["FastaIndex", "index_problem", "read_fai", "scan_fasta"]
 
 _CHUNK = 1 << 24
-_SAMPLED_CONTIGS = 200
 _LONGEST_HEADER = 1 << 20
 
 Column = NDArray[np.int64]
@@ -80,25 +79,24 @@ def read_fai(path: Path) -> FastaIndex | None:
     return FastaIndex(names, *np.ascontiguousarray(numbers.T))
 
 
-def index_problem(index: FastaIndex, file: ByteFile, everything: bool) -> str | None:
+def index_problem(index: FastaIndex, file: ByteFile) -> str | None:
     """Say why ``index`` does not belong to ``file``, or None where it does.
 
     Between the last base of one contig and the first of the next there must be
-    only header lines, the last of them the next one's, and after the last contig nothing. With
-    ``everything`` each such place is read, else 200 of them.
+    only header lines, the last of them the next one's, and after the last contig nothing. Every
+    such place is read, in the file's order: at most one pass over a bgzipped file.
+    That holds names, offsets and lengths; lines inside a contig are held when they are read.
     """
-    count = len(index.names)
     lasts = index.last_bases()
     gap_starts = np.concatenate([[0], lasts[:-1]])
     if (index.offsets <= gap_starts).any() or not 0 <= int(lasts[-1]) < file.size:
         return "its offsets do not fit the file"
-    step = 1 if everything else max(1, count // _SAMPLED_CONTIGS)
-    for number in {*range(0, count, step), count - 1}:
-        start, end = int(gap_starts[number]), int(index.offsets[number])
+    gaps = zip(gap_starts.tolist(), index.offsets.tolist(), index.names, strict=True)
+    for number, (start, end, name) in enumerate(gaps):
         between = file.read(start, min(end - start, _LONGEST_HEADER))
-        name = index.names[number].encode("utf-8")
-        if not (_leads_to(between, name) and (number == 0 or _ends_a_line(between))):
-            return f"contig {index.names[number]!r} does not begin where it says"
+        fits = _leads_to(between, name.encode("utf-8"))
+        if not (fits and (number == 0 or _ends_a_line(between))):
+            return f"contig {name!r} does not begin where it says"
     tail = file.read(int(lasts[-1]), file.size - int(lasts[-1]))
     if not (_ends_a_line(tail) and _only_headers(tail.split(b"\n")[1:])):
         return f"the file does not end with contig {index.names[-1]!r} as it says"

@@ -216,8 +216,7 @@ class _IndexStore:
             index = read_fai(place)
             found = "it is no index" if index is None else None
             if index is not None:
-                everything = isinstance(file, PlainFile) or len(index.names) <= 200
-                found = index_problem(index, file, everything)
+                found = index_problem(index, file)
                 if found is None:
                     return index
             problem = f"{place} does not belong to {self.path}: {found}"
