@@ -47,10 +47,13 @@ class PartStore:
     Parts are numbered over all models of the run. A part is two files: the
     pieces, and a manifest that names the run, the part, its chunks, the sizes
     and the digest. It is there when its manifest is there and fits.
+
+    ``shape``, of runs over windows, returns how many chunks and outputs a part has.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, shape: Callable[[int], tuple[int, int]] | None = None) -> None:
         self.run = run
+        self._shape = shape
         self._written: set[int] = set()
         self.bounds = [
             (model, number)
@@ -129,8 +132,8 @@ class PartStore:
             size = self.data_path(part).stat().st_size
         except FileNotFoundError:
             return "missing"
-        except (OSError, ValueError) as error:
-            return f"unreadable manifest ({error})"
+        except (OSError, ValueError, RecursionError) as error:
+            return f"unreadable manifest ({_brief(str(error))})"
         for key, value in self._identity(part).items():
             if manifest.get(key) != value:
                 return f"belongs elsewhere ({key} is {_brief(manifest.get(key))}, not {value!r})"
@@ -138,7 +141,8 @@ class PartStore:
             return f"was computed with other versions ({_brief(manifest.get('versions'))})"
         if manifest.get("size") != size:
             return f"has {size} bytes, its manifest says {_brief(manifest.get('size'))}"
-        if not _fits(manifest.get("lengths"), size):
+        shape = self._shape(part) if self._shape else None
+        if not _adds_up(manifest, size) or (shape and not _describes(manifest, shape)):
             return "its manifest does not add up"
         if deep and digest_of_file(self.data_path(part)) != manifest.get("sha256"):
             return "its bytes do not match its sha256"
@@ -209,7 +213,7 @@ class PartStore:
             if owner != model:
                 continue
             manifest = self.manifest(part)
-            chunk = manifest["chunks"][0]
+            chunk = self._identity(part)["chunks"][0]
             with self.data_path(part).open("rb") as handle:
                 for lengths in manifest["lengths"]:
                     handle.seek(sum(lengths[:output]), os.SEEK_CUR)
@@ -232,8 +236,28 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _fits(lengths: Any, size: int) -> bool:
-    try:
-        return sum(sum(row) for row in lengths) == size
-    except TypeError:
+def _adds_up(manifest: dict[str, Any], size: int) -> bool:
+    """Say whether the lengths of the pieces are a table that gives the size."""
+    rows, trusted = manifest.get("lengths"), manifest.get("trusted", [])
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         return False
+    if len({len(row) for row in rows}) > 1 or not all(_is_count(n) for row in rows for n in row):
+        return False
+    if not isinstance(trusted, list) or not all(isinstance(item, str) for item in trusted):
+        return False
+    return sum(sum(row) for row in rows) == size
+
+
+def _describes(manifest: dict[str, Any], shape: tuple[int, int]) -> bool:
+    """Say whether the table has as many chunks and outputs as the part, and all is counted."""
+    rows, counts = manifest["lengths"], manifest.get("counts")
+    if (len(rows), len(rows[0]) if rows else shape[1]) != shape:
+        return False
+    names = {"bases", "unknown", "ambiguous"}
+    return (
+        isinstance(counts, dict) and counts.keys() == names and all(map(_is_count, counts.values()))
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0

@@ -147,7 +147,13 @@ class Plan:
     @cached_property
     def store(self) -> PartStore:
         """The parts of the run on disk."""
-        return PartStore(self.run)
+        return PartStore(self.run, self._part_shape)
+
+    def _part_shape(self, part: int) -> tuple[int, int]:
+        """Return how many chunks and outputs a part has."""
+        model = self.store.bounds[part][0]
+        first, last = self.store.chunk_range(part, len(self.chunks(model)))
+        return last - first, len(self.models[model].outputs)
 
     @cached_property
     def track_contigs(self) -> list[tuple[str, int]]:
