@@ -1,21 +1,28 @@
 """Spreads, gaps and batches at their edges: a right answer or a refusal, never a silent gap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from engine_toys import Dense, toy_card
-from test_forward import CENTRED, masks_of, random_sequence, run_engine
+from test_forward import CENTRED, closeness, masks_of, random_sequence, run_engine
 from test_runs import toy, values
 from torch import nn
 
 import tracksmith
-from tracksmith.engine.device import BatchSize
+from tracksmith.engine import api
+from tracksmith.engine.device import BatchSize, default_batch_size
+from tracksmith.engine.estimate import estimate_model
 from tracksmith.engine.forward import Forward, ForwardOptions
+from tracksmith.engine.plan import Plan
+from tracksmith.engine.request import PredictRequest
 from tracksmith.engine.tiling import tile
-from tracksmith.engine.windows import Stretch
-from tracksmith.errors import PluginError
-from tracksmith.models.card import Fold, WindowGeometry
+from tracksmith.engine.windows import Encoder, Stretch
+from tracksmith.errors import PluginError, UsageError
+from tracksmith.models.card import Alphabet, Fold, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
+from tracksmith.models.encoding import encoding_table
 
 
 def test_a_contig_in_no_list_of_folds_is_a_gap_in_mean_and_spread(
@@ -89,3 +96,108 @@ def test_a_shift_past_a_short_contig_leaves_a_gap(register, write_genome, random
     run = tracksmith.predict("toy", genome, tmp_path / "run", stride=230, shifts=(0, 100))
     assert np.isnan(values(run, "toy.both.bw", "scaffold")).all()
     assert np.isfinite(values(run, "toy.both.bw", "chr1")).any()
+
+
+@pytest.mark.parametrize(("known", "unknown"), [(-1.0, 0.0), (1.0, 0.25), (0.5, 1.0), (2.0, -1.0)])
+@pytest.mark.parametrize("order", ["ACGT", "TGCA"])
+def test_bases_are_encoded_as_the_alphabet_says(known, unknown, order):
+    table = encoding_table(Alphabet(order=order, known=known, unknown=unknown))
+    masks = np.random.default_rng(0).integers(0, 16, (5, 90), dtype=np.uint8)
+    assert (Encoder(table)(masks) == table[masks].transpose(0, 2, 1)).all()
+
+
+def test_only_bases_that_were_asked_for_are_counted(register, write_genome, random_bases, tmp_path):
+    register(toy())
+    bases = random_bases(1000, 1)
+    genome = write_genome(chr1="N" * 10 + bases[:490] + "NNR" + bases[:497])
+    run = tracksmith.predict("toy", genome, tmp_path / "run", regions=("chr1:5-14", "chr1:503-510"))
+    assert run.content["bases_read"]["toy"] == {"bases": 18, "unknown": 6, "ambiguous": 1}
+
+
+def test_an_estimate_counts_the_windows_that_regions_touch(
+    register, write_genome, random_bases, tmp_path
+):
+    calls = []
+
+    class Counting(Dense):
+        def forward(self, bases):
+            calls.append(len(bases))
+            return super().forward(bases)
+
+    model = Model(toy_card(CENTRED, ("1",)), lambda request: Predictor({"1": Counting(CENTRED, 0)}))
+    register(model)
+    genome = write_genome(chr1=random_bases(3000, 1), chr2=random_bases(70, 2))
+    for number, regions in enumerate([("chr1:31-34", "chr1:40-41", "chr1:900-1100", "chr2"), ()]):
+        asked = PredictRequest(("toy",), genome, regions=regions)
+        run = api.plan(asked, tmp_path / f"run{number}")
+        plan = Plan(run, api.load_registry())
+        estimated = estimate_model(plan, 0, "cpu").windows
+        calls.clear()
+        api.work(run.folder)
+        assert estimated == sum(calls)
+
+
+def test_a_batch_size_that_somebody_chose_is_kept_by_a_model_with_a_stretch(
+    register, write_genome, random_bases, tmp_path
+):
+    sizes = []
+
+    class Shared(Dense):
+        stretch_windows = 3
+
+        def forward(self, bases):
+            sizes.append(len(bases))
+            return super().forward(bases)
+
+        def predict_stretch(self, bases, stride):
+            return self.forward(bases.unfold(1, CENTRED.window, stride).permute(1, 0, 2))
+
+    model = Model(toy_card(CENTRED, ("1",)), lambda request: Predictor({"1": Shared(CENTRED, 0)}))
+    register(model)
+    genome = write_genome(chr1=random_bases(320, 1))
+    tracksmith.predict("toy", genome, tmp_path / "one", batch_size=1)
+    assert sizes == [1] * 10
+    sizes.clear()
+    tracksmith.predict("toy", genome, tmp_path / "auto")
+    assert max(sizes) >= 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_memory_errors_of_the_libraries_below_torch_halve_the_batch(said):
+    class Small(Dense):
+        def forward(self, bases):
+            if len(bases) > 1:
+                raise RuntimeError(said)
+            return super().forward(bases)
+
+    sequence = random_sequence(32 * 4)
+    mine = run_engine(sequence, {"1": Small(CENTRED, 1)}, CENTRED, batch=4)
+    assert closeness(mine, run_engine(sequence, {"1": Dense(CENTRED, 1)}, CENTRED)) < 1e-6
+
+
+def test_the_automatic_batch_of_a_gpu_does_not_depend_on_what_is_free(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    found = set()
+    for free in (2 << 30, 100 << 30):
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda free=free: (free, 140 << 30))
+        found.add(default_batch_size("cuda", 4096))
+    assert len(found) == 1
+
+
+def test_a_run_goes_on_with_its_own_automatic_batch_size(
+    register, write_genome, random_bases, tmp_path, monkeypatch
+):
+    register(toy())
+    genome = write_genome(chr1=random_bases(3000, 1))
+    asked = PredictRequest(("toy",), genome)
+    run = api.plan(asked, tmp_path / "run")
+    monkeypatch.setattr("tracksmith.engine.request.default_batch_size", lambda kind, window: 3)
+    assert api.plan(asked, tmp_path / "run").id == run.id
+    with pytest.raises(UsageError, match="batch_size"):
+        api.plan(replace(asked, batch_size=5), tmp_path / "run")

@@ -76,8 +76,12 @@ def _plan(
     """Fix a run or find it; ``here`` says that this process will compute it, too."""
     with trusting(asked.trust_weights):
         resolved = resolve_request(asked, load_registry(), told.note)
+    if asked.batch_size is not None:
+        for entry in resolved.request["models"]:
+            entry["batch_chosen"] = True
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
+        _keep_batch_sizes(resolved, run)
         run.refuse_other(resolved.request, resolved.versions)
         run.content["places"] = resolved.places
         return run
@@ -88,6 +92,15 @@ def _plan(
                 _load_all(resolved, asked.device)
         remove_run(Run.open(out))
     return resolved.create(out)
+
+
+def _keep_batch_sizes(resolved: Resolved, run: Run) -> None:
+    """Take automatic batch sizes from the run: another GPU would have others."""
+    planned = {entry["card"]["name"]: entry for entry in run.request["models"]}
+    for entry in resolved.request["models"]:
+        found = planned.get(entry["card"]["name"], {})
+        if not (found.get("batch_chosen") or entry.get("batch_chosen")):
+            entry["batch_size"] = found.get("batch_size", entry["batch_size"])
 
 
 def _load_all(resolved: Resolved, devices: str) -> None:

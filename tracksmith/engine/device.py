@@ -40,6 +40,12 @@ GPU_WINDOWS = 2_048
 
 MEMORY_ERRORS = (MemoryError, torch.cuda.OutOfMemoryError)
 
+MEMORY_SIGNS = (
+    "not enough memory", "can't allocate memory", "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
+"""What a plain RuntimeError says when it was about memory."""
+
 
 def parse_devices(text: str) -> list[str]:
     """Split ``--device``: ``auto``, ``cpu``, ``cuda:0,cuda:1`` ...
@@ -100,21 +106,29 @@ def resolve_device(name: str) -> torch.device:
 
 
 def default_batch_size(kind: str, window: int) -> int:
-    """Return a batch size in windows: small on a CPU, by free memory on a GPU."""
+    """Return a batch size in windows: small on a CPU, by memory on a GPU.
+
+    All its memory, not what is free just now: the batch size is part of a plan, and the
+    same command has to give the same plan. Too large a batch is halved.
+    """
     if kind != "cuda":
         return max(1, min(64, CPU_BATCH_BASES // window))
-    free = 16 << 30
+    memory = 16 << 30
     if torch.cuda.is_available():
-        free = torch.cuda.mem_get_info()[0]
-    windows = max(1, min(GPU_WINDOWS, free * 3 // 4 // (GPU_BYTES_PER_BASE * window)))
+        memory = torch.cuda.mem_get_info()[1]
+    windows = max(1, min(GPU_WINDOWS, memory * 3 // 4 // (GPU_BYTES_PER_BASE * window)))
     return 1 << (windows.bit_length() - 1)
 
 
 class BatchSize:
-    """A batch size that is halved, and stays halved, when memory runs out."""
+    """A batch size that is halved, and stays halved, when memory runs out.
 
-    def __init__(self, windows: int) -> None:
+    ``chosen`` says that somebody asked for it: nothing may make it larger.
+    """
+
+    def __init__(self, windows: int, chosen: bool = False) -> None:
         self.windows = windows
+        self.chosen = chosen
         self.smallest = windows
 
     def run_in(self, lanes: Lanes, forward: Callable[[int, int], None], count: int) -> None:
@@ -173,7 +187,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Say whether torch or Python ran out of memory."""
     if isinstance(error, MEMORY_ERRORS):
         return True
-    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    return any(sign in str(error) for sign in MEMORY_SIGNS)
 
 
 def usable_cores() -> int:

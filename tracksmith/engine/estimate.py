@@ -19,6 +19,8 @@ from tracksmith.engine.windows import Stretch
 from tracksmith.engine.work import load_forward
 from tracksmith.errors import ResourceError
 from tracksmith.genome.bases import reverse_complement
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.intervals import Regions
 from tracksmith.tracks.options import TrackOptions, forecast_bytes, parse_precision
 
 __all__ = [
@@ -121,11 +123,25 @@ def estimate_model(plan: Plan, model: int, device: str) -> ModelEstimate:
     regions = plan.widened(planned.tiling)
     chunks = make_chunks(plan.contigs, regions, planned.chunk_span)
     bases = int(chunks.bases.sum())
-    windows = -(-bases // planned.tiling.stride) * _passes(planned)
+    windows = _cores(plan.contigs, regions, planned.tiling.stride) * _passes(planned)
     values = -(-bases // planned.tiling.bin) * len(planned.outputs)
     size = forecast_bytes(values, _track_options(plan.run.request))
     seconds = windows * _seconds_per_window(planned, device)
     return ModelEstimate(planned.card.name, bases, windows, values, size, seconds)
+
+
+def _cores(contigs: Contigs, regions: Regions | None, stride: int) -> int:
+    """Return how many cores hold a base of the regions (None: of the genome)."""
+    if regions is None:
+        return int((-(-contigs.lengths // stride)).sum())
+    total = 0
+    for contig in range(len(contigs)):
+        starts, ends = regions.contig_arrays(contig)
+        first, last = starts // stride, -(-ends // stride)
+        # Neighbours may share a core: it is the first one's.
+        first[1:] = np.maximum(first[1:], np.maximum.accumulate(last)[:-1])
+        total += int(np.maximum(last - first, 0).sum())
+    return total
 
 
 def _passes(planned: PlannedModel) -> int:

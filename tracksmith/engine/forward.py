@@ -85,7 +85,9 @@ class Forward:
         self._mirrored = list(partners) == list(reversed(range(len(partners))))
         shared = options.shortcuts and not tiling.network.whole_window
         self._stretch_windows = self._calls.stretch_windows if shared else 0
-        if self._stretch_windows > batch.windows:
+        if self._stretch_windows > batch.windows and batch.chosen:
+            self._stretch_windows = 0
+        elif self._stretch_windows > batch.windows:
             self.batch = BatchSize(self._stretch_windows)
 
     def _track_columns(self) -> Tensor | None:

@@ -46,11 +46,18 @@ class Stretch:
         if blank is not None and blank.any():
             self._known = np.concatenate([[0], np.cumsum(~blank)], dtype=np.int32)
 
-    def counts(self, start: int, end: int) -> tuple[int, int]:
-        """Return how many bases of ``[start, end)`` are N, and how many another ambiguous code."""
+    def counts(
+        self, start: int, end: int, asked: NDArray[np.bool_] | None = None
+    ) -> tuple[int, int]:
+        """Return how many bases of ``[start, end)`` are N, and how many another ambiguous code.
+
+        ``asked``, bool ``(end - start,)``, leaves out the others.
+        """
         if self.plain:
             return 0, 0
         masks = self.masks[start - self.start : end - self.start]
+        if asked is not None:
+            masks = masks[asked]
         unknown = int(np.count_nonzero(masks == N))
         return unknown, int(np.count_nonzero(odd_bases(masks))) - unknown
 
@@ -101,7 +108,8 @@ class Encoder:
     def __init__(self, table: NDArray[np.float32]) -> None:
         self.table = table
         plain = np.zeros((16, 4), dtype=np.float32)
-        order = [int(np.argmax(table[1 << base] - table[N])) for base in range(4)]
+        # The row of a plain base is 0 but in its own channel, whatever the sign.
+        order = [int(np.argmax(np.abs(table[1 << base]))) for base in range(4)]
         self._bits = np.empty(4, dtype=np.uint8)
         for base, channel in enumerate(order):
             self._bits[channel] = _BITS[base]

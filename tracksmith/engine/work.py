@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ def load_forward(planned: PlannedModel, device: torch.device) -> Forward:
         ) from error
     predictor = as_predictor(loaded, planned.fold_names)
     predictor = replace(predictor, tracks=predictor.tracks or planned.tracks)
-    batch = BatchSize(planned.entry["batch_size"])
+    batch = BatchSize(planned.entry["batch_size"], planned.entry.get("batch_chosen", False))
     return Forward(planned.card, predictor, planned.tiling, device, batch, planned.options)
 
 
@@ -177,8 +177,9 @@ class PartWorker:
             waiting.append(self._encode(pool, model, chunk, values))
             while len(waiting) > 2:
                 writer.write_chunk([future.result() for future in waiting.pop(0)])
-            unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end)
-            counts["bases"] += chunk.end - chunk.start
+            asked = _bases_of(chunk.wanted, forward.tiling.bin, chunk.end - chunk.start)
+            unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)
+            counts["bases"] += chunk.bases
             counts["unknown"] += unknown
             counts["ambiguous"] += ambiguous
             self.progress.advance(chunk.bases)
@@ -233,6 +234,13 @@ class PartWorker:
         return [pool.submit(encode, output) for output in planned.outputs]
 
 
+def _bases_of(
+    wanted: NDArray[np.bool_] | None, bin_size: int, bases: int
+) -> NDArray[np.bool_] | None:
+    """Return which bases lie in wanted bins."""
+    return None if wanted is None else np.repeat(wanted, bin_size)[:bases]
+
+
 class Computer(Protocol):
     """Whoever computes the parts of a run."""
 
@@ -275,7 +283,7 @@ def note_failure(store: PartStore, part: int, error: BaseException) -> None:
         store.failure_path(part).write_text(text, encoding="utf-8")
 
 
-def failure_message(store: PartStore, failed: dict[int, PluginError]) -> str:
+def failure_message(store: PartStore, failed: Mapping[int, TracksmithError]) -> str:
     """Return the message for parts that a plugin broke."""
     first = min(failed)
     shown = ", ".join(str(part) for part in sorted(failed)[:10])
