@@ -20,7 +20,13 @@ from tracksmith.engine.work import (
     failure_message,
     note_failure,
 )
-from tracksmith.errors import IncompleteError, PluginError, ResourceError, UsageError
+from tracksmith.errors import (
+    IncompleteError,
+    PluginError,
+    ResourceError,
+    TracksmithError,
+    UsageError,
+)
 from tracksmith.genome.fasta import Genome, silent
 from tracksmith.models.registry import load_registry
 from tracksmith.models.trust import consent, trusting
@@ -111,11 +117,11 @@ def run_on_devices(
     Raises
     ------
     IncompleteError
-        A plugin broke some parts; the others are done.
+        A plugin broke some parts, or workers died on them each time; the others are done.
     PluginError
         The first parts all failed.
     ResourceError
-        A device or Dask is missing, or a worker keeps dying.
+        A device or Dask is missing, or workers die before a single part is done.
     """
     for name in devices:
         resolve_device(name)
@@ -167,7 +173,8 @@ class _DaskDriver:
         self.trusted = [f"sha256:{digest}" for digest in sorted(consent().digests)]
         self.store = job.store
         self.deaths: dict[int, int] = {}
-        self.failed: dict[int, PluginError] = {}
+        self.failed: dict[int, TracksmithError] = {}
+        self.asked = len(parts)
         self.done = 0
 
     def run(self) -> None:
@@ -231,18 +238,28 @@ class _DaskDriver:
             raise self.failed[part]
 
     def _count_death(self, distributed: Any, part: int, error: BaseException) -> None:
-        """Try a part again whose worker died; whatever else went wrong is raised."""
+        """Try a part again whose worker died; whatever else went wrong is raised.
+
+        A part on which it dies each time is set aside, unless nothing else works either.
+        """
         if not isinstance(error, distributed.scheduler.KilledWorker):
             raise error
         self.deaths[part] = self.deaths.get(part, 0) + 1
-        total = sum(self.deaths.values())
-        if self.deaths[part] >= DEATHS_PER_PART or (not self.done and total >= DEATHS_PER_PART):
-            raise ResourceError(
-                f"The worker process died {self.deaths[part]} times on part {part}, "
-                "perhaps for want of memory. Give a smaller --batch-size or fewer devices, "
-                "then repeat the command: finished parts are kept."
-            ) from error
-        self.waiting.insert(0, part)
+        total, alone = sum(self.deaths.values()), len(self.deaths) == 1 < self.asked
+        if total >= DEATHS_PER_PART and not self.done and not alone:
+            raise self._too_many_deaths(part) from error
+        if self.deaths[part] < DEATHS_PER_PART:
+            self.waiting.insert(0, part)
+            return
+        self.failed[part] = self._too_many_deaths(part)
+        note_failure(self.store, part, self.failed[part])
+
+    def _too_many_deaths(self, part: int) -> ResourceError:
+        return ResourceError(
+            f"The worker process died {self.deaths[part]} times on part {part}, "
+            "perhaps for want of memory. Give a smaller --batch-size or fewer devices, "
+            "then repeat the command: finished parts are kept."
+        )
 
 
 def _import_distributed() -> Any:
@@ -250,13 +267,15 @@ def _import_distributed() -> Any:
         import dask
 
         # Before distributed is imported: it sets up its loggers then. One death is one try, since
-        # the driver counts and decides; and no pages about the workers are served.
+        # the driver counts and decides; no pages about the workers are served; and freed memory is
+        # kept, since giving it back after every batch takes almost as long as the batch.
         dask.config.set(
             {
                 "logging.distributed": "error",
                 "distributed.scheduler.allowed-failures": 0,
                 "distributed.scheduler.http.routes": [],
                 "distributed.worker.http.routes": [],
+                "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
             }
         )
         import distributed
