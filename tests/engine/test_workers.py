@@ -15,7 +15,7 @@ import pytest
 import tracksmith
 from tracksmith.engine import api
 from tracksmith.engine.request import PredictRequest
-from tracksmith.errors import ResourceError
+from tracksmith.errors import IncompleteError, ResourceError
 from tracksmith.files import digest_of_file
 
 pytest.importorskip("distributed")
@@ -78,3 +78,50 @@ def test_no_worker_outlives_a_killed_driver(tmp_path, random_bases):
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     assert len(gone) == len(children)
+
+
+POISON = """
+import os, signal
+from tracksmith.plugin import *
+
+CARD = ModelCard(
+    name="poison", version="1", summary="x", code_licence="MIT", weights_licence="MIT",
+    citation="x", geometry=WindowGeometry(64, 16, 32), tracks=(Track("a", "a", signed=True),),
+)
+
+def load(request):
+    import torch
+
+    class Deadly(torch.nn.Module):
+        def forward(self, bases):
+            if (bases[:, 0].unfold(1, 25, 1).sum(-1) == 25).any():
+                os.kill(os.getpid(), signal.SIGKILL)
+            return bases[:, :1, 16:48] * 1.0
+
+    return Deadly()
+
+@hookimpl
+def tracksmith_models():
+    return [Model(card=CARD, load=load)]
+"""
+
+
+@pytest.mark.parametrize("place", [100, 50_000], ids=["first", "last"])
+def test_a_part_that_kills_every_worker_is_set_aside(place, tmp_path, monkeypatch, random_bases):
+    (tmp_path / "poison_plugin.py").write_text(POISON)
+    facts = tmp_path / "poison-1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: poison\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[tracksmith]\npoison = poison_plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    bases = random_bases(60_000, 1)
+    path = tmp_path / "genome.fa"
+    path.write_text(">chr1\n" + bases[:place] + "A" * 30 + bases[place + 30 :] + "\n")
+    asked = PredictRequest(("poison",), path, parts=5, device="cpu,cpu")
+    out = tmp_path / "run"
+    with pytest.raises(IncompleteError, match=r"1 of 5 parts failed .*\n.* died 3 times") as caught:
+        api.predict(asked, out)
+    assert caught.value.exit_code == 3
+    assert f"tracksmith work {out}" in str(caught.value)
+    assert api.status(out).done == 4
