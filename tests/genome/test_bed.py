@@ -172,3 +172,26 @@ def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) 
             resolve_regions(arguments, chroms, genome)
     resolve_regions(["1:1-2"], [], genome, told.append)
     assert told == ["'1:1-2' is read as chr1:1-2: the genome's name is 'chr1'."]
+
+
+def test_typed_regions_are_clipped_as_those_of_a_file(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "x.fa").write_text(">chr1\nACGTACGT\n>#odd\nACGT\n")
+    genome = Genome.open(tmp_path / "x.fa")
+    with pytest.raises(InputError, match="has 8 bp"):
+        resolve_regions(["chr1:3-60,000"], [], genome)
+    found = resolve_regions(["chr1:3-60,000"], [], genome, told.append, clip=True)
+    assert [str(region) for region in found] == ["chr1:3-8"]
+    assert told == ["'chr1:3-60,000' passes the end of its contig: clipped to chr1:3-8."]
+    assert len(resolve_regions(["chr1:3-8"], [], genome, told.append, clip=True)) == 1
+    assert len(told) == 1
+    with pytest.raises(InputError, match="has 8 bp"):
+        resolve_regions(["chr1:9-60"], [], genome, clip=True)
+
+
+def test_regions_that_are_too_long_for_a_path_or_for_bed_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.fa").write_text(">chr1\nACGTACGT\n>#odd\nACGT\n")
+    genome = Genome.open(tmp_path / "x.fa")
+    with pytest.raises(InputError, match="no contig 'cccc"):
+        resolve_regions(["c" * 300], [], genome)
+    with pytest.raises(InputError, match="'#odd' begin with '#'"):
+        resolve_regions(["#odd:1-3"], [], genome)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import logging
 import os
+import select
 import signal
 import sys
 import traceback
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tracksmith.errors import TracksmithError
+from tracksmith.errors import InputError, TracksmithError
 from tracksmith.version import __version__
 
 __all__ = ["main"]
@@ -35,6 +37,12 @@ COMMANDS = {
 
 
 STOPPED = "\nStopped. What was finished is kept: repeat the command to go on from there."
+
+
+PATH_ERRORS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR,
+}  # fmt: skip
+"""What the system says of a path that the user named; no fault of ours."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -79,8 +87,29 @@ class LazyGroup(click.Group):
         except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
-            _report_bug(error)
-            sys.exit(1)
+            sys.exit(_exit_code(error))
+
+
+def _exit_code(error: Exception) -> int:
+    """Say what went wrong outside of our own errors, and return the exit code for it."""
+    if isinstance(error, BrokenPipeError) and _leave_closed_pipes():
+        return 128 + signal.SIGPIPE
+    if isinstance(error, OSError) and error.filename and error.errno in PATH_ERRORS:
+        click.echo(f"Error: {error.filename}: {error.strerror}. Check the path.", err=True)
+        return InputError.exit_code
+    _report_bug(error)
+    return 1
+
+
+def _leave_closed_pipes() -> bool:
+    """Whether nobody reads standard output or error any more; what is unwritten goes nowhere."""
+    watched = select.poll()
+    for number in (1, 2):
+        watched.register(number, select.POLLOUT)
+    closed = [n for n, event in watched.poll(0) if event & (select.POLLERR | select.POLLHUP)]
+    for number in closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    return bool(closed)
 
 
 def _module_exists(target: str) -> bool:

@@ -12,8 +12,8 @@ from tracksmith.errors import UsageError
 from tracksmith.models.trust import OPTION, trusting
 
 __all__ = [
-    "add_options", "key_values", "model_options", "numbers", "run_options", "trust_option",
-    "weights",
+    "add_options", "key_values", "model_options", "numbers", "require_devices", "run_options",
+    "trust_option", "weights",
 ]  # fmt: skip
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -89,6 +89,20 @@ def add_options(*options: Callable[[Any], Any]) -> OptionSet:
 
 model_options = add_options(*_MODEL)
 run_options = add_options(*_RUN)
+
+
+def require_devices(text: str) -> None:
+    """Refuse devices that this machine lacks, before a run takes its folder.
+
+    Raises
+    ------
+    TracksmithError
+        An unknown device (UsageError), or one that is not there (ResourceError).
+    """
+    from tracksmith.engine.device import parse_devices, resolve_device
+
+    for name in parse_devices(text):
+        resolve_device(name)
 
 
 def numbers(text: str, name: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from tracksmith.cli.options import (
     key_values,
     model_options,
     numbers,
+    require_devices,
     run_options,
     weights,
     whole_number,
@@ -75,6 +76,8 @@ def predict(
 
     progress = LineProgress(quiet=quiet)
     regions = take_region_options(asked)
+    if not dry_run:
+        require_devices(asked["device"])
     if regions["peaks"] is not None:
         from tracksmith.engine.regions import predict_regions
 

@@ -96,11 +96,30 @@ def _read_part(text: str | None) -> tuple[int | None, tuple[int, int] | None]:
 
 
 def _slurm_share() -> tuple[int, int] | None:
-    task, count = os.environ.get("SLURM_ARRAY_TASK_ID"), os.environ.get("SLURM_ARRAY_TASK_COUNT")
-    first = os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
-    if not task or not count:
+    """Return the task's share of a SLURM array, whose ids must follow one another.
+
+    Raises
+    ------
+    UsageError
+        Ids are left out (``--array=0,7`` or ``0-9:3``): a share cannot be told.
+    """
+    array = {
+        name: os.environ.get(f"SLURM_ARRAY_TASK_{name}")
+        for name in ("ID", "COUNT", "MIN", "MAX", "STEP")
+    }
+    if not array["ID"] or not array["COUNT"]:
         return None
-    return int(task) - int(first), int(count)
+    try:
+        task, count, first = int(array["ID"]), int(array["COUNT"]), int(array["MIN"] or 0)
+        last, step = int(array["MAX"] or first + count - 1), int(array["STEP"] or 1)
+    except ValueError:
+        raise UsageError(f"SLURM_ARRAY_TASK_* hold no numbers: {array}. Give --part I/N.") from None
+    if (step != 1 and count > 1) or last - first + 1 != count or not first <= task <= last:
+        raise UsageError(
+            f"The SLURM array leaves ids out: task {task} of {count} with ids {first} to {last}, "
+            f"step {step}. Use --array={first}-{first + count - 1}, or give --part I or --part I/N."
+        )
+    return task - first, count
 
 
 @click.command()

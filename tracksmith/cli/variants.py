@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracksmith.cli.options import add_options, model_options, run_options
+from tracksmith.cli.options import add_options, model_options, require_devices, run_options
 from tracksmith.cli.predict import request_from
 from tracksmith.cli.regions import region_request, take_region_options, variant_region_options
 from tracksmith.errors import UsageError
@@ -120,6 +120,7 @@ def variants(
                 f"many machines), then `tracksmith finish {out}{trust}`."
             )
         return
+    require_devices(options["device"])
     run = api.score(asked, out, limits, progress, overwrite, keep_parts, force)
     if not quiet:
         for line in count_lines(run.content.get("counts", {})):

@@ -76,9 +76,9 @@ def tile(geometry: WindowGeometry, stride: int | None = None) -> Tiling:
     UsageError
         The stride is no whole number of bins, or passes the core.
     """
+    step = geometry.core_length if stride is None else stride
     if geometry.whole_window:
-        return _paint(geometry, stride or geometry.core_length)
-    step = stride or geometry.core_length
+        return _paint(geometry, step)
     if step < 1 or step % geometry.bin or step > geometry.core_length:
         raise UsageError(
             f"A stride of {step} bp does not fit: this model's output covers "

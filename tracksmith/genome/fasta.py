@@ -213,7 +213,13 @@ class _IndexStore:
         for place in self._places(".fai"):
             if not place.is_file():
                 continue
-            index = read_fai(place)
+            try:
+                index = read_fai(place)
+            except OSError as error:
+                raise InputError(
+                    f"Cannot read the index {place}: {error.strerror}. Check its permissions, or "
+                    "remove it: it is made anew."
+                ) from error
             found = "it is no index" if index is None else None
             if index is not None:
                 found = index_problem(index, file)

@@ -37,12 +37,13 @@ class Interval:
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
 
-def parse_region(text: str, contigs: Contigs) -> Interval:
+def parse_region(text: str, contigs: Contigs, clip: bool = False) -> Interval:
     """Read a region that a user typed: ``chr1``, ``chr1:1,000-2,000`` or ``chr1:1000``.
 
     Positions are 1-based and inclusive; one position means that single base. A
     contig of exactly this name wins, so that names may hold colons. Names are
-    matched up to a ``chr`` prefix (:meth:`Contigs.resolve`).
+    matched up to a ``chr`` prefix (:meth:`Contigs.resolve`). With ``clip`` a range
+    that passes the contig's end ends there.
 
     Raises
     ------
@@ -65,6 +66,8 @@ def parse_region(text: str, contigs: Contigs) -> Interval:
     first = int(found[1].replace(",", ""))
     last = int((found[2] or found[1]).replace(",", ""))
     length = contigs.length(contig)
+    if clip and first <= length:
+        last = min(last, length)
     if not 1 <= first <= last <= length:
         raise InputError(
             f"Region {text!r} must begin at 1 or later, not end before it begins, and end within "

@@ -57,24 +57,47 @@ def resolve_regions(
             "No region is left to predict: --chroms leaves out every contig of the regions, or "
             "they hold no base."
         )
+    marked = sorted({i.contig for i in regions if i.contig.startswith("#")})
+    if marked:
+        raise InputError(
+            f"The names of {shown(marked)} begin with '#': a BED file of regions takes such lines "
+            "for comments. Predict the whole genome, or rename the contigs."
+        )
     return regions
 
 
 def _argument(
     text: str, contigs: Contigs, notify: Notify, alias: str | Path | None, clip: bool
 ) -> Regions:
-    if text not in contigs and Path(text).exists():
+    if text not in contigs and _is_file(text):
         return read_bed(text, contigs, notify, alias, clip).regions()
     try:
-        interval = parse_region(text, contigs)
+        interval = parse_region(text, contigs, clip)
     except InputError as error:
         if text.endswith((".bed", ".gz", "Peak")) or "/" in text:
             raise InputError(f"No BED file at {text} (that is {Path(text).resolve()}).") from error
         raise
     if not text.startswith(interval.contig):
         notify(f"{text!r} is read as {interval}: the genome's name is {interval.contig!r}.")
+    if clip and interval.end == contigs.length(interval.contig) and not _fits(text, contigs):
+        notify(f"{text!r} passes the end of its contig: clipped to {interval}.")
     number = np.array([contigs.index(interval.contig)], dtype=np.int64)
     return Regions(contigs, number, np.array([interval.start]), np.array([interval.end]))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # longer than a path may be, or not to be looked at
+        return False
+
+
+def _fits(text: str, contigs: Contigs) -> bool:
+    try:
+        parse_region(text, contigs)
+    except InputError:
+        return False
+    return True
 
 
 def _chosen(chroms: Sequence[str], contigs: Contigs, notify: Notify) -> list[int]:

@@ -1,0 +1,113 @@
+"""How the command line ends: pipes that close, odd paths, arrays with holes, missing devices."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tracksmith.cli import LazyGroup, main
+from tracksmith.cli.stages import _slurm_share
+from tracksmith.engine.tiling import tile
+from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.fasta import Genome
+from tracksmith.models.card import WindowGeometry
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGPIPE")
+def test_a_closed_pipe_ends_quietly(tmp_path):
+    code = "import sys; sys.stdin.readline(); from tracksmith.cli import main; main(['models'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), said) == (141, b"")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("error", "code"), [(OSError(36, "too long", "x"), 4), (OSError("x"), 1)])
+def test_a_path_the_system_refuses_is_no_fault_of_ours(error, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    @click.group(cls=LazyGroup, invoke_without_command=True)
+    def group():
+        raise error
+
+    found = CliRunner().invoke(group, [])
+    assert found.exit_code == code
+    assert (len(list(tmp_path.iterdir())) == 1) == (code == 1)
+
+
+def test_an_output_folder_of_an_impossible_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    asked = ["predict", "-m", "core-promoter", "-g", "x.fa", "-o", "o" * 300, "-d", "cpu"]
+    found = CliRunner().invoke(main, asked)
+    assert found.exit_code == 4, found.output
+    assert "name too long" in found.output.lower()
+
+
+@pytest.mark.parametrize("command", ["predict", "variants"])
+def test_a_missing_device_claims_no_folder(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\nchr1\t9\tA\tC\n")
+    source = [str(tmp_path / "v.tsv")] if command == "variants" else []
+    asked = ["-m", "core-promoter", "-g", tmp_path / "x.fa", "-o", tmp_path / "run", "-d", "cuda"]
+    found = CliRunner().invoke(main, [command, *source, *map(str, asked)])
+    assert found.exit_code == 5, found.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_index_is_named(tmp_path, monkeypatch):
+    (tmp_path / "x.fa").write_text(">chr1\nACGT\n")
+    Genome.open(tmp_path / "x.fa")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("tracksmith.genome.fasta.read_fai", refuse)
+    with pytest.raises(InputError, match=r"Cannot read the index .*x\.fa\.fai: Permission denied"):
+        Genome.open(tmp_path / "x.fa")
+
+
+def set_array(monkeypatch, **values):
+    for name in ("ID", "COUNT", "MIN", "MAX", "STEP"):
+        monkeypatch.delenv(f"SLURM_ARRAY_TASK_{name}", raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+
+
+def test_only_an_array_without_holes_tells_a_share(monkeypatch):
+    set_array(monkeypatch)
+    assert _slurm_share() is None
+    set_array(monkeypatch, ID=7, COUNT=4, MIN=5, MAX=8, STEP=1)
+    assert _slurm_share() == (2, 4)
+    set_array(monkeypatch, ID=3, COUNT=4)
+    assert _slurm_share() == (3, 4)
+    holes = [
+        {"ID": 7, "COUNT": 2, "MIN": 0, "MAX": 7, "STEP": 1},
+        {"ID": 3, "COUNT": 4, "MIN": 0, "MAX": 9, "STEP": 3},
+        {"ID": 9, "COUNT": 4},
+    ]
+    for array in holes:
+        set_array(monkeypatch, **array)
+        with pytest.raises(UsageError, match="leaves ids out"):
+            _slurm_share()
+    set_array(monkeypatch, ID="x", COUNT=4)
+    with pytest.raises(UsageError, match="no numbers"):
+        _slurm_share()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_stride_of_0_is_not_the_default(whole):
+    geometry = WindowGeometry(64, 16, 32, 32 if whole else 1, whole)
+    with pytest.raises(UsageError, match="stride of 0 bp"):
+        tile(geometry, 0)
+    assert tile(geometry).stride == 32
