@@ -284,6 +284,10 @@ def test_the_demo_shows_its_planted_promoters_and_variants(driver, demo, igv):
         rows = open_page(driver, url)
         assert len(rows) == 3
         follow_the_demo(driver, demo, f"view-{Path(igv).name}")
+        # Rare peaks of both strands are seen from afar, where a mean of them would be nothing.
+        driver.execute_script("tracksmith.browser.search('demo1:100,000-250,000')")
+        until(driver, IN_THE_MIDDLE.format("row.above > 1000 && row.below > 1000"))
+        look(driver, f"wide-{Path(igv).name}")
 
 
 def test_the_demo_as_a_static_page_shows_the_same(driver, demo, igv):

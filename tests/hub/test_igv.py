@@ -39,12 +39,30 @@ def test_every_file_of_a_run_is_in_one_row(variant_run):
     assert [row["order"] for row in found] == list(range(1, len(found) + 1))
 
 
-def test_letters_points_and_variants_have_their_kind(variant_run):
+def test_letters_effects_and_variants_have_their_kind(variant_run):
     rows = {row["name"]: row for row in configs(variant_run)}
     assert rows["clip: Initiation, plus strand, attribution"]["graphType"] == "dynseq"
-    points = rows["clip: strongest variant effect"]
-    assert (points["graphType"], points["windowFunction"]) == ("points", "max")
+    strongest = rows["clip: strongest variant effect"]
+    assert strongest["windowFunction"] == "max"
+    assert (strongest["min"], strongest["max"]) == (0, pytest.approx(4.4))
     assert rows["clip: variant effects"]["format"] == "bigbed"
+
+
+@pytest.mark.parametrize(
+    ("change", "function"),
+    [
+        ({}, "mean"),
+        ({"min": 0, "max": 35, "quantiles": {"0.5": 0, "0.99": 0.1, "0.999": 1.4}}, "max"),
+        ({"min": -35, "max": 0, "quantiles": {"0.001": -1.4, "0.01": -0.1, "0.5": 0}}, "min"),
+        ({"min": -35, "max": 1, "quantiles": {"0.001": -1.4, "0.01": -0.1, "0.5": 0}}, "mean"),
+        ({"min": 0, "max": 0, "quantiles": {"0.5": 0}}, "mean"),
+    ],
+)
+def test_rare_peaks_are_not_averaged_away_in_wide_views(builder, change, function):
+    made = builder().model("toy").bigwig("signal")
+    made.files[0] |= change
+    (row,) = configs(made.write())
+    assert row["windowFunction"] == function
 
 
 def test_a_fraction_is_a_scale_in_a_session_unlike_in_a_hub(builder):
@@ -102,7 +120,7 @@ def test_the_xml_session_names_the_same_files_as_the_json(variant_run, base):
     assert len(merged.findall("Track")) == 2
     assert merged.find("DataRange").get("minimum") == "-8.0"
     renderers = {item.get("renderer") for item in root.iter("Track")}
-    assert {"BAR_CHART", "DYNSEQ", "SCATTER_PLOT"} <= renderers
+    assert {"BAR_CHART", "DYNSEQ"} <= renderers
     for url in urls:
         place = re.sub("^https://x.org/h/", "", url) if base else url.removeprefix("../")
         assert (variant_run / place).is_file()

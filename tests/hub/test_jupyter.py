@@ -139,7 +139,7 @@ def test_the_example_shows_its_browser_in_a_cell(app, address, driver):
     shown = until("cell", lambda: moved(driver))
     assert shown["strands"] == 2
     assert [name.partition(":")[0] for name in shown["names"]] == [
-        "run_core-promoter", "variants_core-promoter", "variants_core-promoter",
+        "run core-promoter", "variants core-promoter", "variants core-promoter",
     ]  # fmt: skip
     folder = os.environ.get("TRACKSMITH_SCREENSHOTS")
     if folder:

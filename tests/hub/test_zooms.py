@@ -170,7 +170,7 @@ def test_the_checker_warns_with_file_cause_and_cure(bad_run):
     assert tracksmith.check_hub(bad_run, full=True)
     found = CliRunner().invoke(main, ["hub", "check", str(bad_run)])
     assert found.exit_code == 0
-    assert "0 errors, 1 warnings" in found.output
+    assert "0 errors, 1 warning" in found.output
     assert CliRunner().invoke(main, ["hub", "check", "--strict", str(bad_run)]).exit_code == 4
 
 

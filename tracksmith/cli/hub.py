@@ -77,9 +77,13 @@ def check(place: str, strict: bool, full: bool) -> None:
     for finding in findings:
         click.echo(str(finding))
     errors = sum(1 for finding in findings if finding.level == "error" or strict)
-    click.echo(f"{errors} errors, {len(findings) - errors} warnings", err=True)
+    click.echo(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}", err=True)
     if errors:
         sys.exit(4)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @hub.command()

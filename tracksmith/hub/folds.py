@@ -27,7 +27,7 @@ MOST_BYTES = 255
 def fold_track(maker: Maker, output: Output) -> Node:
     """Return the node of the folds, one dense line; its file is written with the hub."""
     name = maker.names.take(output.unique)
-    title = f"{output.model.name}: {output.title}"
+    title = f"{output.owner}: {output.title}"
     of = (output.run, output.model)
     made = node("leaf", name, title, of, short=output.title, outputs=[output])
     made.stanza.add("type", "bigBed 4").add("bigDataUrl", f"{FOLDER}/{name}.bb")

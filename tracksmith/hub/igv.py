@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
-from tracksmith.hub.runs import Output, ShownModel, ShownRun
-from tracksmith.hub.scale import Scale, common_scales, outward, scale_key
+from tracksmith.hub.runs import Output, ShownRun
+from tracksmith.hub.scale import Scale, common_scales, outward, scale_key, wide_function
 from tracksmith.hub.signals import (
     BASE_COLOURS,
     Pair,
@@ -88,7 +88,7 @@ def igv_tracks(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Config]:
     for run in runs:
         for model in run.models:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
-            found += maker.rows(model, own)
+            found += maker.rows(own)
     names: dict[str, int] = {}
     for order, config in enumerate(found, 1):
         config["order"] = order
@@ -144,20 +144,20 @@ class _Maker:
     scales: dict[tuple[str, ...], Scale]
     url_of: UrlOf
 
-    def rows(self, model: ShownModel, outputs: Sequence[Output]) -> list[Config]:
+    def rows(self, outputs: Sequence[Output]) -> list[Config]:
         """Return a model's rows: overlays, single tracks, spreads, letters, variants."""
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
-        found = [self.overlay(model, pair, strand_title(pair), mirrored=True) for pair in pairs]
+        found = [self.overlay(pair, strand_title(pair), mirrored=True) for pair in pairs]
         found += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        found += [self.overlay(model, pair, allele_title(pair), mirrored=False) for pair in alleles]
+        found += [self.overlay(pair, allele_title(pair), mirrored=False) for pair in alleles]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         found += [self.wig(item) for item in rest if id(item) not in placed]
         found += [self.variants(item) for item in outputs if item.kind == "bigbed"]
-        found += [self.points(item) for item in signals if item.statistic == "absmax"]
+        found += [self.strongest(item) for item in signals if item.statistic == "absmax"]
         found += [self.wig(item) for item in signals if item.statistic == "letters"]
         found += [self.mutation(item) for item in signals if item.statistic == "saturation"]
         found += [self.folds(item) for item in outputs if item.kind == "folds"]
@@ -172,19 +172,19 @@ class _Maker:
             "url": self.url_of(output),
             "color": _rgb(output.colour),
             "height": 60,
-            "windowFunction": "mean",
+            "windowFunction": wide_function(output),
         }
         if output.statistic == "letters":
             return found | {"graphType": "dynseq", "autoscale": True, "windowFunction": "max"}
         return found | _range(self.scales[scale_key(output)], output, mirrored)
 
-    def overlay(self, model: ShownModel, pair: Pair, title: str, mirrored: bool) -> Config:
+    def overlay(self, pair: Pair, title: str, mirrored: bool) -> Config:
         """Return two bigWigs in one row; strands mirrored, minus downward."""
         members = [self.wig(output, mirrored) for output in pair]
         shared: Config = {
             key: members[0][key] for key in ("min", "max", "autoscale") if key in members[0]
         }
-        name = f"{plain_text(model.label)}: {plain_text(title)}"
+        name = f"{plain_text(pair[0].owner)}: {plain_text(title)}"
         return {"type": "merged", "name": name, "height": 90, **shared, "tracks": members}
 
     def variants(self, output: Output) -> Config:
@@ -213,13 +213,13 @@ class _Maker:
             "searchable": False,
         }
 
-    def points(self, output: Output) -> Config:
-        """Return the size of effects as points: igv.js has no lollipops.
+    def strongest(self, output: Output) -> Config:
+        """Return the size of effects as bars: igv.js has no lollipops, and its points are tiny.
 
-        One scale up to the strongest effect: on one of its own, a point alone
-        would lie on the row's edge, wherever it is.
+        One scale up to the strongest effect: on one of its own, a bar alone
+        would fill the row, whatever it is.
         """
-        shape: Config = {"graphType": "points", "windowFunction": "max", "height": 60}
+        shape: Config = {"windowFunction": "max", "height": 60}
         reach = outward(1.1 * float(output.entry.get("max") or 0), up=True)
         shape |= {"autoscale": False, "min": 0.0, "max": reach} if reach else {"autoscale": True}
         bare = {key: self.wig(output)[key] for key in ("type", "format", "name", "url", "color")}
@@ -235,7 +235,7 @@ class _Maker:
 
 
 def _name(output: Output) -> str:
-    return f"{plain_text(output.model.label)}: {plain_text(output.title)}"
+    return f"{plain_text(output.owner)}: {plain_text(output.title)}"
 
 
 def _rgb(colour: Sequence[int]) -> str:
@@ -264,9 +264,7 @@ def _xml_row(config: Config) -> dict[str, Any]:
         "height": config.get("height", 60),
         "low": config.get("min"),
         "high": config.get("max"),
-        "renderer": {"dynseq": "DYNSEQ", "points": "SCATTER_PLOT"}.get(
-            config.get("graphType", ""), "BAR_CHART"
-        ),
+        "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
         "window": config.get("windowFunction", "mean"),
         "mode": config.get("displayMode", "EXPANDED"),
         "members": members,

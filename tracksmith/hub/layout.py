@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tracksmith.hub.folds import fold_track
-from tracksmith.hub.runs import Output, ShownModel, ShownRun
+from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import common_scales, value_range
 from tracksmith.hub.signals import FACETED_FROM, Maker, allele_pairs, strand_pairs
 from tracksmith.hub.tree import Names, Node, node
+from tracksmith.hub.values import without_end
 from tracksmith.hub.variants import lollipops, variant_track
 
 __all__ = ["effect_reach", "lay_out"]
@@ -49,8 +50,9 @@ def _model_nodes(
     maker: Maker, run: ShownRun, model: ShownModel, outputs: Sequence[Output]
 ) -> list[Node]:
     of = (run, model)
-    title = f"{model.label}: {model.card['summary']}"
-    folder = node("super", maker.names.take(model.label), title, of, short=model.label)
+    title = f"{owner_of(run, model)}: {model.card['summary']}"
+    name, short = maker.names.take(model.label), maker.folder_label(of)
+    folder = node("super", name, title, of, short=short, long=without_end(title))
     folder.outputs = list(outputs)
     folder.stanza.add("superTrack", "on show")
     signals = [out for out in outputs if _is_signal(out)]

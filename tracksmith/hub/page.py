@@ -101,12 +101,26 @@ def page_html(
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
-    note = f"{len(table.rows)} strongest of {table.looked_at:,} rows"
+    note = f"The {len(table.rows)} strongest of {table.looked_at:,} rows"
+    if table.complete and len(table.rows) == table.looked_at:
+        note = f"All {table.looked_at:,} rows, the strongest first"
     if not table.complete:
         note += f"; only the first {MOST_LINES:,} rows were looked at"
     rows = list(zip(table.loci, table.rows, strict=True))
     name = f"{table.model}, run {run.label}" if run.label else table.model
-    return {"model": name, "columns": table.columns, "rows": rows, "note": note}
+    numbers = [
+        at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
+    ]
+    found = {"model": name, "columns": table.columns, "rows": rows, "note": note}
+    return found | {"numbers": numbers}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text in ("", ".")
+    return True
 
 
 def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:

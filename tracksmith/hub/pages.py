@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
+from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
 from tracksmith.hub.values import plain_text
@@ -13,6 +14,7 @@ from tracksmith.hub.values import plain_text
 __all__ = ["about_page", "methods_of", "track_facts", "track_page", "weights_of"]
 
 MOST_FILES = 30
+_GAPS = "Bases without a value were not predicted; a gap is not a zero."
 Row = tuple[str, str]
 
 
@@ -61,24 +63,29 @@ def track_facts(output: Output) -> list[Row]:
     signs = track.get("strand") == "-" and not track.get("signed")
     rows = [
         ("Track", output.track_id),
-        ("Statistic", output.statistic or ("" if output.kind == "folds" else output.kind)),
+        ("Statistic", output.statistic),
         ("Score", output.entry.get("score")),
-        ("Variants", output.entry.get("variants") or output.entry.get("rows")),
+        ("Variants", _counted(output.entry.get("variants") or output.entry.get("rows"))),
         ("Strand", f"{strand} (stored negative)" if signs else strand),
         ("Assay", track.get("assay")),
         ("Cell type", track.get("cell_type")),
         ("Ontology", track.get("ontology")),
         ("Units", track.get("units")),
         ("Transform", track.get("transform")),
-        ("Values", output.entry.get("values")),
-        ("Minimum, mean, maximum", _distribution(output.entry)),
+        ("Bases with a value", _counted(output.entry.get("values"))),
+        ("Minimum, mean, maximum", _distribution(output)),
     ]
     return [(name, plain_text(str(value))) for name, value in rows if value]
 
 
-def _distribution(entry: Mapping[str, Any]) -> str:
-    parts = [entry.get(key) for key in ("min", "mean", "max")]
-    return ", ".join(f"{part:.4g}" for part in parts if part is not None)
+def _counted(number: int | None) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _distribution(output: Output) -> str:
+    parts = [output.entry.get(key) for key in ("min", "mean", "max")]
+    shown = ", ".join(f"{part:.4g}" for part in parts if part is not None)
+    return f"{shown} {output.track.get('units') or ''}".strip() if shown else ""
 
 
 def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
@@ -157,30 +164,34 @@ def _display(shown: Node) -> str:
     if shown.stanza.role == "super":
         return "A folder of all that this model gave."
     if shown.outputs and shown.outputs[0].statistic == "ref" and stanza.role == "multiwig":
-        return "Reference allele in grey, alternative allele in colour, on one scale."
+        return f"Reference allele in grey, alternative allele in colour, on one scale. {_GAPS}"
     if stanza.role == "multiwig":
+        turned = not any(output.track.get("signed") for output in shown.outputs)
+        down = "plus upward, minus downward (its values are stored negative)"
         return (
-            "Both strands over each other: plus upward, minus downward (its values are stored "
-            "negative), on one common scale."
+            f"Both strands over each other{f': {down}' if turned else ''}, on one common scale"
+            f"{_reach(stanza)}. {_GAPS}"
         )
     if stanza.track_type in ("bigBed", "bigLolly"):
         return _display_items(shown)
     if stanza.get("logo") == "on":
-        return "Contributions of single bases, drawn as letters in close views."
+        return f"Contributions of single bases, drawn as letters in close views. {_GAPS}"
     if any(output.statistic == "saturation" for output in shown.outputs):
         return (
             "The effect of changing each base to the one named; the reference base has no value. "
-            "Values are never averaged in wide views."
+            f"Values are never averaged in wide views. {_GAPS}"
         )
-    limits = stanza.get("viewLimits")
-    if limits:
-        return (
-            f"A signal graph on the scale {limits}, common to all tracks of this kind and taken "
-            "from their 99.9th percentile; larger values are cut off."
-        )
+    if stanza.get("viewLimits"):
+        return f"A signal graph on the common scale of its kind{_reach(stanza)}. {_GAPS}"
     if "autoScale" not in dict(stanza):
-        return "A signal graph on the scale of the overlay that holds it."
-    return "A signal graph that scales itself to what is in view."
+        return f"A signal graph on the scale of the overlay that holds it. {_GAPS}"
+    return f"A signal graph that scales itself to what is in view. {_GAPS}"
+
+
+def _reach(stanza: Stanza) -> str:
+    """Say what a scale shows: it is taken from quantiles, so that rare extremes are cut off."""
+    limits = stanza.get("viewLimits").replace(":", " to ")
+    return f", {limits}; rare values beyond it are cut off" if limits else ""
 
 
 def _display_items(shown: Node) -> str:

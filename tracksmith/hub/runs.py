@@ -14,7 +14,7 @@ from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
 from tracksmith.run import Run
 
-__all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "same_genome"]
+__all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "owner_of", "same_genome"]
 
 Facts = Mapping[str, Any]
 
@@ -118,6 +118,11 @@ class Output:
         return (red, green, blue)
 
     @property
+    def owner(self) -> str:
+        """The model, after the run's label where there are several runs."""
+        return owner_of(self.run, self.model)
+
+    @property
     def unique(self) -> str:
         """A track name for it, unique within the run up to characters that were replaced."""
         parts = [self.track_id, str(self.entry.get("base") or "")]
@@ -184,6 +189,11 @@ class ShownRun:
     def empty(self) -> list[str]:
         """Return the paths of tracks without any value."""
         return [entry["path"] for entry in self.files("bigwig") if entry.get("values") == 0]
+
+
+def owner_of(run: ShownRun, model: ShownModel) -> str:
+    """Name a model and, where there are several runs, its run."""
+    return f"{run.label} {model.name}".strip()
 
 
 def open_runs(folders: Sequence[Path]) -> list[ShownRun]:

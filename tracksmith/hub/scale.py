@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tracksmith.hub.runs import Output
 
-__all__ = ["Scale", "common_scales", "outward", "scale_key", "value_range"]
+__all__ = ["Scale", "common_scales", "outward", "scale_key", "value_range", "wide_function"]
 
 Key = tuple[str, ...]
 
@@ -78,6 +78,29 @@ def outward(value: float, up: bool) -> float:
     return float(f"{rounded:.3g}")
 
 
+def wide_function(output: Output) -> str:
+    """Return what stands for many bases in a wide view of igv: mean, or the extreme.
+
+    The mean of rare peaks is next to nothing: a wide view would look empty.
+    """
+    low, high = (float(output.entry.get(key) or 0) for key in ("min", "max"))
+    if low < 0 < high or not _is_rare(max(high, -low), _upward(output, high <= 0)):
+        return "mean"
+    return "max" if high > 0 else "min"
+
+
+def _upward(output: Output, turned: bool) -> dict[float, float]:
+    """Return the quantiles by probability, those of the negated values where ``turned``."""
+    quantiles = {float(key): float(value) for key, value in output.entry["quantiles"].items()}
+    return {1 - p: -value for p, value in quantiles.items()} if turned else quantiles
+
+
+def _is_rare(extreme: float, quantiles: Mapping[float, float]) -> bool:
+    """Say whether 99 % of the values are next to nothing beside the extreme."""
+    usual = max((value for p, value in quantiles.items() if p <= 0.991), default=extreme)
+    return usual < 0.01 * extreme
+
+
 def _reach(output: Output) -> tuple[float, float]:
     """Return how far a track's values reach below and above 0.
 
@@ -85,12 +108,11 @@ def _reach(output: Output) -> tuple[float, float]:
     next to nothing, half way (on a logarithmic scale) from there to the extreme.
     """
     entry = output.entry
-    quantiles = {float(key): float(value) for key, value in entry["quantiles"].items()}
     least, most = float(entry.get("min") or 0), float(entry.get("max") or 0)
-    if not quantiles:
+    if not entry["quantiles"]:
         return min(least, 0.0), max(most, 0.0)
-    down = -_one_side(-least, {1 - p: -value for p, value in quantiles.items()})
-    return min(down, 0.0), max(_one_side(most, quantiles), 0.0)
+    down = -_one_side(-least, _upward(output, turned=True))
+    return min(down, 0.0), max(_one_side(most, _upward(output, turned=False)), 0.0)
 
 
 def _one_side(extreme: float, quantiles: Mapping[float, float]) -> float:
@@ -98,10 +120,9 @@ def _one_side(extreme: float, quantiles: Mapping[float, float]) -> float:
     if extreme <= 0:
         return 0.0
     top = quantiles[max(quantiles)] if max(quantiles) >= 0.99 else extreme
-    usual = max((value for p, value in quantiles.items() if p <= 0.991), default=extreme)
     if top <= 0:
         return extreme
-    return math.sqrt(top * extreme) if usual < 0.01 * extreme else min(top, extreme)
+    return math.sqrt(top * extreme) if _is_rare(extreme, quantiles) else min(top, extreme)
 
 
 def _nice(value: float) -> int:

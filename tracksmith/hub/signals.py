@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tracksmith.hub.runs import Output, ShownModel, ShownRun
+from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import Scale, outward, scale_key, value_range
 from tracksmith.hub.stanza import number
 from tracksmith.hub.tree import Names, Node, node
-from tracksmith.hub.values import SHORT_LABEL, safe_name
+from tracksmith.hub.values import first_short, safe_name
 
 __all__ = [
     "FACETED_FROM",
@@ -45,6 +45,12 @@ class Maker:
     def url(self, output: Output) -> str:
         """Return the link of a file relative to the hub."""
         return self.urls[str(output.path)]
+
+    def folder_label(self, of: tuple[ShownRun, ShownModel]) -> str:
+        """Return what a container of a model is called within 17 characters, if it can be."""
+        run, model = of
+        alone = run.label if len(run.models) == 1 else ""
+        return first_short(owner_of(run, model), alone, model.name)
 
     def leaf(self, output: Output, name: str = "") -> Node:
         """Return the node of one bigWig on the common scale of its kind."""
@@ -85,7 +91,7 @@ class Maker:
 
     def _overlay(self, pair: Pair, name: str, title: str, short: str, mirrored: bool) -> Node:
         of = (pair[0].run, pair[0].model)
-        title = f"{pair[0].model.name}: {title}"
+        title = f"{pair[0].owner}: {title}"
         made = node("multiwig", name, title, of, short=short, outputs=[*pair])
         lows, highs = zip(*(value_range(output) for output in pair), strict=True)
         made.stanza.add("type", f"bigWig {number(min(lows))} {number(max(highs))}")
@@ -109,9 +115,11 @@ class Maker:
     def composite(self, outputs: Sequence[Output], of: tuple[ShownRun, ShownModel]) -> Node:
         """Return up to 20 bigWigs as a composite, by assay, cell type and statistic."""
         model = of[1]
-        title = f"{model.name}: predicted tracks"
+        title = f"{owner_of(*of)}: predicted tracks"
         name = self.names.take(model.label, "tracks")
-        made = node("composite", name, title, of, short=model.name, outputs=list(outputs))
+        made = node(
+            "composite", name, title, of, short=self.folder_label(of), outputs=list(outputs)
+        )
         made.stanza.add_all(compositeTrack="on", type=_joint_type(outputs), visibility="full")
         groups = _subgroups(outputs)
         for position, (tag, members) in enumerate(groups.items(), 1):
@@ -132,9 +140,11 @@ class Maker:
     def faceted(self, outputs: Sequence[Output], of: tuple[ShownRun, ShownModel]) -> Node:
         """Return many bigWigs as a faceted composite with a sheet of what each one is."""
         model = of[1]
-        title = f"{model.name}: {len(outputs)} predicted tracks"
+        title = f"{owner_of(*of)}: {len(outputs)} predicted tracks"
         name = self.names.take(model.label, "tracks")
-        made = node("composite", name, title, of, short=model.name, outputs=list(outputs))
+        made = node(
+            "composite", name, title, of, short=self.folder_label(of), outputs=list(outputs)
+        )
         made.stanza.add_all(compositeTrack="faceted", type=_joint_type(outputs), visibility="full")
         made.stanza.add_all(metaDataUrl=f"metadata/{name}.tsv", primaryKey="track")
         made.stanza.add_all(maxCheckboxes=30)
@@ -175,11 +185,11 @@ class Maker:
         return made
 
     def peaks(self, output: Output) -> Node:
-        """Return a sparse bigWig whose peaks must not be averaged away, as points."""
+        """Return a sparse bigWig whose peaks must not be averaged away."""
         made = self._plain(output, self.names.take(output.unique))
         made.stanza.add_all(
             autoScale="on", alwaysZero="on", maxHeightPixels=HEIGHT,
-            windowingFunction="maximum", graphTypeDefault="points",
+            windowingFunction="maximum",
         )  # fmt: skip
         return made
 
@@ -233,16 +243,19 @@ def _relabelled(child: Node, short: str, title: str) -> Node:
 
 def _title(output: Output) -> str:
     units = str(output.track.get("units") or "")
-    return f"{output.model.name}: {output.title}" + (f" ({units})" if units else "")
+    return f"{output.owner}: {output.title}" + (f" ({units})" if units else "")
 
 
 def _short(output: Output) -> str:
-    """Return what tells a track from its neighbours within 17 characters: its label, or its id."""
-    if len(output.title) <= SHORT_LABEL:
-        return output.title
-    statistic = output.statistic if output.statistic != "mean" else ""
+    """Return what tells a track from its neighbours within 17 characters: its label, or its id.
+
+    After the run's label, where there are several runs and both fit.
+    """
+    statistic = "" if output.statistic == "mean" else output.statistic
     identifier = f"{output.track_id} {statistic}".strip()
-    return identifier if identifier and len(identifier) <= SHORT_LABEL else output.title
+    identifier = "strongest effect" if identifier == "absmax" else identifier
+    short = first_short(output.title, identifier, output.title)
+    return first_short(f"{output.run.label} {short}", short)
 
 
 def strand_title(pair: Pair) -> str:
@@ -263,7 +276,8 @@ def allele_title(pair: Pair) -> str:
 
 def _short_pair(title: str, pair: Pair) -> str:
     ids = "/".join(output.track_id for output in pair)
-    return title if len(title) <= SHORT_LABEL or len(ids) > SHORT_LABEL else ids
+    short = first_short(title, ids, title)
+    return first_short(f"{pair[0].run.label} {short}", short)
 
 
 def _own_side(limits: str, low: float, high: float) -> str:

@@ -80,10 +80,10 @@ class Names:
 def node(role: Role, name: str, title: str, of: tuple[ShownRun, ShownModel], **more: Any) -> Node:
     """Return a node with the settings that every track has: name, labels, page."""
     run, model = of
-    short = more.pop("short", None) or title
+    short, long = more.pop("short", None) or title, more.pop("long", title)
     stanza = Stanza(role)
     stanza.add("track", name)
     made = Node(stanza, title, run, model, **more)
     made.stanza.add("shortLabel", label(short, SHORT_LABEL))
-    made.stanza.add("longLabel", label(title, LONG_LABEL))
+    made.stanza.add("longLabel", label(long, LONG_LABEL))
     return made

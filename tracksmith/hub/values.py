@@ -7,6 +7,7 @@ good value, else what is wrong, in words that complete "the value ...".
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ __all__ = [
     "choice",
     "colour",
     "field_words",
+    "first_short",
     "html_path",
     "integer",
     "label",
@@ -39,6 +41,7 @@ __all__ = [
     "safe_name",
     "text_up_to",
     "track_type",
+    "without_end",
     "word",
     "y_label",
 ]
@@ -84,6 +87,17 @@ def label(text: str, limit: int) -> str:
         tail = (limit - 2) // 2
         ascii_text = f"{ascii_text[: limit - 2 - tail]}..{ascii_text[-tail:]}"
     return ascii_text.strip() or "unnamed"
+
+
+def without_end(text: str) -> str:
+    """Return a sentence as a long label shows it: where it is too long, its last words go."""
+    return textwrap.shorten(plain_text(text), LONG_LABEL, placeholder=" ...")
+
+
+def first_short(*texts: str) -> str:
+    """Return the first text that a short label shows whole, else the last one."""
+    fitting = (text.strip() for text in texts if 0 < len(text.strip()) <= SHORT_LABEL)
+    return next(fitting, texts[-1])
 
 
 def safe_name(*parts: str) -> str:

@@ -8,7 +8,7 @@ from tracksmith.hub.bbi import BbiHead, read_local_head
 from tracksmith.hub.runs import Output
 from tracksmith.hub.signals import Maker
 from tracksmith.hub.tree import Node, node
-from tracksmith.hub.values import SHORT_LABEL
+from tracksmith.hub.values import first_short
 
 __all__ = ["lollipops", "variant_track"]
 
@@ -25,7 +25,7 @@ def variant_track(maker: Maker, output: Output, reach: float) -> Node:
     ``reach`` is the largest effect's absolute value, in the effect's units.
     """
     head = read_local_head(output.path)
-    made = _base(maker, output, "variants", f"{output.model.name}: variant effects")
+    made = _base(maker, output, "variants", f"{output.owner}: variant effects")
     stanza = made.stanza
     plus = " +" if head.field_count > head.defined_field_count else ""
     stanza.add("type", f"bigBed {head.defined_field_count or head.field_count}{plus}")
@@ -53,7 +53,7 @@ def lollipops(maker: Maker, output: Output, reach: float) -> Node | None:
     position = head.index_of(HEIGHT_FIELD)
     if position is None:
         return None
-    made = _base(maker, output, "lollipops", f"{output.model.name}: size of variant effects")
+    made = _base(maker, output, "lollipops", f"{output.owner}: size of variant effects")
     stanza = made.stanza
     stanza.add("type", "bigLolly")
     stanza.add("bigDataUrl", maker.url(output))
@@ -67,8 +67,8 @@ def lollipops(maker: Maker, output: Output, reach: float) -> Node | None:
 def _base(maker: Maker, output: Output, suffix: str, title: str) -> Node:
     name = maker.names.take(output.model.label, suffix)
     of = (output.run, output.model)
-    full = f"{output.model.name} {suffix}"
-    short = full if len(full) <= SHORT_LABEL else suffix
+    label = output.run.label if output.run.label != suffix else ""
+    short = first_short(f"{output.owner} {suffix}", f"{label} {suffix}", suffix)
     return node("leaf", name, title, of, short=short, outputs=[output])
 
 
