@@ -65,10 +65,8 @@ def encode_values(
         Bases per value. Only the contig's last bin may be shorter.
     contig_length : int
         In bp.
-    contig : int
-        Index of the contig in the genome, its id in the finished file.
-    name : str, optional
-        What errors call the contig in place of its index.
+    contig, name : int, str
+        Index of the contig in the finished file, and what errors call it instead.
 
     Returns
     -------
@@ -83,25 +81,24 @@ def encode_values(
     grid = BinGrid(contig, start, bin_size)
     _check_place(np.shape(values), grid, contig_length)
     single = _stored(values, options)
-    end = start + len(single) * bin_size
-    full = len(single) if end <= contig_length else len(single) - 1
-    end = min(end, contig_length)
+    end = min(start + len(single) * bin_size, contig_length)
+    full = (end - start) // bin_size
     zoom = records_of_bins(single[:full], grid)
     writer = SectionWriter(options, grid)
-    short = full < len(single)
-    if short:
+    if short := full < len(single):
         zoom = _with_short_bin(zoom, single[full], grid, (start + full * bin_size, end))
     _check_size(zoom, single, grid, name)
     _encode_bins(writer, single[:full])
     if short:
         writer.last_bin(float(single[full]), start + full * bin_size, end)
+    histogram = count_values(single)
     return EncodedPiece(
         grid=grid,
         end=end,
         data=b"".join(writer.blocks),
         sections=np.array(writer.rows, SECTION),
         zoom=zoom,
-        histogram=(histogram := count_values(single)),
+        histogram=histogram,
         samples=_samples(single, zoom, grid, end),
         summary=summarise(zoom, int(histogram["count"].sum())),
         block_size=writer.block_size,
