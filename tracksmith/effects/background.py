@@ -102,7 +102,9 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
     columns = len(scorer.scores) * len(scorer.units)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return Ranks.from_arrays({name: stored[name] for name in stored.files})
+            ranks = Ranks.from_arrays({name: stored[name] for name in stored.files})
+        if ranks.columns == columns:
+            return ranks
     except (OSError, ValueError, KeyError):
         pass
     allowed = np.array([bool(folds) for folds in scorer.folds], np.bool_)

@@ -70,9 +70,9 @@ class _Rows:
         self.model = model
         self.units = model.units
         self.score = model.scores[0].name
-        card = model.card
-        self.tracks = [track.id for track in card.tracks]
-        self.strands = [track.strand for track in card.tracks]
+        strands = {track.id: track.strand for track in model.card.tracks}
+        self.tracks = model.units.names[: model.units.tracks]
+        self.strands = [strands[track] for track in self.tracks]
         self.contigs = model.plan.engine.contigs.names
 
     def rows(self, result: PartResult) -> Iterator[BedRow]:

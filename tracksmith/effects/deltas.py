@@ -9,18 +9,19 @@ strongest of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import RecordSource
+from tracksmith.effects.records import SWAPPED, RecordSource
 from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.stretches import Bases, Block, blocks_of, read_bases
 from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.engine.finish import value_facts
 from tracksmith.files import crash_point
+from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import Track
@@ -80,6 +81,11 @@ class _Shown:
         """Length in bp."""
         return int(self.values.shape[2]) * self.bin_size
 
+    def swapped(self) -> _Shown:
+        """Return the same where the genome has the record's alternative."""
+        reference, alternative, delta = self.values
+        return replace(self, values=np.stack([alternative, reference, -delta]))
+
     def line(self, statistic: int, track: int) -> NDArray[np.float32]:
         """Return the values of every base; the bins of a window lie on no common grid."""
         return np.repeat(self.values[statistic, track], self.bin_size)
@@ -95,7 +101,10 @@ def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[
             allele = int(taken.rows["allele"][block.rows[0]])
             if (record, allele) in place:
                 bases = read_bases(scorer.genome, block, scorer.placement)
-                found[place[record, allele]] = _one(scorer, block, bases)
+                shown = _one(scorer, block, bases)
+                if taken.rows["flags"][block.rows[0]] & SWAPPED:
+                    shown = shown.swapped()
+                found[place[record, allele]] = shown
     return [found[at] for at in sorted(found)]
 
 
@@ -120,7 +129,20 @@ def _one(scorer: Scorer, block: Block, bases: Bases) -> _Shown:
         delta = alternative - reference
     start = int(block.position[0]) + scorer.core_offset + frame.first * size
     values = np.stack([reference, alternative, delta])
+    values[:, :, _blank(scorer, block, start, values.shape[2])] = np.nan
     return _Shown(int(block.contig[0]), start, values, size)
+
+
+def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bool_]:
+    """Say which bins from ``start`` bp hold no known base; as in tracks, these are gaps."""
+    size, contig = scorer.card.window_geometry.bin, int(block.contig[0])
+    if scorer.card.window_geometry.whole_window:
+        return np.zeros(bins, np.bool_)
+    name = scorer.genome.contigs.names[contig]
+    masks = scorer.genome.read(name, start, start + bins * size)
+    unknown = (masks == N) | (masks == OUTSIDE)
+    blank: NDArray[np.bool_] = unknown.reshape(bins, size).all(axis=1)
+    return blank
 
 
 def write_deltas(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,7 @@ class _Files:
             entries += self._browser_files(model)
             if self.plan.facts["around"]:
                 scorer = self._window_scorer(model.number)
-                whole = Scorer(
-                    scorer.forward, scorer.genome, scorer.scores, scorer.folds, every_bin=True
-                )
+                whole = replace(scorer, every_bin=True)
                 entries += write_deltas(model, whole, self.options)
         entries.append(self._skipped(models))
         entries += self._annotated(models)

@@ -37,15 +37,13 @@ def write_saturation(
     The values are the model's first score, alternative minus reference, never
     negated for the minus strand.
     """
-    planned = model.plan.models[model.number]
     contigs = model.plan.engine.contigs
-    wanted = {track["id"] for track in planned.entry["card"]["tracks"]}
     score = model.scores[0]
     entries = []
-    for row, track in enumerate(model.card.tracks):
+    tracks = {track.id: track for track in model.card.tracks}
+    for row, name in enumerate(model.units.names[: model.units.tracks]):
+        track = tracks[name]
         for column, base in enumerate((*BASES, "mean")):
-            if track.id not in wanted:
-                continue
 
             def pieces(row: int = row, column: int = column) -> Iterator[tuple[int, EncodedPiece]]:
                 for result in read_results(store, model.number):

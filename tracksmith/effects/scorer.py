@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,70 +12,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tracksmith.effects.records import Taken
-from tracksmith.effects.scores import Pairs, Score, units_of
+from tracksmith.effects.scores import Pairs, Score, chosen_units, units_of
 from tracksmith.effects.stretches import Alleles, Bases, Block, blocks_of, read_bases
-from tracksmith.effects.windows import Matched, Placement, Positions, match_bins, place
+from tracksmith.effects.windows import (
+    Frame,
+    Matched,
+    Placement,
+    Positions,
+    frame_of,
+    match_bins,
+    place,
+)
 from tracksmith.engine.device import MEMORY_ERRORS, is_out_of_memory
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
-from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.alleles import Reason
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
-from tracksmith.models.card import ModelCard
 
-__all__ = ["AlleleTracks", "Frame", "Scored", "Scorer", "frame_of"]
+__all__ = ["AlleleTracks", "Scored", "Scorer"]
 
 log = logging.getLogger(__name__)
 Values: TypeAlias = NDArray[np.float32]
 
 BLOCK_VALUES = 1 << 22
 BLOCK_ALLELES = 128
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Which bins are taken from the core, and which of these are scored.
-
-    ``first`` and ``last`` bound the bins that every orientation predicts;
-    ``scored`` counts from ``first``. ``by_base`` says whether the bins of both
-    alleles are matched base by base (bins of 1 bp) or by their number.
-    """
-
-    first: int
-    last: int
-    scored: tuple[int, int]
-    by_base: bool
-
-    @property
-    def bins(self) -> int:
-        """Bins taken."""
-        return self.last - self.first
-
-
-def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> Frame:
-    """Return the bins to compare when orientations are moved by so many bins.
-
-    ``every_bin`` takes the whole core, whatever bins the card scores.
-
-    Raises
-    ------
-    UsageError
-        A shift moves the scored bins out of the core.
-    """
-    geometry = card.window_geometry
-    if geometry.whole_window:
-        return Frame(0, 1, (0, 1), False)
-    low, high = max(0, *moved), geometry.bins + min(0, *moved)
-    first, last = (not every_bin and card.variants.bins) or (low, high)
-    if first < low or last > high or first >= last:
-        raise UsageError(
-            f"These --shifts move the scored bins {card.variants.bins or ''} of {card.name} out of "
-            f"its core of {geometry.bins} bins. Give smaller shifts."
-        )
-    if geometry.bin > 1:
-        return Frame(first, last, (0, last - first), False)
-    return Frame(low, high, (first - low, last - low), True)
 
 
 @dataclass(frozen=True)
@@ -142,14 +104,16 @@ class Scored:
 class Scorer:
     """A loaded model that compares alleles.
 
-    ``folds`` maps a contig's number to the folds that predict it. With
-    ``every_bin`` all bins of the core are compared, whatever the card says.
+    ``folds`` maps a contig's number to the folds that predict it; ``wanted``
+    names the tracks that are scored, None means all. With ``every_bin`` all
+    bins of the core are compared, whatever the card says.
     """
 
     forward: Forward
     genome: Genome
     scores: Sequence[Score]
     folds: Sequence[tuple[str, ...]]
+    wanted: Collection[str] | None = None
     every_bin: bool = False
     placement: Placement = field(init=False)
     frame: Frame = field(init=False)
@@ -158,7 +122,9 @@ class Scorer:
         card = self.forward.card
         ways = self.forward.orientations
         self.card = card
-        self.units = units_of(card)
+        self._every = units_of(card)
+        wanted_ids = self._every.names if self.wanted is None else self.wanted
+        self.units, self._columns = chosen_units(card, wanted_ids)
         window = card.window_geometry.window
         wanted = card.variants.position
         offset = window // 2 if wanted is None else wanted
@@ -337,7 +303,9 @@ class Scorer:
             for values in (tracks.reference, tracks.alternative)
         )
         place = (np.arange(first, last, dtype=np.int64) + self.frame.first) * size
-        return Pairs(reference, alternative, place[None], size, self.units, self.card)
+        return Pairs(
+            reference, alternative, place[None], size, self._every, self.card, last - first
+        )
 
     def _by_base(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
         """Match the bins of insertions and deletions."""
@@ -354,7 +322,8 @@ class Scorer:
             ):
                 there = np.flatnonzero(bins >= 0)
                 values[:, :, row, there] = source[:, :, allele, bins[there]]
-        return Pairs(reference, alternative, place, 1, self.units, self.card)
+        first, last = self.frame.scored
+        return Pairs(reference, alternative, place, 1, self._every, self.card, last - first)
 
     def matched(self, block: Block, allele: int) -> Matched:
         """Return which bins of the frame correspond for one allele."""
@@ -371,18 +340,19 @@ class Scorer:
         rows, mine = block.rows[here], mine[here]
         site = block.site_of_allele[block.allele_of_row[here]]
         core = block.position[site] + self.core_offset
+        cells = np.ix_(np.array(self._columns, np.int64), mine)
         for number, score in enumerate(self.scores):
             values = score.compute(pairs)
-            _put(found.value, rows, number, values.value[0][:, mine])
+            _put(found.value, rows, number, values.value[0][cells])
             if values.reference is not None and values.alternative is not None:
-                _put(found.reference, rows, number, values.reference[0][:, mine])
-                _put(found.alternative, rows, number, values.alternative[0][:, mine])
+                _put(found.reference, rows, number, values.reference[0][cells])
+                _put(found.alternative, rows, number, values.alternative[0][cells])
             if values.place is not None:
-                place = values.place[0][:, mine].astype(np.int64) + core
+                place = values.place[0][cells].astype(np.int64) + core
                 found.place[rows, number] = place.T
             if found.spread is not None and len(values.value) > 2:
                 spread = values.value[1:].std(axis=0, ddof=1)
-                _put(found.spread, rows, number, spread[:, mine])
+                _put(found.spread, rows, number, spread[cells])
 
 
 def _put_tracks(target: Values, found: Tensor, add: bool) -> None:

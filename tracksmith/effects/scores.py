@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,16 @@ from tracksmith.errors import PluginError, UsageError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import TrackScore
 
-__all__ = ["SCORES", "Pairs", "Score", "ScoreValues", "Units", "choose_scores", "units_of"]
+__all__ = [
+    "SCORES",
+    "Pairs",
+    "Score",
+    "ScoreValues",
+    "Units",
+    "choose_scores",
+    "chosen_units",
+    "units_of",
+]
 
 Values = NDArray[np.float64]
 
@@ -65,6 +74,24 @@ def units_of(card: ModelCard) -> Units:
     return Units(tuple(names), columns, (*alone, *range(len(ids), len(names))))
 
 
+def chosen_units(card: ModelCard, wanted: Collection[str]) -> tuple[Units, list[int]]:
+    """Return the units of the wanted tracks alone, and their numbers among all of the card."""
+    every = units_of(card)
+    kept = [number for number in range(every.tracks) if every.names[number] in wanted]
+    place = {number: at for at, number in enumerate(kept)}
+    pairs = [
+        (number, place[own], place[other])
+        for number, (own, other) in enumerate(every.pairs.tolist(), every.tracks)
+        if own in place and other in place
+    ]
+    columns = [*kept, *(number for number, _, _ in pairs)]
+    paired = {track for _, *both in pairs for track in both}
+    alone = [at for at in range(len(kept)) if at not in paired]
+    names = tuple(every.names[number] for number in columns)
+    both = np.array([pair[1:] for pair in pairs], np.int64).reshape(-1, 2)
+    return Units(names, both, (*alone, *range(len(kept), len(columns)))), columns
+
+
 @dataclass(frozen=True)
 class ScoreValues:
     """A score of every unit and variant, float64 ``(sets, units, variants)``.
@@ -94,6 +121,8 @@ class Pairs:
         from the start of the core.
     bin_size
         bp.
+    scored
+        Bins of the reference that are compared: a mean divides by them.
     """
 
     def __init__(
@@ -104,6 +133,7 @@ class Pairs:
         bin_size: int,
         units: Units,
         card: ModelCard,
+        scored: int,
     ) -> None:
         self.reference = reference
         self.alternative = alternative
@@ -111,8 +141,6 @@ class Pairs:
         self.bin_size = bin_size
         self.units = units
         self.pseudocount = card.variants.pseudocount
-        bins = card.variants.bins
-        scored = bins[1] - bins[0] if bins else card.window_geometry.bins
         self._scale = 1.0 / scored if card.variants.reduce == "mean" else 1.0
 
     @cached_property

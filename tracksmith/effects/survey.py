@@ -80,12 +80,20 @@ class Headlines:
 
 
 def headlines(result: PartResult, units: Units) -> Headlines:
-    """Return the strongest effect of every row, over pairs of strands and single tracks."""
+    """Return the strongest effect of every row, over pairs of strands and tracks without one.
+
+    Where a pair has no value, its tracks stand for themselves.
+    """
     value = result.scored.value[:, 0]
-    size = np.where(np.isnan(value), np.float32(-1), np.abs(value))
-    rows, heads = np.arange(len(value)), np.array(units.heads, np.int64)
-    best = size[:, heads].argmax(axis=1) if len(rows) else rows
-    unit = heads[best]
+    undefined = np.isnan(value)
+    size = np.where(undefined, np.float32(-1), np.abs(value))
+    rows = np.arange(len(value))
+    candidates = np.zeros(value.shape, np.bool_)
+    candidates[:, list(units.heads)] = True
+    for number, both in enumerate(units.pairs, units.tracks):
+        candidates[:, both] |= undefined[:, number, None]
+    best = np.where(candidates, size, np.float32(-2))
+    unit = best.argmax(axis=1) if len(rows) else rows
     track = units.strongest(size[:, : units.tracks].T[None])[0]
     return Headlines(unit, track[unit, rows], value[rows, unit])
 

@@ -20,8 +20,18 @@ from numpy.typing import NDArray
 
 from tracksmith.errors import UsageError
 from tracksmith.genome.bases import Masks
+from tracksmith.models.card import ModelCard
 
-__all__ = ["Matched", "Placement", "Positions", "match_bins", "place", "splice"]
+__all__ = [
+    "Frame",
+    "Matched",
+    "Placement",
+    "Positions",
+    "frame_of",
+    "match_bins",
+    "place",
+    "splice",
+]
 
 Positions = NDArray[np.int64]
 
@@ -147,3 +157,48 @@ def match_bins(bins: int, edge: int, change: int, scored: tuple[int, int]) -> Ma
     kept = (shown >= first) & (shown < last)
     reference[inserted] = -1
     return Matched(reference[kept], alternative[kept], shown[kept])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Which bins are taken from the core, and which of these are scored.
+
+    ``first`` and ``last`` bound the bins that every orientation predicts;
+    ``scored`` counts from ``first``. ``by_base`` says whether the bins of both
+    alleles are matched base by base (bins of 1 bp) or by their number.
+    """
+
+    first: int
+    last: int
+    scored: tuple[int, int]
+    by_base: bool
+
+    @property
+    def bins(self) -> int:
+        """Bins taken."""
+        return self.last - self.first
+
+
+def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> Frame:
+    """Return the bins to compare when orientations are moved by so many bins.
+
+    ``every_bin`` takes the whole core, whatever bins the card scores.
+
+    Raises
+    ------
+    UsageError
+        A shift moves the scored bins out of the core.
+    """
+    geometry = card.window_geometry
+    if geometry.whole_window:
+        return Frame(0, 1, (0, 1), False)
+    low, high = max(0, *moved), geometry.bins + min(0, *moved)
+    first, last = (not every_bin and card.variants.bins) or (low, high)
+    if first < low or last > high or first >= last:
+        raise UsageError(
+            f"These --shifts move the scored bins {card.variants.bins or ''} of {card.name} out of "
+            f"its core of {geometry.bins} bins. Give smaller shifts."
+        )
+    if geometry.bin > 1:
+        return Frame(first, last, (0, last - first), False)
+    return Frame(low, high, (first - low, last - low), True)

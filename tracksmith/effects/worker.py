@@ -14,7 +14,7 @@ from tracksmith.effects.request import contig_names, reads_regions
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.scores import Score, Units, choose_scores, units_of
+from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
 from tracksmith.engine.device import resolve_device
 from tracksmith.engine.parts import PartStore, PartWriter
 from tracksmith.engine.plan import Plan, PlannedModel, check_genome
@@ -80,7 +80,13 @@ class VariantPlan:
     def units(self, model: int) -> Units:
         """Return what the scores of a model are taken over."""
         card = self.models[model].card
-        return region_units(card) if isinstance(self.engine, RegionPlan) else units_of(card)
+        if isinstance(self.engine, RegionPlan):
+            return region_units(card)
+        return chosen_units(card, self.wanted(model))[0]
+
+    def wanted(self, model: int) -> set[str]:
+        """Return the tracks that were asked for; their partners are computed with them."""
+        return {track["id"] for track in self.models[model].entry["card"]["tracks"]}
 
     @cached_property
     def genome(self) -> Genome:
@@ -199,4 +205,4 @@ def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer | RegionSc
     planned = plan.engine.models[model]
     forward = load_forward(planned, device)
     folds = [planned.folds_for(name) for name in plan.engine.contigs.names]
-    return Scorer(forward, plan.genome, plan.scores(model), folds)
+    return Scorer(forward, plan.genome, plan.scores(model), folds, plan.wanted(model))
