@@ -188,6 +188,24 @@ RECORDS = {
 }  # fmt: skip
 
 
+def test_the_length_limit_is_held_after_trimming(genome_of) -> None:
+    sequence = "ACGTTGCAAC" * 4
+    genome = genome_of(f">chr1\n{sequence}\n")
+    reading = AlleleReader(genome, ContigNames(genome.contigs, "x.vcf"), 6)
+    ref = sequence[2:32]
+    snv, five, six, swap = ref[:9] + "T" + ref[10:], ref[5:], ref[6:], "C" * 7 + ref[7:]
+    inserted, more = ref[:8] + "AAAAA" + ref[8:], ref[:8] + "AAAAAA" + ref[8:]
+    record = VariantRecord(1, "chr1", 2, ".", ref, (snv, five, six, swap, inserted, more))
+    found = list(reading.alleles(record))
+    kept = [item.number for item in found if isinstance(item, Allele)]
+    assert kept == [1, 2, 5]
+    assert {item.reason for item in found if isinstance(item, Skipped)} == {Reason.TOO_LONG}
+    for number in kept:
+        read = lambda start, end: genome.read("chr1", start, end)  # noqa: E731
+        _, short, other = normalise(read, 2, ref, record.alts[number - 1])
+        assert max(len(short), len(other)) <= 6
+
+
 def small_genome(genome_of) -> Genome:
     return genome_of(">chr1\nACGTNRACGT\n")
 

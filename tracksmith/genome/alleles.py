@@ -261,7 +261,7 @@ class AlleleReader:
     names
         Maps the contig names of the file.
     limit
-        Longest allele, reference or alternative, in bp.
+        Longest allele, reference or alternative, in bp, without the bases that both share.
     on_mismatch
         What becomes of a reference allele that the genome does not have:
         ``skip``, ``error``, or ``use-alt-as-ref``, which swaps the two where the
@@ -323,7 +323,7 @@ class AlleleReader:
             return Skipped(record, number, _REASON_OF_KIND[kind], f"{kind.value}: {detail}")
         if ref == alt:
             return Skipped(record, number, Reason.NO_CHANGE, Reason.NO_CHANGE.text)
-        longest = max(len(ref), len(alt))
+        longest = _longest(ref, alt, self.limit)
         if longest > self.limit:
             detail = f"{longest:,} bp, the limit is {self.limit:,}"
             return Skipped(record, number, Reason.TOO_LONG, detail)
@@ -365,6 +365,15 @@ def _fits(found: Masks, allele: str) -> bool:
     if len(allele) == 1:  # most of them, at a tenth of the time
         return bool(int(found[0]) & _MASK_OF_BASE[allele])
     return bool(np.all(found & encode(allele)))
+
+
+def _longest(ref: str, alt: str, limit: int) -> int:
+    """Return the length of the longer allele, in normal form where ``limit`` asks for it."""
+    longest = max(len(ref), len(alt))
+    if longest <= limit:
+        return longest
+    _, ref, alt = trim(0, ref, alt)
+    return max(len(ref), len(alt)) + (not ref or not alt)  # an empty one keeps a base beside
 
 
 def _short(allele: str) -> str:
