@@ -2,6 +2,8 @@ import pysam
 import pytest
 
 from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.tabix import TabixBed
 
 ROWS = [("chr1", 10, 20, "AP1/1", "3.5"), ("chr1", 20, 30, "E2F", "1"), ("chr2", 0, 4, "E2F", "2")]
@@ -32,3 +34,19 @@ def test_a_file_without_index_or_that_is_no_bgzip_is_refused(bed, tmp_path):
     (tmp_path / "b.bed.gz.tbi").write_text("nonsense")
     with pytest.raises(InputError, match="Cannot read"):
         TabixBed(tmp_path / "b.bed.gz")
+
+
+def test_contigs_go_by_the_genomes_names_and_two_for_one_are_refused(bed):
+    with TabixBed(bed, ContigNames(Contigs(["1", "2"], [100, 100]), "a.bed.gz")) as file:
+        assert file.contigs == ("1", "2")
+        assert [row[:2] for row in file.overlapping("1", 0, 11)] == [("chr1", "10")]
+        assert list(file.overlapping("chr1", 0, 11)) == []
+    both = ContigNames(Contigs(["x"], [100]), "a", aliases={"chr1": ("x",), "chr2": ("x",)})
+    with pytest.raises(InputError, match="'chr1' and 'chr2', both of which the genome calls 'x'"):
+        TabixBed(bed, both)
+
+
+def test_the_genomes_own_name_wins_over_another_for_the_same_contig(bed):
+    names = Contigs(["chr2"], [100])
+    with TabixBed(bed, ContigNames(names, "a", aliases={"chr1": ("chr2",)})) as file:
+        assert [row[0] for row in file.overlapping("chr2", 0, 100)] == ["chr2"]

@@ -24,6 +24,7 @@ from tracksmith.engine.region_request import ResolvedRegions
 from tracksmith.engine.region_windows import PlacedWindows, place_windows
 from tracksmith.errors import InputError, PluginError, TracksmithError, TrustError
 from tracksmith.files import crash_point
+from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import FeatureRequest, FeatureSource, LoadRequest, RegionBatch
@@ -109,7 +110,7 @@ def prepare_regions(resolved: ResolvedRegions, progress: Progress) -> RegionWork
     )
     normalisers = _read_normalisers(asked.normalisers)
     peaks = read_peaks(wanted, resolved.genome.contigs, progress.note)
-    source = _open_features(resolved, str(device))
+    source = _open_features(resolved, str(device), peaks, progress)
     with trusting() as held:
         forward = _load(resolved, source, device)
     consent().used.extend(held.used)
@@ -118,11 +119,22 @@ def prepare_regions(resolved: ResolvedRegions, progress: Progress) -> RegionWork
     )
 
 
-def _open_features(resolved: ResolvedRegions, device: str) -> FeatureSource:
+def _open_features(
+    resolved: ResolvedRegions, device: str, peaks: Peaks, progress: Progress
+) -> FeatureSource:
     if resolved.model.features is None:
         raise PluginError(f"{resolved.card.name} has no features step.")
-    options = resolved.request["models"][0]["options"]
-    return resolved.model.features(FeatureRequest(dict(resolved.asked.inputs), options, device))
+    aliases = read_aliases(resolved.asked.alias, peaks.contigs) if resolved.asked.alias else None
+    return resolved.model.features(
+        FeatureRequest(
+            dict(resolved.asked.inputs),
+            resolved.request["models"][0]["options"],
+            device,
+            tuple(peaks.contigs.names[number] for number, _ in peaks.on_contigs()),
+            lambda file: ContigNames(peaks.contigs, file, progress.note, aliases),
+            progress.note,
+        )
+    )
 
 
 def _load(resolved: ResolvedRegions, source: FeatureSource, device: torch.device) -> RegionForward:

@@ -10,6 +10,7 @@ from typing import Any
 import pysam
 
 from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
 
 __all__ = ["TabixBed"]
 
@@ -21,14 +22,22 @@ class TabixBed:
     ----------
     path
         The file.
+    names
+        Maps the file's contig names onto the genome's; None where they are the same.
+
+    Attributes
+    ----------
+    contigs : tuple of str
+        The contigs that have records, by the genome's names where it has them.
 
     Raises
     ------
     InputError
-        The file or its index is missing or cannot be read.
+        The file or its index is missing or cannot be read, or two of its names
+        mean one contig of the genome.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: ContigNames | None = None) -> None:
         self.path = path
         if not path.is_file():
             raise InputError(f"{path} does not exist (that is {path.absolute()}).")
@@ -44,7 +53,23 @@ class TabixBed:
                 f"Cannot read {path} with its index: {error}. "
                 f"Compress it anew with bgzip and index it: `tabix -f -p bed {path}`."
             ) from None
-        self.contigs: tuple[str, ...] = tuple(self._file.contigs)
+        self._own = self._mapped(names)
+        self.contigs: tuple[str, ...] = tuple(self._own)
+
+    def _mapped(self, names: ContigNames | None) -> dict[str, str]:
+        """Return the file's name of every contig; the genome's own names win."""
+        own: dict[str, str] = {}
+        for name in self._file.contigs:
+            number = None if names is None else names.find(name)
+            known = name if names is None or number is None else names.contigs.names[number]
+            if known in own and name != known and own[known] != known:
+                raise InputError(
+                    f"{self.path} has contigs {own[known]!r} and {name!r}, both of which the "
+                    f"genome calls {known!r}. Keep one of them."
+                )
+            if known not in own or name == known:
+                own[known] = name
+        return own
 
     def overlapping(self, contig: str, start: int, end: int) -> Iterator[tuple[str, ...]]:
         """Yield the columns of every record that shares a base with ``[start, end)``.
@@ -56,14 +81,15 @@ class TabixBed:
         InputError
             The file is damaged, or no longer fits its index.
         """
-        if contig not in self.contigs:
+        own = self._own.get(contig)
+        if own is None:
             return
         try:
-            for line in self._file.fetch(contig, start, end):
+            for line in self._file.fetch(own, start, end):
                 yield tuple(line.split("\t"))
         except (OSError, ValueError, UnicodeDecodeError) as error:
             raise InputError(
-                f"{self.path}, records at {contig}:{start + 1}-{end}: {error}. "
+                f"{self.path}, records at {own}:{start + 1}-{end}: {error}. "
                 f"Compress it anew with bgzip and index it: `tabix -f -p bed {self.path}`."
             ) from None
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from tracksmith.genome.aliases import ContigNames
+
 __all__ = [
     "FeatureRequest",
     "FeatureSource",
@@ -83,12 +85,18 @@ class FeatureRequest:
     ``files`` holds the inputs of the card that the user gave, by name, without
     ``peaks`` and ``accessibility``, which the engine reads itself;
     ``options`` every option of the card; ``device`` where features may be
-    computed, as torch names it.
+    computed, as torch names it. ``contigs`` are the genome's contigs that have
+    regions; ``contig_names`` returns, for a file's name, what maps its contig
+    names onto the genome's (None: they are the same); ``notify`` is told what
+    the user should know.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    contigs: tuple[str, ...] = ()
+    contig_names: Callable[[str], ContigNames] | None = None
+    notify: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)

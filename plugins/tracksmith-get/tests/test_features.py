@@ -5,7 +5,9 @@ from tracksmith_get.features import GetFeatures, open_features
 from tracksmith_get.scan import motif_features
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bases import encode
+from tracksmith.genome.contigs import Contigs
 from tracksmith.plugin import FeatureRequest, RegionBatch
 
 CLUSTERS = ("AP1/1", "CREB/ATF/2", "E2F")
@@ -46,6 +48,43 @@ def test_archetype_scores_are_summed_over_records_that_share_a_base(archetypes):
                     expected[number, CLUSTERS[::-1].index(cluster)] += score
         found = source.features(batch(*spans, contig=contig))
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def asked(files, genome, contigs, told, aliases=None):
+    """What the engine asks for peaks on some contigs of a genome."""
+    known = Contigs(genome, [10_000] * len(genome))
+    return FeatureRequest(
+        files,
+        contigs=contigs,
+        contig_names=lambda file: ContigNames(known, file, told.append, aliases),
+        notify=told.append,
+    )
+
+
+def test_archetypes_under_other_contig_names_give_the_same_sums(archetypes):
+    _, files = archetypes
+    spans = [(0, 500), (500, 2_000)]
+    expected = open_features(FeatureRequest(files)).features(batch(*spans))
+    assert expected.min() > 0
+    told = []
+    source = open_features(asked(files, ("1", "2"), ("1", "2"), told))
+    np.testing.assert_array_equal(source.features(batch(*spans, contig="1")), expected)
+    assert len(told) == 1
+    assert "contig 'chr1' is read as the genome's '1', up to the prefix 'chr'" in told[0]
+    aliases = {"chr1": ("NC_1",)}
+    source = open_features(asked(files, ("NC_1",), ("NC_1",), told, aliases))
+    np.testing.assert_array_equal(source.features(batch(*spans, contig="NC_1")), expected)
+
+
+def test_archetypes_without_the_contigs_of_the_peaks_are_refused_or_said(archetypes):
+    _, files = archetypes
+    told = []
+    with pytest.raises(InputError, match=r"none of the contigs.*'chr1', 'chr2'.*'NC_1'.*--alias"):
+        open_features(asked(files, ("NC_1", "chr1"), ("NC_1",), told))
+    assert not told
+    open_features(asked(files, ("chr1", "chr9"), ("chr1", "chr9"), told))
+    assert len(told) == 1
+    assert "no records on 'chr9'" in told[0]
 
 
 def test_an_archetype_of_an_unknown_cluster_is_refused(archetypes):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.contigs import shown
 from tracksmith.genome.tabix import TabixBed
 from tracksmith.plugin import FeatureRequest, RegionBatch
 from tracksmith_get.motifs import MotifSet, read_clusters
@@ -35,7 +35,7 @@ def open_features(request: FeatureRequest) -> GetFeatures:
     UsageError
         Not exactly one of the two was given.
     InputError
-        A file is malformed.
+        A file is malformed, or the archetype BED has none of the regions' contigs.
     """
     files = request.files
     if "clusters" not in files or ("motifs" in files) == ("archetypes" in files):
@@ -48,7 +48,7 @@ def open_features(request: FeatureRequest) -> GetFeatures:
         )
     accessibility = request.options.get(ACCESSIBILITY, "binary")
     if "archetypes" in files:
-        return _from_archetypes(files["archetypes"], files["clusters"], accessibility)
+        return _from_archetypes(request, accessibility)
     motifs = MotifSet.read(files["motifs"], files["clusters"])
     ends = request.options.get("scan_ends", "moods")
 
@@ -58,14 +58,32 @@ def open_features(request: FeatureRequest) -> GetFeatures:
     return GetFeatures(motifs.clusters, scan, accessibility)
 
 
-def _from_archetypes(path: Path, clusters: Path, accessibility: str) -> GetFeatures:
-    columns, _ = read_clusters(clusters)
-    bed = TabixBed(path)
+def _from_archetypes(request: FeatureRequest, accessibility: str) -> GetFeatures:
+    path = request.files["archetypes"]
+    columns, _ = read_clusters(request.files["clusters"])
+    bed = TabixBed(path, request.contig_names and request.contig_names(str(path)))
+    _require_contigs(bed, request)
 
     def sums(batch: RegionBatch) -> NDArray[np.float32]:
         return archetype_features(bed, batch, columns)
 
     return GetFeatures(columns, sums, accessibility)
+
+
+def _require_contigs(bed: TabixBed, request: FeatureRequest) -> None:
+    """Refuse a BED without any of the regions' contigs, and say which ones it lacks."""
+    absent = [name for name in request.contigs if name not in bed.contigs]
+    if not absent:
+        return
+    if len(absent) == len(request.contigs):
+        raise InputError(
+            f"{bed.path} has none of the contigs of the peaks: it has {shown(bed.contigs)}, the "
+            f"peaks lie on {shown(absent)}. Give the file that was made on this genome, or, if "
+            "they are the same contigs under other names, --alias FILE with two columns."
+        )
+    request.notify(
+        f"{bed.path} has no records on {shown(absent)}: the motif features of all peaks there are 0."
+    )
 
 
 def archetype_features(
