@@ -208,3 +208,28 @@ def test_a_file_without_records_gives_valid_empty_files(
     with pysam.VariantFile(str(folder / "annotated.vcf.gz")) as annotated:
         assert list(annotated) == []
     assert list(results.pieces()) == []
+
+
+def test_no_variant_is_compared_with_an_unknown_base(
+    register, toy, write_genome, write_vcf, tmp_path, table_of, random_bases
+):
+    register(toy())
+    text = random_bases(600, 5)
+    text = text[:200] + "N" + text[201:300] + "RA" + text[302:]
+    genome = write_genome(chr1=text)
+    rows = [
+        ("chr1", 201, "n", "A", "C"),
+        ("chr1", 301, "r", "A", "C"),
+        ("chr1", 302, "plain", "A", "C"),
+        ("chr1", 301, "beside", "AA", "AC"),
+    ]
+    results = score(write_vcf(rows), genome, tmp_path / "run", max_skipped=1)
+    skipped = table_of(tmp_path / "run/variants/skipped.tsv")
+    assert [(row["id"], row["reason"]) for row in skipped] == [
+        ("n", "ambiguous_reference"),
+        ("r", "ambiguous_reference"),
+    ]
+    assert results.counts["toy"]["alleles_scored"] == 2
+    found = table_of(tmp_path / "run/variants/toy.tsv.gz")
+    values = {name: [r["value"] for r in found if r["id"] == name] for name in ("plain", "beside")}
+    assert values["plain"] == values["beside"]

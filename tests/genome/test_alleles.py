@@ -171,8 +171,14 @@ RECORDS = {
     # genome: chr1 ACGTNRACGT (10 bp)
     "good": ((1, "A", ("C",)), [("A", "C", Kind.SNV)]),
     "lower case": ((1, "ac", ("a", "tt")), [("AC", "A", Kind.DELETION), ("AC", "TT", Kind.MNV)]),
-    "genome N fits any base": ((5, "A", ("C",)), [("A", "C", Kind.SNV)]),
-    "genome R fits A": ((6, "A", ("C",)), [("A", "C", Kind.SNV)]),
+    "genome N is no reference": ((5, "A", ("C",)), [Reason.AMBIGUOUS_REFERENCE]),
+    "genome R is no reference": ((6, "A", ("C",)), [Reason.AMBIGUOUS_REFERENCE]),
+    "N that is deleted, or kept": (
+        (4, "TA", ("T", "A", "TAC", "CA")),
+        [Reason.AMBIGUOUS_REFERENCE, ("TA", "A", Kind.DELETION), ("TA", "TAC", Kind.INSERTION),
+         ("TA", "CA", Kind.MNV)],
+    ),
+    "N between bases that change": ((4, "TAA", ("CAC",)), [Reason.AMBIGUOUS_REFERENCE]),
     "genome R is no C": ((6, "C", ("A",)), [Reason.REF_MISMATCH]),
     "mismatch": ((1, "G", ("C", "A")), [Reason.REF_MISMATCH] * 2),
     "last base": ((10, "T", ("TA",)), [("T", "TA", Kind.INSERTION)]),
@@ -260,6 +266,10 @@ def test_a_reference_mismatch_is_skipped_refused_or_swapped(genome_of) -> None:
     assert str(swapped) == "chr1:1:A>C"
     assert swapped.swapped
     assert isinstance(other, Skipped)
+    record = VariantRecord(9, "chr1", 5, ".", "C", ("A",))
+    (unknown,) = read("use-alt-as-ref")
+    assert isinstance(unknown, Skipped)
+    assert unknown.reason is Reason.AMBIGUOUS_REFERENCE
     with pytest.raises(UsageError, match="--ref-mismatch"):
         AlleleReader(genome, ContigNames(genome.contigs, "x"), 6, "never")  # type: ignore[arg-type]
 

@@ -228,7 +228,7 @@ class _Sorter:
         if ref is None or alt is None or alt == ref or contig is None:
             return False
         position = record.position
-        if not self.window.base(contig, position) & ref:
+        if self.window.base(contig, position) != ref:  # also N, which is skipped with a reason
             return False
         self.rows.append((number, 1, contig, position, position, position + 1, 0, 0))
         self.texts.append(

@@ -71,6 +71,7 @@ class Reason(Enum):
     INVALID_ALLELE = "invalid_allele"
     NO_CHANGE = "no_change"
     REF_MISMATCH = "ref_mismatch"
+    AMBIGUOUS_REFERENCE = "ambiguous_reference"
     TOO_LONG = "too_long"
     TOO_MANY_N = "too_many_n"
     NO_FOLD = "no_fold"
@@ -93,6 +94,7 @@ _TEXTS = {
     Reason.INVALID_ALLELE: "An allele is empty or holds characters that are no bases.",
     Reason.NO_CHANGE: "Both alleles are the same.",
     Reason.REF_MISMATCH: "The reference allele is not what the genome has there.",
+    Reason.AMBIGUOUS_REFERENCE: "The genome has N or another IUPAC code at the variant.",
     Reason.TOO_LONG: "An allele is longer than the model allows.",
     Reason.TOO_MANY_N: "Too much of the window is unknown.",
     Reason.OUTSIDE_PEAKS: "The allele lies in no region that the model was given.",
@@ -335,6 +337,8 @@ class AlleleReader:
         contig = self.names.contigs.names[self.names.find(record.contig) or 0]
         found = self._bases(contig, record.position, len(ref))
         if _fits(found, ref):
+            if not _is_exact(found, ref, alt):
+                return _ambiguous(record, number, found)
             return Allele(record, number, contig, record.position, ref, alt, kind)
         detail = f"REF is {_short(ref)}, the genome has {_short(decode(found))}"
         if self.on_mismatch == "error":
@@ -345,6 +349,8 @@ class AlleleReader:
         if self.on_mismatch == "use-alt-as-ref":
             found = self._bases(contig, record.position, len(alt))
             if _fits(found, alt):
+                if not _is_exact(found, alt, ref):
+                    return _ambiguous(record, number, found)
                 kind = classify(alt, ref)
                 place = record.position
                 return Allele(record, number, contig, place, alt, ref, kind, swapped=True)
@@ -365,6 +371,17 @@ def _fits(found: Masks, allele: str) -> bool:
     if len(allele) == 1:  # most of them, at a tenth of the time
         return bool(int(found[0]) & _MASK_OF_BASE[allele])
     return bool(np.all(found & encode(allele)))
+
+
+def _is_exact(found: Masks, ref: str, alt: str) -> bool:
+    """Whether the genome has ``ref`` to the letter where the alleles differ."""
+    first, changed, _ = trim(0, ref, alt)
+    return bool(np.array_equal(found[first : first + len(changed)], encode(changed)))
+
+
+def _ambiguous(record: VariantRecord, number: int, found: Masks) -> Skipped:
+    detail = f"REF is {_short(record.ref)}, the genome has {_short(decode(found))}"
+    return Skipped(record, number, Reason.AMBIGUOUS_REFERENCE, detail)
 
 
 def _longest(ref: str, alt: str, limit: int) -> int:
