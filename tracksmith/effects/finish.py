@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tracksmith.effects.background import background_ranks
 from tracksmith.effects.bed import absmax_pieces, bed_rows, schema
 from tracksmith.effects.deltas import write_deltas
 from tracksmith.effects.parquet import has_parquet, write_parquet
+from tracksmith.effects.records import SkippedAllele
 from tracksmith.effects.results import read_results
 from tracksmith.effects.saturation_tracks import write_saturation
 from tracksmith.effects.scorer import Scorer
@@ -22,8 +24,8 @@ from tracksmith.effects.tables import COLUMNS, SKIPPED_COLUMNS, TableLines
 from tracksmith.effects.worker import VariantPlan, VariantWorker
 from tracksmith.engine.finish import damaged_files, value_facts
 from tracksmith.engine.parts import PartStore
-from tracksmith.errors import InputError, TracksmithError, UsageError
-from tracksmith.files import aside, crash_point
+from tracksmith.errors import InputError, TracksmithError, TrustError, UsageError
+from tracksmith.files import aside, crash_point, digest_of_file
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
@@ -97,7 +99,7 @@ def finish_variants(
     if plan.saturated is None:
         entries = _Files(worker, limits, progress).write()
     else:
-        entries = _write_saturation(worker)
+        entries = _write_saturation(worker, progress)
     run.content["files"] = entries
     run.content["trusted_weights"] = trusted_files(run.request["models"], store.trusted())
     run.content["finished"] = True
@@ -108,13 +110,20 @@ def finish_variants(
         (run.folder / "input").unlink(missing_ok=True)
 
 
-def _write_saturation(worker: VariantWorker) -> list[dict[str, Any]]:
+def _write_saturation(worker: VariantWorker, progress: Progress) -> list[dict[str, Any]]:
     plan = worker.plan
+    plan.run.content["without_value"] = {}
     make_folder(plan.run.folder / "ism")
     options = TrackOptions(compressor=plan.run.request["compressor"])
     entries = []
     for number in range(len(plan.models)):
-        entries += write_saturation(ModelFacts(plan, number), worker.store, options)
+        facts, counts = ModelFacts(plan, number), Counts()
+        for result in read_results(worker.store, number):
+            counts.add(result)
+        plan.run.content["without_value"][facts.name] = dict(sorted(counts.reasons.items()))
+        for reason, alleles in counts.reasons.most_common():
+            progress.note(f"WARNING: {facts.name}: {alleles:,} changes have no value: {reason}.")
+        entries += write_saturation(facts, worker.store, options)
     return entries
 
 
@@ -149,9 +158,21 @@ class _Files:
                 entries += write_deltas(model, whole, self.options)
         entries.append(self._skipped(models))
         entries += self._annotated(models)
+        self._require_same_source()
         page = summary_page(models, tops).encode("utf-8", "replace")
         entries.append(self._bytes("variants/summary.html", "summary", page, {}))
         return entries
+
+    def _require_same_source(self) -> None:
+        """Refuse a file of variants that changed while it was read."""
+        if digest_of_file(self.plan.path) == self.plan.source["sha256"]:
+            return
+        for path in (self.folder / "variants").glob("annotated.vcf.gz*"):
+            path.unlink()
+        raise TrustError(
+            f"{self.plan.path} changed while the run was at work; nothing that was made of it can "
+            "be trusted. Restore it, or score the new file with --overwrite."
+        )
 
     def _results(self, number: int) -> ModelResults:
         """Read the results of a model once."""
@@ -293,15 +314,30 @@ def _in_file_order(model: ModelResults) -> Iterator[bytes]:
 
 
 def skipped_lines(models: Sequence[ModelResults]) -> Iterator[str]:
-    """Yield the lines of skipped.tsv: what every model skips once, then each model's own."""
-    alone = len(models) == 1
-    for model in models:
-        for result in model.parts():
-            for entry in result.skipped:
-                own = entry.reason in OWN_REASONS and not alone
-                if own or model.number == 0:
-                    yield f"{entry.line}\t{model.name if own else '.'}\n"
+    """Yield the lines of skipped.tsv: what every model skips once, then what only one does."""
+    first = models[0]
+    for entry in _skipped_by(first):
+        own = entry.reason in OWN_REASONS and len(models) > 1
+        yield f"{entry.line}\t{first.name if own else '.'}\n"
+    for model in models[1:]:
+        told: set[tuple[int, str]] = set()
+        known = groupby(_skipped_by(first), key=lambda entry: entry.record)
+        record = -1
+        for entry in _skipped_by(model):
+            while record < entry.record:
+                record, group = next(known, (NO_RECORD, iter(())))
+                told = {(other.allele, other.reason) for other in group}
+            shared = record == entry.record and (entry.allele, entry.reason) in told
+            if entry.reason in OWN_REASONS or not shared:
+                yield f"{entry.line}\t{model.name}\n"
 
+
+def _skipped_by(model: ModelResults) -> Iterator[SkippedAllele]:
+    for result in model.parts():
+        yield from result.skipped
+
+
+NO_RECORD = 1 << 62
 
 OWN_REASONS = {"too_long", "too_many_n", "no_fold", "outside_peaks", "length_change"}
 """Reasons that depend on the model."""
