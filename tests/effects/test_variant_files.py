@@ -9,6 +9,7 @@ import pysam
 import pytest
 
 import tracksmith
+from tracksmith.errors import InputError
 
 
 def score(source, genome, out, **options):
@@ -233,3 +234,29 @@ def test_no_variant_is_compared_with_an_unknown_base(
     found = table_of(tmp_path / "run/variants/toy.tsv.gz")
     values = {name: [r["value"] for r in found if r["id"] == name] for name in ("plain", "beside")}
     assert values["plain"] == values["beside"]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_contigs_known_by_their_length_are_scored(
+    register, toy, write_genome, write_vcf, tmp_path, random_bases, cut
+):
+    register(toy())
+    text = random_bases(700, 6)
+    genome = write_genome(chr1=random_bases(900, 5), chrM=text)
+    header = ["##contig=<ID=MT,length=700>", *["##contig=<ID=chr1,length=901>"] * cut]
+    source = write_vcf([("MT", 301, "m", text[300], other(text[300]))], header=header)
+    results = score(source, genome, tmp_path / "run", allow_other_lengths=cut)
+    assert results.counts["toy"]["alleles_scored"] == 1
+
+
+def test_one_contig_under_two_names_is_refused_before_the_work(
+    register, toy, small, write_vcf, tmp_path
+):
+    register(toy())
+    genome, texts = small
+    row = (texts["chr1"][99], other(texts["chr1"][99]))
+    source = write_vcf([("chr1", 100, "a", *row), ("9", 1, "b", "A", "C"), ("1", 100, "c", *row)])
+    with pytest.raises(InputError, match=r"variants.vcf:5: contig '1' was called 'chr1' before"):
+        score(source, genome, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert InputError.exit_code == 4

@@ -253,15 +253,17 @@ def _file_facts(
     with VariantFile(path, allow_truncated=asked.allow_truncated) as file:
         if not asked.allow_other_lengths:
             _check_assembly(file.header, names)
-        size = _read_through(file)
+        names.declare(file.header.contigs)
+        size = _read_through(file, names)
         kind = file.format
     return {"kind": kind, **file_facts(path), "records": size.records}, size
 
 
-def _read_through(records: Iterable[VariantRecord]) -> SourceSize:
+def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
     number = alleles = text = 0
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
+    named: dict[int, str] = {}
     for record in records:
         number += 1
         alleles += len(record.alts)
@@ -270,9 +272,24 @@ def _read_through(records: Iterable[VariantRecord]) -> SourceSize:
             contig, position = record.contig, -1
             in_order &= contig not in seen
             seen.add(contig)
+            _refuse_second_name(record, names, named)
         in_order &= record.position >= position
         position = record.position
     return SourceSize(number, alleles, text, in_order)
+
+
+def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:
+    """Refuse a contig that came under another name before: tables group lines by name."""
+    number = names.find(record.contig)
+    if number is None:
+        return
+    name = named.setdefault(number, record.contig)
+    if name != record.contig:
+        raise InputError(
+            f"{names.source}:{record.line}: contig {record.contig!r} was called {name!r} before: "
+            f"both are {names.contigs.names[number]!r} of the genome. Give each contig one name "
+            "(bcftools annotate --rename-chrs) and sort the file."
+        )
 
 
 def _check_assembly(header: VcfHeader, names: ContigNames) -> None:

@@ -24,6 +24,7 @@ from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.alleles import AlleleReader
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Interval
+from tracksmith.genome.vcf import VariantFile
 from tracksmith.models.registry import Registry, load_registry
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
@@ -111,8 +112,10 @@ class VariantPlan:
         names = contig_names(
             self.genome.contigs, self.path.name, self.run.places.get("alias"), self.notify
         )
-        reader = AlleleReader(self.genome, names, limit, self.facts["ref_mismatch"])
         truncated = bool(self.facts["allow_truncated"])
+        with VariantFile(self.path, allow_truncated=truncated) as file:
+            names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
+        reader = AlleleReader(self.genome, names, limit, self.facts["ref_mismatch"])
         return RecordSource(self.path, reader, self.engine.regions, truncated)
 
 

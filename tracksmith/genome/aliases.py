@@ -96,6 +96,11 @@ class ContigNames:
             )
         return self.contigs.index(target)
 
+    def declare(self, lengths: Mapping[str, int | None]) -> None:
+        """Look up the contigs that the file declares, with their lengths in bp, if any."""
+        for name, length in lengths.items():
+            self.find(name, length)
+
     def unknown(self) -> list[str]:
         """Return the names asked for so far that the genome does not have."""
         return [name for name, number in self._known.items() if number is None]
