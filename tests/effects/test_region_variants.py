@@ -1,5 +1,7 @@
 """Variants over GET's regions against features and windows put together by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from click.testing import CliRunner
 
 import tracksmith
 from tracksmith.cli import main
-from tracksmith.errors import TrustError, UsageError
+from tracksmith.errors import PluginError, TrustError, UsageError
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def by_hand(asked, texts, regions, row, mode):
     contig, position, ref, alt = row
     raw = scan([texts[c][a:b] for c, a, b in regions])
     matrix, used = source.normalise(raw, None, None)
-    peak = next(n for n, (c, a, b) in enumerate(regions) if c == contig and a <= position < b)
+    peak = next(n for n, (c, a, b) in enumerate(regions) if c == contig and a <= position <= b)
     start, end = regions[peak][1:]
     text = texts[contig]
     new = scan([text[start:position] + alt + text[position + len(ref) : end]])
@@ -105,6 +107,63 @@ def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table
     assert seen == 2 * 3 * (4 if mode == "ratio" else 5)
 
 
+def flanked(texts, position, new=""):
+    """A deletion of one base, or an insertion before it, with the base before as anchor."""
+    old = texts["chr1"][position - 1 : position + (not new)]
+    return ("chr1", position - 1, old, old[0] + new)
+
+
+def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path, table_of):
+    asked, texts, regions = world
+    text = list(texts["chr1"])
+    for place, base in ((499, "A"), (500, "C"), (501, "G"), (799, "C"), (800, "G"), (801, "T")):
+        text[place] = base
+    texts = {**texts, "chr1": "".join(text)}
+    genome = tmp_path / "genome.fa"
+    genome.write_text("".join(f">{name}\n{text}\n" for name, text in texts.items()))
+    rows = [
+        flanked(texts, 500),  # deletes the first base of the peak 500-800
+        flanked(texts, 500, "TGACTCAG"),  # inserted before that base
+        flanked(texts, 800, "TGACTCAG"),  # inserted after the last base
+        ("chr1", 499, "ACG", "ACT"),  # an SNV inside, written with bases outside
+        flanked(texts, 800),  # deletes the first base after the peak
+        ("chr1", 798, texts["chr1"][798:804], texts["chr1"][798]),  # deletes bases on both sides
+    ]
+    source = write(tmp_path / "v.vcf", rows)
+    results = tracksmith.score_variants(
+        source, "get-expression", genome, tmp_path / "run", over=replace(asked, genome=genome),
+        region_mode="recompute", max_skipped=1.0, scores=["diff"], allow_other_lengths=True,
+    )  # fmt: skip
+    assert results.counts["get-expression"]["reasons"] == {"outside_peaks": 2}
+    table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
+    assert {line["id"] for line in table} == {"v0", "v1", "v2", "v3"}
+    for line in table:
+        contig, position, ref, alt = rows[int(line["id"][1:])]
+        while ref and alt and ref[0] == alt[0]:
+            position, ref, alt = position + 1, ref[1:], alt[1:]
+        r, a, own, _ = by_hand(asked, texts, regions, (contig, position, ref, alt), "recompute")
+        track = ["plus", "minus"].index(line["track"])
+        assert float(line["value"]) == pytest.approx((a - r)[own, track], abs=2e-5)
+    lines = (tmp_path / "run/variants/skipped.tsv").read_text().splitlines()
+    texts_of = {f"v{n}": next(x for x in lines if f"\tv{n}\t" in x) for n in (4, 5)}
+    assert "lies in no region" in texts_of["v4"]
+    assert "on both sides of the end of a region" in texts_of["v5"]
+
+
+def test_a_prediction_that_is_not_finite_is_refused_with_its_variant(world, tmp_path):
+    asked, texts, _ = world
+    weights = torch.load(asked.weights, weights_only=True)
+    weights["state_dict"]["model.head_exp.head.weight"][1, 0] = float("nan")
+    torch.save(weights, tmp_path / "nan.ckpt")
+    old = texts["chr1"][640]
+    source = write(tmp_path / "v.vcf", [("chr1", 640, old, "A" if old != "A" else "C")])
+    over = replace(asked, weights=tmp_path / "nan.ckpt")
+    with pytest.raises(PluginError, match=r"returned nan for track minus .*variant at chr1:641"):
+        tracksmith.score_variants(
+            source, "get-expression", asked.genome, tmp_path / "run", over=over
+        )
+
+
 def test_the_command_scores_over_peaks(world, tmp_path):
     asked, texts, _ = world
     source = write(
@@ -138,8 +197,6 @@ def test_what_a_model_over_regions_cannot_do_is_refused(world, tmp_path):
 
 
 def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
-    from dataclasses import replace
-
     from tracksmith.effects import api
     from tracksmith.effects.request import VariantRequest
     from tracksmith.engine.request import PredictRequest

@@ -26,7 +26,7 @@ from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.windows import Positions, splice
 from tracksmith.engine.region_work import RegionWork, region_features
-from tracksmith.errors import TracksmithError, UsageError
+from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.genome.alleles import Reason
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
@@ -37,6 +37,8 @@ MODES = ("ratio", "recompute")
 RATIO_OFFSET = 0.01
 PSEUDOCOUNT = 1.0
 """Added to 10^x - 1, in TPM, before the logarithm."""
+
+PARTLY = "The allele changes bases on both sides of the end of a region that the model was given."
 
 BLOCK = 64
 """Windows that are predicted together, those of reference and alternative alleles."""
@@ -84,6 +86,18 @@ def region_units(card: ModelCard) -> Units:
     """Return the tracks: logarithms of two strands are not added."""
     ids = tuple(track.id for track in card.tracks)
     return Units(ids, np.empty((0, 2), np.int64), tuple(range(len(ids))))
+
+
+def _shared_ends(old: bytes, new: bytes) -> tuple[int, int]:
+    """Return how many bases two alleles share at their left and right ends, right end first."""
+    most = min(len(old), len(new))
+    right = 0
+    while right < most and old[-1 - right] == new[-1 - right]:
+        right += 1
+    left = 0
+    while left < most - right and old[left] == new[left]:
+        left += 1
+    return left, right
 
 
 @dataclass(frozen=True)
@@ -135,8 +149,9 @@ class RegionScorer:
 
     def admit(self, taken: Taken) -> Taken:
         """Skip alleles outside the peaks, and in the mode ratio those that change the length."""
-        alleles = taken.alleles
-        outside = self._peak_of(alleles) < 0
+        partly = self._passes_an_end(taken.alleles)
+        taken = taken.without(partly, Reason.OUTSIDE_PEAKS, PARTLY)
+        outside = self._peak_of(taken.alleles) < 0
         taken = taken.without(outside, Reason.OUTSIDE_PEAKS, Reason.OUTSIDE_PEAKS.text)
         if self.mode != "ratio":
             return taken
@@ -145,27 +160,64 @@ class RegionScorer:
         return taken.without(lengths != taken.alleles.length, Reason.LENGTH_CHANGE, detail)
 
     def _peak_of(self, alleles: Alleles) -> Positions:
-        """Return the peak that holds each allele whole, -1 for none."""
+        """Return the peak that holds the changed bases of each allele, -1 for none.
+
+        Bases inserted at a peak's edge are in it; between two peaks that touch, in the first.
+        """
+        alleles = self._trimmed(alleles)
         peaks = self.work.peaks
         found = np.full(len(alleles), -1, np.int64)
         for contig in np.unique(alleles.contig).tolist():
             rows = np.flatnonzero(alleles.contig == contig)
             first, last = self._bounds[contig], self._bounds[contig + 1]
             starts, ends = peaks.starts[first:last], peaks.ends[first:last]
-            number = np.searchsorted(starts, alleles.position[rows], side="right") - 1
-            end = alleles.position[rows] + alleles.length[rows]
+            position = alleles.position[rows]
+            end = position + alleles.length[rows]
+            number = np.searchsorted(starts, position, side="right") - 1
+            touching = (alleles.length[rows] == 0) & (number > 0)
+            number -= touching & (np.append(ends, -1)[number - 1] == position)
             inside = (number >= 0) & (end <= np.append(ends, -1)[number])
             found[rows[inside]] = first + number[inside]
         return found
 
+    def _passes_an_end(self, alleles: Alleles) -> NDArray[np.bool_]:
+        """Say which alleles change bases of a peak and bases outside it."""
+        peaks = self.work.peaks
+        outside = self._peak_of(alleles) < 0
+        alleles = self._trimmed(alleles)
+        for contig in np.unique(alleles.contig).tolist():
+            rows = np.flatnonzero(alleles.contig == contig)
+            first, last = self._bounds[contig], self._bounds[contig + 1]
+            end = alleles.position[rows] + alleles.length[rows]
+            begun = np.searchsorted(peaks.starts[first:last], end, side="left")
+            ended = np.searchsorted(peaks.ends[first:last], alleles.position[rows], side="right")
+            outside[rows] &= begun > ended
+        return outside
+
+    def _trimmed(self, alleles: Alleles) -> Alleles:
+        """Return the alleles without the bases that reference and alternative share."""
+        position, length = alleles.position.copy(), alleles.length.copy()
+        alternative = list(alleles.alternative)
+        for row, new in enumerate(alternative):
+            start, size = int(position[row]), int(length[row])
+            if size == len(new) == 1 or not size or not new:
+                continue
+            contig = self.work.peaks.contigs.names[int(alleles.contig[row])]
+            old = self.work.genome.read(contig, start, start + size).tobytes()
+            left, right = _shared_ends(old, new)
+            position[row], length[row] = start + left, size - left - right
+            alternative[row] = new[left : len(new) - right]
+        return Alleles(alleles.contig, position, length, alternative)
+
     def score(self, alleles: Alleles) -> Scored:
         """Score alleles, each inside a peak; those of one peak share its reference."""
+        alleles = self._trimmed(alleles)
         tracks = len(self.columns)
         found = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
         peak = self._peak_of(alleles)
         rows = self._new_rows(alleles, peak)
         for group in self._groups(peak):
-            self._score_group(group, rows, found)
+            self._score_group(group, alleles, rows, found)
         return found
 
     def _groups(self, peak: Positions) -> Iterator[list[tuple[_Window, Positions]]]:
@@ -189,6 +241,7 @@ class RegionScorer:
     def _score_group(
         self,
         group: list[tuple[_Window, Positions]],
+        alleles: Alleles,
         rows: NDArray[np.float32],
         found: Scored,
     ) -> None:
@@ -204,8 +257,25 @@ class RegionScorer:
         at = 0
         for window, chosen in group:
             last = at + 1 + len(chosen)
+            self._refuse_unfinite(values[at:last], alleles, chosen)
             self._compare(values[at], values[at + 1 : last], window, chosen, found)
             at = last
+
+    def _refuse_unfinite(
+        self, values: NDArray[np.float32], alleles: Alleles, chosen: Positions
+    ) -> None:
+        """Refuse NaN or infinity in the window of a reference (first) or of its alleles."""
+        unfinite = np.argwhere(~np.isfinite(values))
+        if not len(unfinite):
+            return
+        window, region, track = unfinite[0].tolist()
+        row = int(chosen[max(window - 1, 0)])
+        contig = self.work.peaks.contigs.names[int(alleles.contig[row])]
+        raise PluginError(
+            f"{self.work.card.name} returned {values[window, region, track]} for track "
+            f"{self.work.card.tracks[track].id} around the variant at "
+            f"{contig}:{int(alleles.position[row]) + 1}. Check the weights, the inputs and --dtype."
+        )
 
     def _window(self, peak: int) -> _Window:
         """Return the context around a peak, the peak in its middle where the contig allows."""

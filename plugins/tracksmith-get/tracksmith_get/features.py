@@ -82,7 +82,7 @@ def _require_contigs(bed: TabixBed, request: FeatureRequest) -> None:
             "they are the same contigs under other names, --alias FILE with two columns."
         )
     request.notify(
-        f"{bed.path} has no records on {shown(absent)}: the motif features of all peaks there are 0."
+        f"{bed.path} has no records on {shown(absent)}: the motif features of peaks there are 0."
     )
 
 
