@@ -65,7 +65,8 @@ def test_windows_are_cut_from_the_full_alternative_sequence(genome, data):
                 assert alternative == cut(changed, start, start + window)
             whole = cut(text, variant.position - offset, variant.position - offset + window)
             assert bases.unknown[site] == np.float32(whole.count("N") / window)
-            assert bases.edge[site] == ("-" in whole)
+            start = variant.position - offset
+            assert bases.edge[allele] == ("-" in whole + cut(changed, start, start + window))
     assert seen == set(range(len(variants)))
 
 
@@ -116,3 +117,12 @@ def test_a_shift_that_loses_the_variant_is_refused():
     with pytest.raises(UsageError, match="out of the window"):
         place(100, 50, (-50, 0), 10)
     assert place(100, 50, (-40, 0, 50), 30).limit == 10
+
+
+def test_a_deletion_that_draws_in_the_end_of_a_contig_is_at_its_edge(genome):
+    where, position = place(60, 20, (0,), 12), np.array([260, 260, 255, 261])
+    inserted = [encode(bases).tobytes() for bases in ("A", "ACC", "A", "ACC")]
+    alleles = Alleles(np.zeros(4, np.int64), position, np.array([6, 1, 6, 1]), inserted)
+    (block,) = blocks_of(alleles, [("",)] * 3, 8, False)
+    edge = read_bases(genome[0], block, where).edge[block.allele_of_row]
+    assert edge.tolist() == [True, False, False, True]

@@ -165,7 +165,7 @@ class Scorer:
             bases = read_bases(self.genome, block, self.placement)
             site = block.site_of_allele[block.allele_of_row]
             found.unknown[block.rows] = bases.unknown[site]
-            found.edge[block.rows] = bases.edge[site]
+            found.edge[block.rows] = bases.edge[block.allele_of_row]
             self._compare(self.predict(block, bases), block, found)
         return found
 

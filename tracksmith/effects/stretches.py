@@ -143,9 +143,9 @@ class Bases:
 
     ``reference`` is uint8, shape (sites, length of the stretch), ``alternative``
     the same for (alleles, ...). ``unknown`` is the share of N inside the contig
-    in the window that is not moved, ``edge`` whether that window passes the
-    contig's end; both shape (sites,). ``plain`` says that all bases are A, C, G
-    or T.
+    in the reference window that is not moved, shape (sites,); ``edge`` whether
+    that window, or the allele's, passes the contig's end, shape (alleles,).
+    ``plain`` says that all bases are A, C, G or T.
     """
 
     reference: Masks
@@ -164,19 +164,23 @@ def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
     reference = wide[:, :length]
     alternative = _alternatives(wide, block, placement)
     if plain and not odd_bases(block.new_bases()).any():
-        sites = len(wide)
-        return Bases(
-            reference, alternative, np.zeros(sites, np.float32), np.zeros(sites, np.bool_), True
-        )
+        known, inside = np.zeros(len(wide), np.float32), np.zeros(len(alternative), np.bool_)
+        return Bases(reference, alternative, known, inside, True)
     first = placement.start(0)
-    window = reference[:, first : first + placement.window]
+    last = first + placement.window
+    window = reference[:, first:last]
     return Bases(
         reference,
         alternative,
         (window == N).mean(axis=1, dtype=np.float32),
-        (window[:, 0] == OUTSIDE) | (window[:, -1] == OUTSIDE),
+        _passes_end(window)[block.site_of_allele] | _passes_end(alternative[:, first:last]),
         False,
     )
+
+
+def _passes_end(windows: Masks) -> NDArray[np.bool_]:
+    passes: NDArray[np.bool_] = (windows[:, 0] == OUTSIDE) | (windows[:, -1] == OUTSIDE)
+    return passes
 
 
 def _alternatives(wide: Masks, block: Block, placement: Placement) -> Masks:
