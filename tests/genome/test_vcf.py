@@ -255,6 +255,20 @@ def test_a_bcf_with_long_alleles_no_alt_and_a_telomere_is_read(bcf: bytes, tmp_p
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("space", [b"\t", b"\n"])
+def test_a_bcf_whose_id_would_break_a_line_is_refused(space, tmp_path, to_bcf) -> None:
+    rows = b"c\t5\trs12\tA\tC\t.\t.\t.\nc\t6\tr_34\tA\tC\t.\t.\t.\n"
+    head = b"##fileformat=VCFv4.3\n##contig=<ID=c,length=9>\n"
+    columns = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "x.vcf").write_bytes(head + columns + rows)
+    to_bcf(tmp_path / "x.vcf", tmp_path / "x.bcf")
+    plain = gzip.decompress((tmp_path / "x.bcf").read_bytes())
+    assert plain.count(b"r_34") == 1
+    (tmp_path / "y.bcf").write_bytes(gzip.compress(plain.replace(b"r_34", b"r" + space + b"34")))
+    with pytest.raises(InputError, match=r"y\.bcf: record 2 .*its ID 'r\\[tn]34' holds a tab or"):
+        read(tmp_path / "y.bcf")
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_bcf_is_refused_or_read_but_never_crashes(bcf, tmp_path, at, value, cut) -> None:

@@ -116,6 +116,23 @@ def test_a_contig_longer_than_a_tbi_can_index_gets_a_csi(tmp_path: Path) -> None
         assert len(list(file.fetch("chr1", 1_499_999_999, 1_500_000_000))) == 1
 
 
+@pytest.mark.parametrize("info", [b"END=600000000", b"DP=3;SVLEN=-600000000", b"SVLEN=1,600000000"])
+def test_a_record_that_reaches_further_than_a_tbi_can_index_gets_a_csi(info, tmp_path) -> None:
+    row = b"chr1\t9\t.\tA\t<DEL>\t.\t.\t" + info + b"\tGT\t0|1\n"
+    if b"," in info:
+        row = row.replace(b"<DEL>", b"<INS>,<DEL>")
+    (tmp_path / "x.vcf").write_bytes(HEADER + row)
+    with (
+        VariantFile(tmp_path / "x.vcf") as file,
+        annotated_vcf(tmp_path / "y.vcf.gz", file.header, FIELDS) as out,
+    ):
+        for record, line in file.lines():
+            out.write(record, line, {})
+    assert not (tmp_path / "y.vcf.gz.tbi").exists()
+    with pysam.TabixFile(str(tmp_path / "y.vcf.gz"), index=str(tmp_path / "y.vcf.gz.csi")) as file:
+        assert len(list(file.fetch("chr1", 8, 9))) == 1
+
+
 def test_a_header_alone_makes_a_valid_empty_file(tmp_path: Path) -> None:
     (tmp_path / "x.vcf").write_bytes(HEADER)
     annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz")

@@ -134,6 +134,9 @@ def _decode(site: bytes) -> BcfRecord:
         raise ValueError("it has no reference allele")
     if position < -1:
         raise ValueError(f"its position is {position + 1}")
+    for what, text in (("ID", name), *(("allele", text) for text in texts)):
+        if any(space in text for space in "\t\n\r"):
+            raise ValueError(f"its {what} {text[:40]!r} holds a tab or the end of a line")
     alts = () if texts[1:] == ["."] else tuple(texts[1:])
     return BcfRecord(contig, position, name or ".", texts[0], alts)
 

@@ -24,6 +24,7 @@ __all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
 
 Value: TypeAlias = str | int | float | None
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
+_REACH = re.compile(rb"(?:^|;)(END|SVLEN)=(-?[0-9]+(?:,-?[0-9]+)*)")
 _ESCAPED = {ord(c): f"%{ord(c):02X}" for c in "%:;=,\r\n\t "}
 
 
@@ -83,8 +84,8 @@ class AnnotatedVcfWriter:
 
     def write_info(self, record: VariantRecord, line: bytes, info: bytes) -> None:
         """Write one line of the source with ``info`` added: entries ``KEY=value`` joined by ';'."""
-        self._note_order(record)
         parts = line.split(b"\t", 8)
+        self._note_order(record, parts[7])
         if len(parts) == 8:
             parts[7], end = _without_end(parts[7])
         else:
@@ -108,7 +109,7 @@ class AnnotatedVcfWriter:
             return b""
         return f"{self._keys[key].key}={','.join(texts)}".encode("utf-8", "surrogateescape")
 
-    def _note_order(self, record: VariantRecord) -> None:
+    def _note_order(self, record: VariantRecord, info: bytes) -> None:
         contig, position = self._last
         if record.contig != contig:
             self.sorted &= record.contig not in self._seen
@@ -116,7 +117,12 @@ class AnnotatedVcfWriter:
         else:
             self.sorted &= record.position >= position
         self._last = (record.contig, record.position)
-        self.longest = max(self.longest, record.position + len(record.ref) + 1)
+        end = record.position + len(record.ref) + 1
+        if b"END=" in info or b"SVLEN=" in info:  # an index holds a record up to there
+            for key, text in _REACH.findall(info):
+                reach = max(abs(int(number)) for number in text.split(b","))
+                end = max(end, reach + (record.position + 1 if key == b"SVLEN" else 1))
+        self.longest = max(self.longest, end)
 
 
 def _without_end(text: bytes) -> tuple[bytes, bytes]:
