@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksmith.engine import api as engine
 from tracksmith.engine.request import PredictRequest
+from tracksmith.errors import UsageError
 from tracksmith.progress import Progress
 from tracksmith.run import Run
 
@@ -135,6 +136,8 @@ def score_variants(
         source=None if source is None else Path(source),
         **own,
     )
+    if not 0 <= max_skipped <= 1:
+        raise UsageError(f"max_skipped={max_skipped}: give a share of the alleles, 0 to 1.")
     limits = Limits(strict, max_skipped)
     run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts, force)
     return VariantResults(run)
@@ -220,6 +223,8 @@ def _request(
     for several in ("regions", "chroms", "tracks", "trust_weights"):
         if isinstance(given.get(several), (str, Path)):
             given[several] = (str(given[several]),)
+    if isinstance(given.get("alias"), str):
+        given["alias"] = Path(given["alias"])
     models = (model,) if isinstance(model, str) else tuple(model)
     if weights is None:
         places: dict[str, Path] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracksmith.effects.info_keys import info_key
 from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.effects.tables import number_texts
 from tracksmith.errors import TracksmithError
@@ -22,11 +22,6 @@ from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
 __all__ = ["info_fields", "write_annotated"]
 
 SKIPPED = "TS_SKIPPED"
-
-
-def info_key(model: str, name: str) -> str:
-    """Return the INFO key of one value of a model."""
-    return "TS_" + re.sub(r"[^0-9A-Za-z_]", "_", f"{model}_{name}")
 
 
 def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tracksmith.effects.info_keys import refuse_shared_keys
 from tracksmith.effects.region_plan import resolve_over_regions
 from tracksmith.effects.region_scorer import MODES, choose_region_scores
 from tracksmith.effects.scores import choose_scores
@@ -131,6 +132,8 @@ def resolve_variants(
     ]
     if asked.source is not None:
         source, size = _file_facts(asked.source, asked, contigs, notify)
+        if source["kind"] != "table":
+            refuse_shared_keys({m["card"]["name"]: m["scores"] for m in request["models"]})
         places["variants"] = str(asked.source.resolve())
     else:
         source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
