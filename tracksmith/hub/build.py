@@ -322,7 +322,7 @@ def _write_genome(job: _Job, folder: Path) -> None:
                 "hosts it under a known name. Put the FASTA back, or give --genome NAME."
             )
         genome = Genome.open(fasta)
-        if genome.contigs != run.contigs:
+        if genome.contigs != run.contigs or genome.sha256() != run.genome["sha256"]:
             raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
         write_twobit(genome, folder / job.two_bit)
     sizes = "".join(f"{name}\t{length}\n" for name, length in run.contigs)

@@ -223,7 +223,7 @@ def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -
     if fasta is None:
         return Reference(name, sizes="chrom.sizes")
     opened = Genome.open(fasta)
-    if opened.contigs != run.contigs:
+    if opened.contigs != run.contigs or opened.sha256() != run.genome["sha256"]:
         raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
     write_twobit(opened, out / f"{name}.2bit")
     return Reference(name, two_bit=f"{name}.2bit", sizes="chrom.sizes")
