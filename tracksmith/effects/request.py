@@ -131,9 +131,7 @@ def resolve_variants(
         for entry in request["models"]
     ]
     if asked.source is not None:
-        source, size = _file_facts(asked.source, asked, contigs, notify)
-        if source["kind"] != "table":
-            refuse_shared_keys({m["card"]["name"]: m["scores"] for m in request["models"]})
+        source, size = _file_facts(asked, request["models"], contigs, notify)
         places["variants"] = str(asked.source.resolve())
     else:
         source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
@@ -249,9 +247,9 @@ def _part_records(window: int) -> int:
 
 
 def _file_facts(
-    path: Path, asked: VariantRequest, contigs: Contigs, notify: Notify
+    asked: VariantRequest, models: Iterable[Mapping[str, Any]], contigs: Contigs, notify: Notify
 ) -> tuple[dict[str, Any], SourceSize]:
-    alias = asked.predict.alias
+    path, alias = Path(str(asked.source)), asked.predict.alias
     names = contig_names(contigs, path.name, None if alias is None else str(alias), notify)
     with VariantFile(path, allow_truncated=asked.allow_truncated) as file:
         if not asked.allow_other_lengths:
@@ -259,6 +257,8 @@ def _file_facts(
         names.declare(file.header.contigs)
         size = _read_through(file, names)
         kind = file.format
+    if kind != "table":
+        refuse_shared_keys({entry["card"]["name"]: entry["scores"] for entry in models})
     return {"kind": kind, **file_facts(path), "records": size.records}, size
 
 
