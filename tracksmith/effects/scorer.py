@@ -341,6 +341,7 @@ class Scorer:
         site = block.site_of_allele[block.allele_of_row[here]]
         core = block.position[site] + self.core_offset
         cells = np.ix_(np.array(self._columns, np.int64), mine)
+        pairs.outside = self._outside(pairs, block, chosen)
         for number, score in enumerate(self.scores):
             values = score.compute(pairs)
             _put(found.value, rows, number, values.value[0][cells])
@@ -349,10 +350,18 @@ class Scorer:
                 _put(found.alternative, rows, number, values.alternative[0][cells])
             if values.place is not None:
                 place = values.place[0][cells].astype(np.int64) + core
-                found.place[rows, number] = place.T
+                found.place[rows, number] = np.maximum(place, 0).T  # a bin may begin before it
             if found.spread is not None and len(values.value) > 2:
                 spread = values.value[1:].std(axis=0, ddof=1)
                 _put(found.spread, rows, number, spread[cells])
+
+    def _outside(self, pairs: Pairs, block: Block, chosen: Positions) -> NDArray[np.bool_] | None:
+        """Return which bins of some alleles lie wholly beyond their contig."""
+        site = block.site_of_allele[chosen]
+        start = pairs.place + (block.position[site] + self.core_offset)[:, None]
+        length = self.genome.contigs.lengths[block.contig[site]][:, None]
+        outside: NDArray[np.bool_] = (start + pairs.bin_size <= 0) | (start >= length)
+        return outside if outside.any() else None
 
 
 def _put_tracks(target: Values, found: Tensor, add: bool) -> None:

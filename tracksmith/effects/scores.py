@@ -123,7 +123,12 @@ class Pairs:
         bp.
     scored
         Bins of the reference that are compared: a mean divides by them.
+
+    ``outside`` marks bins that lie beyond the contig, where no place can be
+    named: bool, shape (variants, bins); None where there are none.
     """
+
+    outside: NDArray[np.bool_] | None = None
 
     def __init__(
         self,
@@ -193,7 +198,8 @@ def _shift(pairs: Pairs) -> ScoreValues:
 
 
 def _maxabs(pairs: Pairs) -> ScoreValues:
-    best = np.abs(pairs.difference).argmax(-1)
+    size = np.abs(pairs.difference)
+    best = (size if pairs.outside is None else np.where(pairs.outside, -1, size)).argmax(-1)
     found = [
         np.take_along_axis(values, best[..., None], -1)[..., 0].astype(np.float64)
         for values in (pairs.difference, pairs.reference, pairs.alternative)
