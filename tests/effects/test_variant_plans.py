@@ -16,8 +16,9 @@ from tracksmith.effects import api
 from tracksmith.effects.finish import Limits
 from tracksmith.effects.request import VariantRequest
 from tracksmith.engine.request import PredictRequest
-from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
+from tracksmith.errors import InputError, PluginError, ResourceError, TrustError, UsageError
 from tracksmith.models.card import WindowGeometry
+from tracksmith.models.contract import Model
 from tracksmith.run import Run
 
 
@@ -329,3 +330,51 @@ def test_options_of_the_command_that_do_not_go_together(demo, tmp_path):
         assert message in run(*command, *more, code=2).stderr
     assert "--archetypes" not in run("--help").stdout
     assert not (tmp_path / "run").exists()
+
+
+def load_error(request):
+    raise KeyError("conv1")
+
+
+def test_overwrite_keeps_the_old_run_when_the_new_one_cannot_start(
+    register, toy, source, small, tmp_path
+):
+    out = tmp_path / "run"
+    tracksmith.score_variants(source, "toy", small[0], out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(ResourceError):
+        tracksmith.score_variants(source, "toy", small[0], out, overwrite=True, device="cuda:77")
+    register(Model(toy().card, load_error))
+    with pytest.raises(PluginError, match="failed to load"):
+        tracksmith.score_variants(source, "toy", small[0], out, overwrite=True)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
+    source, small, tmp_path, monkeypatch
+):
+    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
+    api.score(asked, tmp_path / "run")
+    before = sorted((tmp_path / "run").rglob("*"))
+
+    def refuse(run):
+        raise ResourceError("read-only")
+
+    monkeypatch.setattr(Run, "lock", refuse)
+    assert api.work(tmp_path / "run") == []
+    assert api.finish(tmp_path / "run").finished
+    assert api.score(asked, tmp_path / "run").finished
+    assert sorted((tmp_path / "run").rglob("*")) == before
+
+
+def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small, tmp_path):
+    register(toy())
+    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
+    run = api.plan(asked, tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patched:
+        # As on a GPU with less memory.
+        patched.setattr("tracksmith.engine.request.default_batch_size", lambda kind, window: 2)
+        assert api.plan(asked, tmp_path / "run").id == run.id
+    chosen = replace(asked, predict=replace(asked.predict, batch_size=2))
+    with pytest.raises(UsageError, match="batch_chosen"):
+        api.plan(chosen, tmp_path / "run")

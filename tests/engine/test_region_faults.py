@@ -11,9 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
-from region_toys import BaseCounts, Neighbours, registry, toy
+from region_toys import BaseCounts, registry, toy
 
 from tracksmith.cli import main
 from tracksmith.engine import api, regions
@@ -210,6 +209,32 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
     assert sorted(names) == ["mine.bw", "toy.minus.bw"]
 
 
+def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
+    install, asked, tmp_path, monkeypatch
+):
+    out = predict_regions(asked, tmp_path / "run").folder
+    before = sorted(out.rglob("*"))
+
+    def refuse(run):
+        raise ResourceError("read-only")
+
+    monkeypatch.setattr(api.Run, "lock", refuse)
+    assert regions.work(out) == []
+    assert regions.finish(out).finished
+    assert predict_regions(asked, out).finished
+    assert sorted(out.rglob("*")) == before
+    with pytest.raises(ResourceError):
+        predict_regions(replace(asked, device="cuda:77"), out, overwrite=True)
+    assert sorted(out.rglob("*")) == before
+
+
+def test_another_version_may_not_go_on_with_a_run(stopped, monkeypatch):
+    (stopped / "parts/part-00004.json").unlink()
+    monkeypatch.setattr("tracksmith.engine.versions.__version__", "99")
+    with pytest.raises(TrustError, match=r"other versions(.|\n)*tracksmith: .*, 99"):
+        regions.work(stopped)
+
+
 class Broken(BaseCounts):
     """Fails on one peak."""
 
@@ -343,36 +368,3 @@ def test_the_command_says_what_a_run_would_cost_and_writes_nothing(small_get, tm
     assert "tracks/get-expression.plus.bw" in done.stdout
     assert "Disk: at most" in done.stdout
     assert not (tmp_path / "run").exists()
-
-
-class Threads(Neighbours):
-    """Values that depend on the threads of a product, as those of a large network do."""
-
-    def forward(self, x):
-        return super().forward(x) + torch.get_num_threads()
-
-
-def test_the_threads_of_the_process_change_no_byte(install, asked, tmp_path):
-    install(toy(Threads))
-    digests = []
-    before = torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        run = predict_regions(asked, tmp_path / f"{threads}")
-        digests.append([entry["sha256"] for entry in run.files])
-    torch.set_num_threads(before)
-    assert digests[0] == digests[1]
-
-
-def test_two_workers_write_the_bytes_of_one_device(small_get, random_bases, tmp_path):
-    pytest.importorskip("distributed")
-    genome, peaks = tmp_path / "genome.fa", tmp_path / "peaks.bed"
-    genome.write_text(f">chr1\n{random_bases(2_500_000, 1)}\n")
-    peaks.write_text("".join(f"chr1\t{s}\t{s + 900}\n" for s in range(0, 2_500_000, 1_000)))
-    asked = replace(small_get.asked, genome=genome, peaks=peaks, stride=10, batch_size=1)
-    digests = []
-    for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
-        run = predict_regions(replace(asked, device=device), tmp_path / name)
-        digests.append([entry["sha256"] for entry in run.files])
-    assert list(map(len, run.parts)) == [3, 4]
-    assert digests[0] == digests[1]

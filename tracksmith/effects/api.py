@@ -22,15 +22,16 @@ from tracksmith.effects.estimate import (
     forecast,
 )
 from tracksmith.effects.finish import Limits, finish_variants
+from tracksmith.effects.region_plan import RegionPlan
 from tracksmith.effects.request import ResolvedVariants, VariantRequest, resolve_variants
 from tracksmith.effects.survey import Counts
 from tracksmith.effects.worker import VariantPlan, VariantWorker, open_variant_worker
-from tracksmith.engine.api import chosen_parts, remove_run
+from tracksmith.engine.api import chosen_parts, keep_batch_sizes, remove_run, tidy
+from tracksmith.engine.device import parse_devices, resolve_device
 from tracksmith.engine.estimate import refuse_to_fill
 from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
-from tracksmith.engine.finish import refuse_damage
-from tracksmith.engine.parts import PartStore
-from tracksmith.engine.work import compute_parts
+from tracksmith.engine.region_work import prepare_regions
+from tracksmith.engine.work import compute_parts, load_forward
 from tracksmith.errors import TracksmithError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX, aside, owner_suffix
 from tracksmith.models.registry import Registry, load_registry
@@ -72,23 +73,55 @@ def plan(
     ResourceError
         The disk cannot hold the run (``force`` goes on all the same).
     """
-    told, registry = progress or Silent(), load_registry()
+    return _plan(asked, out, progress or Silent(), overwrite, force, limits)
+
+
+def _plan(
+    asked: VariantRequest,
+    out: Path,
+    told: Progress,
+    overwrite: bool,
+    force: bool,
+    limits: Limits | None,
+    here: bool = False,
+) -> Run:
+    """Fix a run or find it; ``here`` says that this process will compute it, too."""
+    registry = load_registry()
     if asked.saturate is not None and limits not in (None, Limits()):
         raise UsageError("--saturate skips no allele: leave out --strict and --max-skipped.")
     with trusting(asked.trust_weights), resolved_source(asked, out, registry, told) as resolved:
+        if asked.over is None and asked.predict.batch_size is not None:
+            for entry in resolved.request["models"]:
+                entry["batch_chosen"] = True
         if Run.exists(out) and not overwrite:
             run = Run.open(out)
+            keep_batch_sizes(resolved, run)
             run.refuse_other(resolved.request, resolved.versions)
             run.content["places"] = resolved.places
         else:
             refuse_to_fill(disk_needed(resolved, registry), out, force, CURE)
             if Run.exists(out):
+                if here:
+                    _load_all(resolved, registry, asked.predict.device)
                 remove_run(Run.open(out))
             run = resolved.create(out)
         if not run.finished:
             _keep_spool(asked, out)
     _keep_limits(run, limits or Limits())
     return run
+
+
+def _load_all(resolved: ResolvedVariants, registry: Registry, devices: str) -> None:
+    """Look for the devices and load every model: what fails, fails before a run is replaced."""
+    names = parse_devices(devices)
+    found = [resolve_device(name) for name in names]
+    with TemporaryDirectory() as folder:
+        engine = VariantPlan(resolved.create(Path(folder)), registry).engine
+        if isinstance(engine, RegionPlan):
+            prepare_regions(engine.resolved.on(names[0]), Silent())
+            return
+        for model in engine.models:
+            load_forward(model, found[0])
 
 
 @contextmanager
@@ -192,17 +225,15 @@ def score(
         ``run.content["counts"]`` what became of the records.
     """
     told, limits = progress or Silent(), limits or Limits()
-    run = plan(asked, out, told, overwrite, force, limits)
-    with trusting(asked.trust_weights), run.lock():
-        if run.finished:
-            _check_finished(run, limits)
-            told.note(f"{out} is finished already; nothing to do.")
-            if not keep_parts:
-                _remove_parts(run)
-            return run
-        with _worker(run, asked.predict.device, told) as worker:
-            _compute(worker, asked.predict.device, worker.store.missing(), told)
-            finish_variants(worker, limits, told, keep_parts)
+    run = _plan(asked, out, told, overwrite, force, limits, here=True)
+    if run.finished:
+        _check_finished(run, limits, keep_parts)
+        told.note(f"{out} is finished already; nothing to do.")
+        return run
+    device = asked.predict.device
+    with trusting(asked.trust_weights), run.lock(), _worker(run, device, told) as worker:
+        _compute(worker, device, worker.store.missing(), told)
+        finish_variants(worker, limits, told, keep_parts)
     return run
 
 
@@ -219,7 +250,11 @@ def work(
     :func:`tracksmith.models.trust.trusting`. Returns the parts that were computed.
     """
     told = progress or Silent()
-    with _worker(Run.open(out), device, told) as worker:
+    run = Run.open(out)
+    if run.finished:
+        told.note(f"{out} is finished already; nothing to do.")
+        return []
+    with _worker(run, device, told) as worker:
         mine = chosen_parts(len(worker.store), part, of)
         todo = sorted(set(mine) & set(worker.store.missing()))
         _compute(worker, device, todo, told)
@@ -237,30 +272,26 @@ def finish(
     told = progress or Silent()
     run = Run.open(out)
     limits = limits or Limits(**run.content.get("limits", {}))
-    with run.lock():
-        if run.finished:
-            _check_finished(run, limits)
-            if not keep_parts:
-                _remove_parts(run)
-            return run
-        with _worker(run, device, told) as worker:
-            finish_variants(worker, limits, told, keep_parts)
+    if run.finished:
+        _check_finished(run, limits, keep_parts)
+        return run
+    with run.lock(), _worker(run, device, told) as worker:
+        finish_variants(worker, limits, told, keep_parts)
     return run
 
 
-def _check_finished(run: Run, limits: Limits) -> None:
-    """Check the files of a finished run, and the limits of this command against its counts."""
-    refuse_damage(run)
+def _check_finished(run: Run, limits: Limits, keep_parts: bool) -> None:
+    """Check the files of a finished run, and the limits of this command against its counts.
+
+    What a kill between finishing and cleaning up left is removed.
+    """
+    tidy(run, keep_parts)
+    if not keep_parts and (run.folder / SPOOL).exists():
+        (run.folder / SPOOL).unlink()
     name = run.request["variants"]["source"].get("name", "")
     for found in run.content.get("counts", {}).values():
         counts = Counts(alleles_scored=found["alleles_scored"], reasons=Counter(found["reasons"]))
         limits.check(counts, name)
-
-
-def _remove_parts(run: Run) -> None:
-    """Remove what a kill between finishing and cleaning up left."""
-    PartStore(run).remove()
-    (run.folder / SPOOL).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -23,7 +23,17 @@ from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run
 
-__all__ = ["RunStatus", "finish", "plan", "predict", "share", "status", "work"]
+__all__ = [
+    "RunStatus",
+    "finish",
+    "keep_batch_sizes",
+    "plan",
+    "predict",
+    "share",
+    "status",
+    "tidy",
+    "work",
+]
 
 
 FILE_FOLDERS = ("tracks", "regions", "variants", "ism")
@@ -81,7 +91,7 @@ def _plan(
             entry["batch_chosen"] = True
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
-        _keep_batch_sizes(resolved, run)
+        keep_batch_sizes(resolved, run)
         run.refuse_other(resolved.request, resolved.versions)
         run.content["places"] = resolved.places
         return run
@@ -94,7 +104,7 @@ def _plan(
     return resolved.create(out)
 
 
-def _keep_batch_sizes(resolved: Resolved, run: Run) -> None:
+def keep_batch_sizes(resolved: Resolved, run: Run) -> None:
     """Take automatic batch sizes from the run: another GPU would have others."""
     planned = {entry["card"]["name"]: entry for entry in run.request["models"]}
     for entry in resolved.request["models"]:
@@ -154,7 +164,7 @@ def predict(
     told = progress or Silent()
     run = _plan(asked, out, told, overwrite, force, here=True)
     if run.finished:
-        _tidy(run, keep_parts)
+        tidy(run, keep_parts)
         told.note(f"{out} is finished already; nothing to do.")
         return run
     with trusting(asked.trust_weights), run.lock():
@@ -167,7 +177,7 @@ def predict(
     return run
 
 
-def _tidy(run: Run, keep_parts: bool) -> None:
+def tidy(run: Run, keep_parts: bool) -> None:
     """Check a finished run; write into its folder only to remove parts that are left."""
     refuse_damage(run)
     if run.parts_folder.is_dir() and not keep_parts:
@@ -234,7 +244,7 @@ def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False
     told = progress or Silent()
     run = Run.open(out)
     if run.finished:
-        _tidy(run, keep_parts)
+        tidy(run, keep_parts)
         return run
     with run.lock():
         finish_run(Plan(run, load_registry()), told, keep_parts)

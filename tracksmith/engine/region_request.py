@@ -14,6 +14,7 @@ from tracksmith.engine.folds import refuse_partial
 from tracksmith.engine.region_peaks import Overlaps
 from tracksmith.engine.region_windows import region_windows
 from tracksmith.engine.request import card_options, file_facts, genome_facts
+from tracksmith.engine.versions import refuse_other_versions
 from tracksmith.errors import InputError, PluginError, TrustError, UsageError
 from tracksmith.files import plain
 from tracksmith.genome.fasta import Genome
@@ -170,6 +171,7 @@ def planned_request(
     TrustError
         A file, the genome or the plugin is not what was planned.
     """
+    refuse_other_versions(run)
     asked = replace(_restored(run.places["region_request"]), device=device)
     resolved = resolve_region_request(asked, registry, progress or Silent())
     found = differences(_without_variants(run.request), resolved.request)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.engine.api import chosen_parts, remove_run
+from tracksmith.engine.api import chosen_parts, remove_run, tidy
+from tracksmith.engine.device import parse_devices, resolve_device
 from tracksmith.engine.estimate import refuse_to_fill
 from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
-from tracksmith.engine.finish import refuse_damage
 from tracksmith.engine.lanes import threads_restored
 from tracksmith.engine.parts import PartStore
 from tracksmith.engine.region_estimate import (
@@ -98,17 +98,17 @@ def _predict(
         run = Run.open(out)
         run.refuse_other(resolved.request, resolved.versions)
         run.content["places"] = resolved.places
+        if run.finished:
+            tidy(run, keep_parts)
+            told.note(f"{out} is finished already; nothing to do.")
+            return run
     else:
         worker = _create(resolved, out, told, force)
         run = worker.run
     with run.lock():
-        if run.finished:
-            refuse_damage(run)
-            told.note(f"{out} is finished already; nothing to do.")
-        else:
-            worker = worker or RegionWorker(run, prepare_regions(resolved, told), told)
-            _compute(worker, asked.device, worker.store.missing())
-            _finish(worker)
+        worker = worker or RegionWorker(run, prepare_regions(resolved, told), told)
+        _compute(worker, asked.device, worker.store.missing())
+        _finish(worker)
         if not keep_parts:
             PartStore(run).remove()
     return run
@@ -143,6 +143,8 @@ def estimate(asked: RegionRequest, progress: Progress | None = None) -> Estimate
 
 def _create(resolved: ResolvedRegions, out: Path, progress: Progress, force: bool) -> RegionWorker:
     """Fix a new run, once everything that can be wrong with its inputs was looked at."""
+    for name in parse_devices(resolved.asked.device):
+        resolve_device(name)
     prepared = prepare_regions(resolved, progress)
     refuse_to_fill(disk_needed(resolved.request, prepared), out, force, CURE)
     if Run.exists(out):
@@ -173,6 +175,9 @@ def work(
     """
     told = progress or Silent()
     run = Run.open(out)
+    if run.finished:
+        told.note(f"{out} is finished already; nothing to do.")
+        return []
     worker = open_region_worker(run, devices_of(run, device)[0], told)
     if of is None:
         mine = set(chosen_parts(len(worker.store), part, None))
@@ -188,11 +193,11 @@ def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False
     """Write the files of a run from its parts; safe to kill and to repeat."""
     told = progress or Silent()
     run = Run.open(out)
+    if run.finished:
+        tidy(run, keep_parts)
+        return run
     with run.lock():
-        if run.finished:
-            refuse_damage(run)
-        else:
-            _finish(open_region_worker(run, run.request["device"], told))
+        _finish(open_region_worker(run, run.request["device"], told))
         if not keep_parts:
             PartStore(run).remove()
     return run
