@@ -124,9 +124,10 @@ def _zooms(
         return
     if fault is not None:
         contig = head.names.get(fault.contig, f"contig {fault.contig}")
+        place = f"{contig}:{fault.start + 1}-{fault.end}"
         yield _here(track, "bigDataUrl", "warning",
-                    f"a zoom level of {address} is wrong, so wide views show wrong means: at "
-                    f"{fault.level} bp a record, {contig}:{fault.start + 1}-{fault.end} {fault}.",
+                    f"a zoom level of {track.get('bigDataUrl')} is wrong, so wide views show "
+                    f"wrong means: at {fault.level} bp a record, {place} {fault}.",
                     "pyBigWig (libBigWig) writes such sums: write the file again with another "
                     "writer, such as UCSC's bedGraphToBigWig.")  # fmt: skip
 
