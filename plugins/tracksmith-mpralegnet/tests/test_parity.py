@@ -1,5 +1,7 @@
 """Networks, adapters and strands against outputs of the original code."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,12 @@ def encode(sequences):
     masks = np.array([[MASKS[base] for base in text.upper()] for text in sequences])
     table = torch.from_numpy(encoding_table(INSERT.alphabet))
     return table[torch.from_numpy(masks)].transpose(1, 2).contiguous()
+
+
+def close(what, found, expected):
+    """Hold values within 1e-5 of the original's; `pytest -rP` shows by how much they differ."""
+    print(f"{what}: largest difference {np.abs(np.asarray(found) - expected).max():.2e}")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def reverse_complement(text):
@@ -56,20 +64,38 @@ def test_every_checkpoint_gives_the_original_outputs_in_exact_arithmetic(case, o
     with torch.inference_mode():
         forward = network(with_row(network, bases, 0))
         turned = network(with_row(network, bases.flip(1, 2), 1))
-    np.testing.assert_allclose(forward, oracle[f"{prefix}_fwd"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(turned, oracle[f"{prefix}_rc"], rtol=0, atol=1e-5)
+    close(f"{prefix} fwd, double precision", forward, oracle[f"{prefix}_fwd"])
+    close(f"{prefix} rc, double precision", turned, oracle[f"{prefix}_rc"])
 
 
-def test_in_float32_the_outputs_differ_by_rounding_only(case, oracle):
-    # The original's own float32 outputs are up to 7e-6 from exact arithmetic.
+def batched(network, bases, size):
+    with torch.inference_mode():
+        return torch.cat([network(some) for some in bases.split(size)]).numpy()
+
+
+def test_off_the_cpu_every_tensor_is_float32(case, oracle):
+    network, _ = case
+    bases = with_row(network, encode(oracle["seqs"]), 0)
+    assert {values.dtype for values in network.parameters()} == {torch.float32, torch.float64}
+    moved = copy.deepcopy(network).to("meta")
+    assert {values.dtype for values in moved.parameters()} == {torch.float32}
+    expected = batched(network, bases, 64)
+    difference = np.abs(batched(network.float(), bases, 64) - expected).max()
+    assert 0 < difference < 2e-5
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 16, 64])
+def test_in_float32_the_outputs_are_the_original_ones(case, oracle, size):
+    # The original's own float32 outputs are up to 7e-6 from exact arithmetic. How many
+    # sequences are predicted together decides the order of sums.
     network, prefix = case
     bases = encode(oracle["seqs"])
-    with torch.inference_mode():
-        forward = network(with_row(network, bases, 0)).numpy()
-        turned = network(with_row(network, bases.flip(1, 2), 1)).numpy()
-    np.testing.assert_allclose(forward, oracle[f"{prefix}_fwd"], rtol=1e-6, atol=1e-5)
-    np.testing.assert_allclose(turned, oracle[f"{prefix}_rc"], rtol=1e-6, atol=1e-5)
-    np.testing.assert_allclose((forward + turned) / 2, oracle[f"{prefix}_avg"], rtol=0, atol=1e-5)
+    forward = batched(network, with_row(network, bases, 0), size)
+    turned = batched(network, with_row(network, bases.flip(1, 2), 1), size)
+    found = {"fwd": forward, "rc": turned, "avg": (forward + turned) / 2}
+    for name, values in found.items():
+        expected = oracle[f"{prefix}_{name}"]
+        close(f"{prefix} {name}, batches of {size}", values, expected)
 
 
 def library_inserts(oracle):
@@ -98,7 +124,7 @@ def test_a_genomic_window_gets_the_adapters_of_the_library(oracle, parity, place
         found = load(INSERT, request).networks["single"].eval()(encode(inserts))
     assert found.shape == (len(inserts), 1, 1)
     expected = oracle[f"{config}_avg"][list(places)]
-    np.testing.assert_allclose(found[:, 0, 0], expected, rtol=0, atol=1e-5)
+    close("inserts", found[:, 0, 0], expected)
 
 
 def test_without_averaging_only_the_oligo_itself_is_read(oracle, parity, place):
@@ -109,7 +135,7 @@ def test_without_averaging_only_the_oligo_itself_is_read(oracle, parity, place):
     with torch.inference_mode():
         found = load(INSERT, request).networks["single"].eval()(encode([i for i, _ in chosen]))
     expected = oracle["small_fwd"][[row for _, row in chosen]]
-    np.testing.assert_allclose(found[:, 0, 0], expected, rtol=1e-6, atol=1e-5)
+    close("inserts", found[:, 0, 0], expected)
 
 
 def test_the_minus_track_is_the_turned_insert_between_unturned_adapters(oracle, parity, place):
@@ -121,7 +147,7 @@ def test_the_minus_track_is_the_turned_insert_between_unturned_adapters(oracle, 
     with torch.inference_mode():
         found = load(STRANDED, request).networks["single"].eval()(encode(genomic))
     expected = oracle["small_avg"][list(places)]
-    np.testing.assert_allclose(found[:, 1, 0], expected, rtol=0, atol=1e-5)
+    close("inserts of the minus strand", found[:, 1, 0], expected)
     assert np.abs(found[:, 0, 0].numpy() - expected).max() > 0.1
 
 
@@ -156,7 +182,7 @@ def test_variant_windows_give_the_original_outputs(variants, parity, shift):
             forward, turned = network(bases), network(bases.flip(1, 2))
         for found, strand in ((forward, "forw"), (turned, "rev")):
             expected = table[f"{allele}_{shift}_{strand}"]
-            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-5)
+            close(f"variants, shift {shift}, {allele} {strand}", found, expected)
 
 
 def test_the_genomic_model_gives_the_original_variant_effects(variants, parity, place):
@@ -170,6 +196,5 @@ def test_the_genomic_model_gives_the_original_variant_effects(variants, parity, 
     with torch.inference_mode():
         found = {a: network(encode(w)) for a, w in alleles(table, genome, 0).items()}
     means = {a: (table[f"{a}_0_forw"] + table[f"{a}_0_rev"]) / 2 for a in ("ref", "alt")}
-    np.testing.assert_allclose(
-        (found["alt"] - found["ref"])[:, 0, 0], means["alt"] - means["ref"], rtol=0, atol=1e-5
-    )
+    effects = (found["alt"] - found["ref"])[:, 0, 0]
+    close("variant effects", effects, means["alt"] - means["ref"])
