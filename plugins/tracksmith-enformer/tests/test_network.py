@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tracksmith_enformer import attention, tower
 from tracksmith_enformer import network as network_module
 from tracksmith_enformer.network import Enformer
 from tracksmith_enformer.positions import position_features
@@ -125,13 +126,57 @@ def test_a_token_reads_259_bases_on_either_side_and_no_more(make, deep):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("CPU_ELEMENTS", 1), ("PIECE_TOKENS", 7), ("CPU_QUERIES", 9)]
+    ("module", "name", "value"),
+    [
+        (tower, "CPU_ELEMENTS", 1),
+        (network_module, "PIECE_TOKENS", 7),
+        (attention, "CPU_QUERIES", 9),
+    ],
 )
-def test_small_pieces_give_the_same(make, tiny, monkeypatch, name, value):
+@pytest.mark.parametrize("in_place", [True, False])
+def test_small_pieces_give_the_same(make, tiny, monkeypatch, module, name, value, in_place):
     bases = make.bases(512, 2).double()
     whole = tiny(bases)
-    monkeypatch.setattr(network_module, name, value)
+    monkeypatch.setattr(module, name, value)
+    for each in (tower, attention):
+        monkeypatch.setattr(each, "reuses_memory", lambda x: in_place)
     same(tiny(bases), whole)
+
+
+@pytest.fixture
+def in_new_memory(monkeypatch):
+    """Compute as on a GPU and under autocast: no result is written over an intermediate."""
+    for module in (tower, attention):
+        monkeypatch.setattr(module, "reuses_memory", lambda x: False)
+
+
+def test_in_place_the_tokens_and_the_predictions_are_the_same(make, tiny, deep, request):
+    small, large = make.bases(512, 2).double(), make.bases(196_608).double()
+    tokens = tiny._tokens(small)
+    found = [tokens, *(block(tokens, 8, 40) for block in tiny.blocks), deep(large)]
+    request.getfixturevalue("in_new_memory")
+    plain_tokens = tiny._tokens(small)
+    expected = [plain_tokens, *(block(plain_tokens, 8, 40) for block in tiny.blocks), deep(large)]
+    for one, other in zip(found, expected, strict=True):
+        same(one, other)
+
+
+def test_in_place_single_precision_predictions_are_within_1e_5_of_the_maximum(make, request):
+    network = Enformer(make.tensors(make.deep), make.deep, 196_608, 896, "human")
+    found = network(make.bases(196_608))
+    request.getfixturevalue("in_new_memory")
+    expected = network(make.bases(196_608))
+    assert (found - expected).abs().max() <= 1e-5 * expected.max()
+
+
+def test_autocast_writes_nothing_in_place(make, monkeypatch):
+    network = Enformer(make.tensors(make.tiny), make.tiny, 512, 40, "human")
+    for module, name in ((attention, "_mix_in_place"), (tower.Stage, "_pool_in_place")):
+        monkeypatch.setattr(module, name, None)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.isfinite(network(make.bases(512))).all()
+    with pytest.raises(TypeError):
+        network(make.bases(512))
 
 
 def test_on_a_cpu_no_value_depends_on_the_batch_size(make):

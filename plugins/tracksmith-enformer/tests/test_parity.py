@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 import torch
-from tracksmith_enformer.network import GELU, Enformer
+from tracksmith_enformer.arithmetic import GELU
+from tracksmith_enformer.network import Enformer
 from tracksmith_enformer.weights import Sizes, config_beside, find_files, layout, read_weights
 
 # Rows: A, C, G, T, N (index 4), and the padding that only one fixture has (index -1).
