@@ -358,9 +358,13 @@ class Scorer:
     def _outside(self, pairs: Pairs, block: Block, chosen: Positions) -> NDArray[np.bool_] | None:
         """Return which bins of some alleles lie wholly beyond their contig."""
         site = block.site_of_allele[chosen]
-        start = pairs.place + (block.position[site] + self.core_offset)[:, None]
-        length = self.genome.contigs.lengths[block.contig[site]][:, None]
-        outside: NDArray[np.bool_] = (start + pairs.bin_size <= 0) | (start >= length)
+        core = block.position[site] + self.core_offset
+        length = self.genome.contigs.lengths[block.contig[site]]
+        size, first, last = pairs.bin_size, int(pairs.place.min()), int(pairs.place.max())
+        if (core + first + size > 0).all() and (core + last < length).all():
+            return None
+        start = pairs.place + core[:, None]
+        outside: NDArray[np.bool_] = (start + size <= 0) | (start >= length[:, None])
         return outside if outside.any() else None
 
 
