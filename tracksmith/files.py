@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write aside, flush, rename; digests; crash points."""
+"""Files that are whole or absent: write aside, flush, rename; checksums; crash points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from typing import Any
 
 from tracksmith.errors import ResourceError
 
+try:  # ten times faster, the same number
+    from isal.isal_zlib import crc32
+except ImportError:
+    from zlib import crc32
+
 __all__ = [
     "aside",
     "canonical_json",
     "crash_point",
+    "crc32",
+    "crc32_of_file",
     "digest_of_file",
     "fsync_folder",
     "owner_suffix",
@@ -108,6 +115,15 @@ def write_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as canonical JSON, whole or not at all."""
     with aside(path) as temporary:
         temporary.write_text(canonical_json(value) + "\n", encoding="utf-8")
+
+
+def crc32_of_file(path: Path) -> int:
+    """Return the CRC-32 of a file's bytes: enough to find damage, not to tell files apart."""
+    value = 0
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            value = crc32(block, value)
+    return value
 
 
 def digest_of_file(path: Path) -> str:

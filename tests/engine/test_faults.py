@@ -82,7 +82,7 @@ def copy_of_another_part(path: Path) -> None:
 
 
 DAMAGES = {
-    "bit flip": (".bin", change_byte, "do not match its sha256"),
+    "bit flip": (".bin", change_byte, "do not match its checksum"),
     "truncated": (".bin", cut_short, "its manifest says"),
     "empty": (".bin", lambda path: path.write_bytes(b""), "has 0 bytes"),
     "deleted data": (".bin", Path.unlink, "missing"),

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,6 +16,7 @@ import requests
 import tracksmith
 from tracksmith.errors import UsageError
 from tracksmith.hub.notebook import show
+from tracksmith.hub.server import serving
 
 
 @pytest.fixture
@@ -165,8 +167,18 @@ def test_a_server_out_of_reach_is_named_in_the_cell(driver, strand_run, cell, no
     view.close()
     driver.get(notebook_page)
     driver.execute_script(OUTPUTS, cell[-1].data, "", False)
-    port = view.server.url.rstrip("/").rpartition(":")[2]
+    port = urlsplit(view.server.url).port
     assert f"forward its port {port}" in until(driver, bool)
+
+
+def test_the_cell_of_an_ended_server_never_shows_the_runs_of_another(strand_run, variant_run, cell):
+    ended = show(strand_run)
+    ended.close()
+    path = urlsplit(ended.server.url).path
+    with serving(variant_run) as url:  # as if on the port of the one that ended
+        assert requests.get(f"{url}igv.min.js", timeout=10).ok
+        answer = requests.get(f"{url.rstrip('/')}{path}igv.min.js", timeout=10)
+        assert answer.status_code == 404
 
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "view_run.ipynb"

@@ -149,12 +149,13 @@ class Forward:
         if not folds or gaps.all():
             statistics = 2 if self.options.spread else 1
             return np.full((tracks * statistics, bins), np.nan, dtype=np.float32)
-        sets = 1 + len(folds) if self.options.spread else 1
-        total = torch.zeros((sets, tracks, bins), device=self.device)
-        missing = np.zeros(bins, dtype=np.bool_)
+        total, missing = torch.zeros((), device=self.device), np.zeros(bins, dtype=np.bool_)
         for orientation in self.orientations:
-            missing |= self._add(total, stretch, orientation, (start, end), folds, gaps)
-        total /= len(self.orientations)
+            values, missed = self._one_way(stretch, orientation, (start, end), folds, gaps)
+            total = values.add_(total)  # the first time 0, which turns -0 into 0
+            missing |= missed
+        if len(self.orientations) > 1:
+            total /= len(self.orientations)
         gaps |= missing
         self._refuse_unfinite(total, folds, gaps, start)
         return self._finish(total, gaps)
@@ -166,16 +167,15 @@ class Forward:
         blank = stretch.blank_bins(start, bins, self.tiling.bin)
         return gaps if blank is None else gaps | blank
 
-    def _add(
+    def _one_way(
         self,
-        total: Tensor,
         stretch: Stretch,
         orientation: Orientation,
         span: tuple[int, int],
         folds: Sequence[str],
         gaps: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """Add one orientation to ``total``; return the bins that no window predicted."""
+    ) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Return ``(sets, tracks, bins)`` of one orientation, and the bins without a window."""
         first, last = self._cores(*span, orientation)
         skip = span[0] // self.tiling.bin - orientation.moved_bins - first * self.tiling.bins
         bins = gaps.size
@@ -183,14 +183,13 @@ class Forward:
         useful[skip : skip + bins] = ~gaps
         view = stretch.windows(self.tiling, orientation, first, last)
         keep = view.known & useful.reshape(-1, self.tiling.bins).any(axis=1)
-        sets, tracks = total.shape[:2]
-        shape = (sets, tracks, last - first, self.tiling.bins)
+        sets = 1 + len(folds) if self.options.spread else 1
+        shape = (sets, len(self.card.tracks), last - first, self.tiling.bins)
         stitched = torch.zeros(shape, device=self.device)
         for chosen in self._passes(keep):
             self._fill(stitched, view, orientation, folds, chosen)
-        total += stitched.reshape(sets, tracks, -1)[:, :, skip : skip + bins]
         missed = np.repeat(~keep, self.tiling.bins)[skip : skip + bins]
-        return missed & ~gaps
+        return stitched.flatten(2)[:, :, skip : skip + bins], missed & ~gaps
 
     def _passes(self, keep: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         """Return the kept windows in sets: runs of neighbours where these share work, else one."""

@@ -168,14 +168,15 @@ class PartWorker:
         chunks: range,
         counts: dict[str, int],
     ) -> None:
-        """Run the chunks: one is read ahead and at most two are being encoded."""
+        """Run the chunks: one is read ahead, enough are being encoded to keep encoders busy."""
         waiting: list[list[Future[bytes]]] = []
+        most = -(-self.encoders // len(self.plan.models[model].outputs))
         for chunk in self._read_ahead(model, forward, chunks):
             values = forward.predict(
                 chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted
             )
             waiting.append(self._encode(pool, model, chunk, values))
-            while len(waiting) > 2:
+            while len(waiting) > most:
                 writer.write_chunk([future.result() for future in waiting.pop(0)])
             asked = _bases_of(chunk.wanted, forward.tiling.bin, chunk.end - chunk.start)
             unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)

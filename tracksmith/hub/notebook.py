@@ -103,11 +103,13 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
             f"`tracksmith view {' '.join(map(str, runs))}`."
         ) from None
     site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
-    server = start(make_app(site), open_socket(LOOPBACK, None))
+    cell = f"tracksmith-{uuid.uuid4().hex}"
+    # Below a name of its own: the port of a server that has ended may serve other runs by now.
+    server = start(make_app(site, below=cell), open_socket(LOOPBACK, None))
+    server.url += f"{cell}/"
     session = site.session(server.url)
     # With a genome of its own, igv.js need not ask igv.org for its list, nor wait without internet.
     session["loadDefaultGenomes"] = site.reference.hosted
-    cell = f"tracksmith-{uuid.uuid4().hex}"
     spec = _script_json({"id": cell, "server": server.url, "session": session})
     script = site.templates.raw("notebook.js")
     _display("HTML", _CELL.format(id=cell, script=script, spec=spec))

@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.genome.fasta import Genome
@@ -110,8 +110,8 @@ def make_site(
     return Site(runs, Templates(templates), find_igv(igv), reference, files, locus)
 
 
-def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
-    """Return the application that serves runs, read-only.
+def make_app(site: Site, host: str = LOOPBACK, below: str = "") -> Starlette:
+    """Return the application that serves runs, read-only; all of it below a path, if one is given.
 
     ``/`` is the page, ``/run/PATH`` a file of the only run, ``/runs/N/PATH``
     one of the Nth, ``/genome/NAME`` the genome's files. Hidden files, links
@@ -119,7 +119,7 @@ def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
     foreign host name are refused, so that no web site can reach the server
     through a name of its own.
     """
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", lambda request: _page(site)),
         Route("/session.json", lambda request: _session(site, request)),
         Route("/page.js", lambda request: _asset(site, "page.js", "text/javascript")),
@@ -132,6 +132,8 @@ def make_app(site: Site, host: str = LOOPBACK) -> Starlette:
     routes += [
         Route(f"/{site.place(run)}{{path:path}}", partial(_run_file, run)) for run in site.runs
     ]
+    if below:
+        routes = [Mount(f"/{below}", routes=routes)]
     cors = Middleware(
         CORSMiddleware,
         allow_origins=ORIGINS,

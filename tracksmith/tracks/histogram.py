@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["CLASSES", "HISTOGRAM", "Histogram", "count_values", "quantiles"]
 
 CLASSES = 1 << 16
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 FEW = 4096  # below, sorting is quicker than a table of all classes
 NOT_FINITE = 0x7F80
 

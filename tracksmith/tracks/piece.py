@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,13 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import TrustError
+from tracksmith.files import crc32
 from tracksmith.tracks.histogram import HISTOGRAM
 from tracksmith.tracks.zoom import RECORD, BinGrid
-
-try:  # ten times faster, the same number
-    from isal.isal_zlib import crc32
-except ImportError:
-    from zlib import crc32
 
 __all__ = ["SAMPLE", "SECTION", "EncodedPiece", "Summary"]
 
@@ -117,7 +112,7 @@ class EncodedPiece:
             *self.summary,
         )
         head = HEADER.pack(MAGIC, 0, body_checksum, *fields)
-        checksum = struct.pack("<I", zlib.crc32(head))
+        checksum = struct.pack("<I", crc32(head))
         return b"".join([MAGIC, checksum, head[12:], *body])
 
     @classmethod
@@ -157,7 +152,7 @@ def _checked_header(view: memoryview) -> tuple[Any, ...]:
         raise _corrupted("it does not begin as a piece does")
     _, checksum, body_checksum, *fields = HEADER.unpack_from(view)
     head = MAGIC + b"\0\0\0\0" + bytes(view[12 : HEADER.size])
-    if zlib.crc32(head) != checksum:
+    if crc32(head) != checksum:
         raise _corrupted("its header was changed")
     lengths = [dtype.itemsize * n for dtype, n in zip(TABLES, fields[5:9], strict=True)]
     expected = HEADER.size + sum(lengths) + fields[9]
