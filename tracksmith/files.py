@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tracksmith.errors import ResourceError
 
@@ -28,10 +29,13 @@ __all__ = [
     "fsync_folder",
     "owner_suffix",
     "plain",
+    "remedy",
+    "reread",
     "write_json",
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
+T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
 
 
@@ -49,6 +53,33 @@ def crash_point(name: str) -> None:
     _crash_counts[name] = _crash_counts.get(name, 0) + 1
     if _crash_counts[name] >= int(count or 1):
         os._exit(137)
+
+
+def reread(read: Callable[[], T], folder: Path) -> T:
+    """Return ``read()``, tried again where a shared file system looks at an old state of itself.
+
+    Files that another machine has just renamed are looked for once more after
+    ``folder`` is listed, which makes NFS ask its server; stale handles are left.
+    """
+    for attempt in (1, 2, 3):
+        try:
+            return read()
+        except OSError as error:
+            again = error.errno == errno.ESTALE or (error.errno == errno.ENOENT and attempt == 1)
+            if not again or attempt == 3:
+                raise
+        with suppress(OSError):
+            os.listdir(folder)  # noqa: PTH208 - the call that matters
+    raise AssertionError
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do about a limit of the system, in a sentence."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "Let a process open more files: `ulimit -n 4096`, then repeat the command."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Choose a shorter path, then repeat the command."
+    return "Free some space or choose another folder, then repeat the command."
 
 
 def owner_suffix(pid: int | str) -> str:
@@ -91,8 +122,7 @@ def aside(path: Path) -> Iterator[Path]:
         fsync_folder(path.parent)
     except OSError as error:
         raise ResourceError(
-            f"Cannot write {path}: {error.strerror or error}. "
-            "Free some space or choose another folder, then repeat the command."
+            f"Cannot write {path}: {error.strerror or error}. {remedy(error)}"
         ) from error
     finally:
         with suppress(OSError):

@@ -1,5 +1,8 @@
 """How the command line ends: pipes that close, odd paths, arrays with holes, missing devices."""
 
+import errno
+import re
+import shlex
 import subprocess
 import sys
 
@@ -31,8 +34,17 @@ def test_a_closed_pipe_ends_quietly(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("error", "code"), [(OSError(36, "too long", "x"), 4), (OSError("x"), 1)])
-def test_a_path_the_system_refuses_is_no_fault_of_ours(error, code, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(errno.ENAMETOOLONG, "too long", "x"), 4, "x: too long. Check the path."),
+        (OSError(errno.EMFILE, "Too many open files", "x"), 5, "x: Too many open files. .*ulimit"),
+        (OSError(errno.ENOSPC, "No space left"), 5, "Error: No space left. Free some space"),
+        (MemoryError("3 GiB"), 5, r"Not enough memory \(3 GiB\). Use a smaller --batch-size"),
+        (OSError("x"), 1, "a fault of tracksmith"),
+    ],
+)
+def test_a_limit_of_the_system_is_no_fault_of_ours(error, code, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     @click.group(cls=LazyGroup, invoke_without_command=True)
@@ -41,6 +53,7 @@ def test_a_path_the_system_refuses_is_no_fault_of_ours(error, code, tmp_path, mo
 
     found = CliRunner().invoke(group, [])
     assert found.exit_code == code
+    assert re.search(said, found.output)
     assert (len(list(tmp_path.iterdir())) == 1) == (code == 1)
 
 
@@ -111,3 +124,16 @@ def test_a_stride_of_0_is_not_the_default(whole):
     with pytest.raises(UsageError, match="stride of 0 bp"):
         tile(geometry, 0)
     assert tile(geometry).stride == 32
+
+
+def test_too_few_open_files_name_the_limit_and_the_run_goes_on_later(tmp_path):
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\nchr1\t9\tA\tC\n")
+    command = [sys.executable, "-m", "tracksmith.cli", "variants", "v.tsv", "-m", "core-promoter"]
+    command += ["-g", "x.fa", "-o", "out", "-d", "cpu", "-q"]
+    few = f"ulimit -n 12; {shlex.join(command)}"
+    found = subprocess.run(["bash", "-c", few], cwd=tmp_path, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (5, "")
+    assert "Too many open files. Let a process open more files: `ulimit -n 4096`" in found.stderr
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "out" / "variants" / "core-promoter.bb").is_file()

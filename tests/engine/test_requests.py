@@ -9,6 +9,7 @@ from engine_toys import Dense, cut, dense_by_hand, toy_card
 import tracksmith
 from tests.engine.test_runs import Notes, values
 from tracksmith.errors import ResourceError, UsageError
+from tracksmith.genome import assemblies
 from tracksmith.models.card import Fold, Option, Track, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 
@@ -154,3 +155,29 @@ def test_an_unknown_compressor_claims_no_folder(world):
     with pytest.raises(UsageError, match="No compressor is called 'gzip'"):
         world("123", compressor="gzip")
     assert not world.out.exists()
+
+
+HG38 = {"card": {"assemblies": ("hg38",)}, "there": "123"}
+
+
+@pytest.mark.parametrize(("known", "noted"), [("hg38", False), ("hg19", True), ("mm10", True)])
+def test_a_genome_of_another_assembly_is_said_aloud(world, monkeypatch, known, noted):
+    monkeypatch.setattr(assemblies, "ASSEMBLIES", {known: {"chr2": 64}})
+    notes = Notes()
+    world(**HG38, progress=notes)
+    said = [
+        text
+        for text in notes.said
+        if f"was made for hg38; by its lengths this genome is {known}" in text
+    ]
+    assert bool(said) == noted
+
+
+def test_folds_that_left_out_chromosomes_of_another_species_are_not_held_out(world, monkeypatch):
+    card = HELD | {"assemblies": ("hg38",)}
+    for known in ("hg38", "hg19", "hg18"):
+        monkeypatch.setattr(assemblies, "ASSEMBLIES", {known: {"chr2": 64}})
+        world(card=card, folds="held-out", regions="chr1")
+    monkeypatch.setattr(assemblies, "ASSEMBLIES", {"mm10": {"chr2": 64}})
+    with pytest.raises(UsageError, match=r"this genome is mm10, where .* other .* --folds mean"):
+        world(card=card, folds="held-out", regions="chr1")

@@ -28,7 +28,7 @@ def install(tmp_path, monkeypatch):
     """Return a function that installs a distribution with one plugin module."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def write(entry_point, source, distribution=None, version="1.2"):
+    def write(entry_point, source, distribution=None, version="1.2", requires=()):
         distribution = distribution or f"dist-{entry_point}"
         module = f"plug_{distribution}_{entry_point}".replace("-", "_")
         (tmp_path / f"{module}.py").write_text(GOOD + textwrap.dedent(source))
@@ -36,6 +36,7 @@ def install(tmp_path, monkeypatch):
         info.mkdir(exist_ok=True)
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+            + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
         with (info / "entry_points.txt").open("a") as handle:
             if handle.tell() == 0:
@@ -60,6 +61,26 @@ def test_a_third_party_model_is_found_with_its_provenance(install):
     found = load_registry().get("alpha")
     assert (found.distribution, found.version, found.entry_point) == ("dist-good", "1.2", "good")
     assert found.card.name == "alpha"
+
+
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [
+        (["numpy>=1", "tracksmith>=0.1"], None),
+        (["tracksmith-other>=9", "tracksmith>=9; extra == 'later'"], None),
+        (["Tracksmith>=9,<10"], "it needs tracksmith<10,>=9, and this is 0.1.0: install"),
+        (["tracksmith<0.1"], "it needs tracksmith<0.1, and"),
+        (["tracksmith>=="], "InvalidRequirement"),
+    ],
+)
+def test_a_plugin_for_another_version_is_disabled_alone(install, requires, reason):
+    install("other", hook("return [Model(card=card('alpha'), load=load)]"), requires=requires)
+    install("good", hook("return [Model(card=card('beta'), load=load)]"))
+    assert "beta" in load_registry().models
+    assert ("alpha" in load_registry().models) == (reason is None)
+    if reason:
+        assert reason in broken_by_entry_point()["other"].reason
+        assert not any(name.startswith("plug_dist_other") for name in sys.modules)
 
 
 def test_the_built_in_model_is_there_once_and_not_broken():

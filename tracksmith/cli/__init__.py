@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from tracksmith.errors import InputError, TracksmithError
+from tracksmith.errors import InputError, ResourceError, TracksmithError
+from tracksmith.files import remedy
 from tracksmith.version import __version__
 
 __all__ = ["main"]
@@ -43,6 +44,8 @@ PATH_ERRORS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR,
 }  # fmt: skip
 """What the system says of a path that the user named; no fault of ours."""
+LIMITS = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
+LESS_MEMORY = "Use a smaller --batch-size, or fewer tracks or devices."
 
 
 class Terminated(KeyboardInterrupt):
@@ -94,6 +97,13 @@ def _exit_code(error: Exception) -> int:
     """Say what went wrong outside of our own errors, and return the exit code for it."""
     if isinstance(error, BrokenPipeError) and _leave_closed_pipes():
         return 128 + signal.SIGPIPE
+    if isinstance(error, MemoryError):
+        click.echo(f"Error: Not enough memory ({error}). {LESS_MEMORY}", err=True)
+        return ResourceError.exit_code
+    if isinstance(error, OSError) and error.errno in LIMITS:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror}. {remedy(error)}", err=True)
+        return ResourceError.exit_code
     if isinstance(error, OSError) and error.filename and error.errno in PATH_ERRORS:
         click.echo(f"Error: {error.filename}: {error.strerror}. Check the path.", err=True)
         return InputError.exit_code

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tracksmith.errors import ResourceError, UsageError
+from tracksmith.genome.assemblies import assembly_of, canonical, species_of
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import WeightPaths
 from tracksmith.models.weights import select_folds
 
-__all__ = ["check_mean_only", "choose_folds", "parse_folds", "refuse_partial"]
+__all__ = ["check_assembly", "check_mean_only", "choose_folds", "parse_folds", "refuse_partial"]
 
 RULES = ("mean", "held-out")
 
@@ -125,6 +126,36 @@ def _check_held_out(
             f"{card.name}: {len(gaps)} contigs have no fold that is known not to have seen "
             f"them and stay gaps: {', '.join(gaps[:5])}{' ...' if len(gaps) > 5 else ''}"
         )
+
+
+def check_assembly(
+    card: ModelCard,
+    contigs: Iterable[tuple[str, int]],
+    rule: str,
+    notify: Callable[[str], None],
+) -> None:
+    """Hold a genome, ``(contig, bp)``, against the assemblies of a card; say where it is another.
+
+    Raises
+    ------
+    UsageError
+        ``held-out`` in another species, whose chromosomes are others under the same names.
+    """
+    pairs = [(name if name.startswith("chr") else f"chr{name}", bp) for name, bp in contigs]
+    found = assembly_of(pairs)
+    if found is None or not card.assemblies or found in map(canonical, card.assemblies):
+        return
+    made_for = ", ".join(card.assemblies)
+    if rule == "held-out" and species_of(found) not in map(species_of, card.assemblies):
+        raise UsageError(
+            f"--folds held-out: the folds of {card.name} left out chromosomes of {made_for}, and "
+            f"by its lengths this genome is {found}, where the same names are other chromosomes. "
+            "No fold saw this genome: use --folds mean."
+        )
+    notify(
+        f"{card.name} was made for {made_for}; by its lengths this genome is {found}. "
+        "What the model is worth there is for you to find out."
+    )
 
 
 def check_mean_only(

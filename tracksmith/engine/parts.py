@@ -8,12 +8,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tracksmith.engine.versions import installed_versions, refuse_other_versions, same_versions
 from tracksmith.errors import IncompleteError, ResourceError
-from tracksmith.files import aside, crash_point, crc32, crc32_of_file, fsync_folder, write_json
+from tracksmith.files import (
+    aside,
+    crash_point,
+    crc32,
+    crc32_of_file,
+    fsync_folder,
+    reread,
+    write_json,
+)
 from tracksmith.run import Run, make_folder
 
 __all__ = ["PartStore", "PartWriter"]
@@ -128,8 +137,8 @@ class PartStore:
     def problem(self, part: int, deep: bool = False) -> str | None:
         """Say why a part cannot be used, or None; ``deep`` also checks its bytes."""
         try:
-            manifest = self.manifest(part)
-            size = self.data_path(part).stat().st_size
+            manifest = reread(partial(self.manifest, part), self.run.parts_folder)
+            size = reread(self.data_path(part).stat, self.run.parts_folder).st_size
         except FileNotFoundError:
             return "missing"
         except (OSError, ValueError, RecursionError) as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from tracksmith.engine.device import DTYPES, device_kind, parse_devices
-from tracksmith.engine.folds import refuse_partial
+from tracksmith.engine.folds import check_assembly, refuse_partial
 from tracksmith.engine.region_peaks import Overlaps
 from tracksmith.engine.region_windows import region_windows
 from tracksmith.engine.request import card_options, file_facts, genome_facts
@@ -26,7 +26,12 @@ from tracksmith.models.trust import note_unused
 from tracksmith.models.weights import find_weights
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run, differences
-from tracksmith.tracks.options import default_compressor, parse_precision
+from tracksmith.tracks.options import (
+    Compressor,
+    compress_function,
+    default_compressor,
+    parse_precision,
+)
 from tracksmith.version import __version__
 
 __all__ = [
@@ -130,6 +135,7 @@ def resolve_region_request(
     region_windows(0, geometry.context, stride)
     geometry = RegionGeometry(geometry.context, stride, geometry.inputs)
     genome = Genome.open(asked.genome, notify=progress.note)
+    check_assembly(card, genome.contigs, "mean", progress.note)
     kind = device_kind(parse_devices(asked.device)[0])
     entry = {
         "card": plain(card.to_dict(select_tracks(card, asked.tracks))),
@@ -236,6 +242,8 @@ def _check_switches(asked: RegionRequest, registered: RegisteredModel) -> None:
         raise UsageError(f"--batch-size {asked.batch_size}: give 1 or more.")
     if asked.overlaps not in ("refuse", "merge"):
         raise UsageError(f"--overlaps {asked.overlaps}: use refuse or merge.")
+    if asked.compressor is not None:
+        compress_function(cast("Compressor", asked.compressor))
     if asked.precision is not None:
         parse_precision(asked.precision)
     given = {*asked.inputs, *(["accessibility"] if _has_signal(asked) else [])}

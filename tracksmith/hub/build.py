@@ -13,10 +13,11 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX
+from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
 from tracksmith.hub.folds import write_fold_tracks
-from tracksmith.hub.genomes import ASSEMBLIES, assembly_of, canonical, check_against, genome_word
+from tracksmith.hub.genomes import check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
 from tracksmith.hub.loci import VariantTable, opening, top_variants

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.genomes import ASSEMBLIES
+from tracksmith.genome.assemblies import ASSEMBLIES
 from tracksmith.hub.parse import Finding, ParsedStanza, parse_stanzas
 from tracksmith.hub.sources import Source
 from tracksmith.hub.twobit import read_index, read_length

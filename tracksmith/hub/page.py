@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
+from tracksmith.genome.assemblies import assembly_of, canonical
 from tracksmith.genome.fasta import Genome
-from tracksmith.hub.genomes import assembly_of, canonical, genome_word
+from tracksmith.hub.genomes import genome_word
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
 from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
 from tracksmith.hub.pages import methods_of, weights_of

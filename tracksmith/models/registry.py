@@ -16,11 +16,13 @@ from importlib import import_module, metadata
 from types import ModuleType
 
 import pluggy
+from packaging.requirements import Requirement
 
 from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
 from tracksmith.models.hook import GROUP, ModelHooks
+from tracksmith.version import __version__
 
 __all__ = ["BrokenPlugin", "RegisteredModel", "Registry", "load_registry"]
 
@@ -160,7 +162,7 @@ def _installed_sources() -> list[_Source]:
     if os.environ.get("TRACKSMITH_NO_PLUGINS", "0") not in ("", "0"):
         return []
     sources = [
-        _Source(point.name, *_distribution_of(point), point.load)
+        _Source(point.name, *_distribution_of(point), partial(_load, point))
         for point in metadata.entry_points(group=GROUP)
         if point.value not in BUILT_IN.values()
     ]
@@ -171,6 +173,22 @@ def _distribution_of(point: metadata.EntryPoint) -> tuple[str, str]:
     if point.dist is None:
         return "unknown", "unknown"
     return point.dist.name, point.dist.version
+
+
+def _load(point: metadata.EntryPoint) -> object:
+    """Import a plugin that was made for this version, by its own requirements."""
+    for line in (point.dist.requires or ()) if point.dist else ():
+        if not line.lower().startswith("tracksmith"):
+            continue
+        needed = Requirement(line)
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        fits = needed.specifier.contains(__version__, prereleases=True)
+        if needed.name.lower() == "tracksmith" and applies and not fits:
+            raise PluginError(
+                f"it needs tracksmith{needed.specifier}, and this is {__version__}: "
+                "install a version of either that fits the other"
+            )
+    return point.load()
 
 
 def _models_of(source: _Source) -> Iterator[RegisteredModel | BrokenPlugin]:
