@@ -23,7 +23,7 @@ from tracksmith.files import (
 
 __all__ = ["FORMAT", "Run", "differences", "request_id"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def request_id(request: dict[str, Any], versions: dict[str, str]) -> str:

@@ -168,7 +168,7 @@ def test_limits_are_kept_with_the_run_and_hold_for_a_finished_one(source, small,
         api.finish(out)
     assert api.finish(out, limits=Limits()).finished
     assert api.score(asked, out).finished
-    with pytest.raises(InputError, match=r"1 of 300 alleles .*Leave out --strict"):
+    with pytest.raises(InputError, match=r"1 of 300 alleles .*without --strict"):
         api.score(asked, out, Limits(strict=True))
     with pytest.raises(InputError, match="--max-skipped 1 goes on"):
         api.score(asked, out, Limits(most_skipped=0.001))

@@ -64,11 +64,11 @@ class Limits:
         if not skipped or (not self.strict and skipped <= self.most_skipped * total):
             return
         reasons = ", ".join(f"{n:,} {code}" for code, n in counts.reasons.most_common())
-        hint = "Leave out --strict to go on without them."
+        hint = "Repeat `tracksmith variants` without --strict to go on without them."
         if not self.strict:
             hint = (
-                "Is it the right genome (assembly, strand)? --max-skipped 1 goes on all the same; "
-                "what is scored so far is kept."
+                "Is it the right genome (assembly, strand)? `tracksmith variants` with "
+                "--max-skipped 1 goes on all the same; what is scored so far is kept."
             )
         raise InputError(
             f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"

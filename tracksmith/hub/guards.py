@@ -11,9 +11,10 @@ from pathlib import Path
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["MOST_RANGES", "FewRanges", "HostGuard", "confined", "own_names"]
+__all__ = ["MOST_RANGES", "HostGuard", "SoundRanges", "confined", "own_names"]
 
 MOST_RANGES = 16
+_RANGE = re.compile(rb"(?=\d|-\d)(\d{0,18})-(\d{0,18})")
 
 
 def confined(folder: Path, path: str) -> Path | None:
@@ -77,8 +78,11 @@ def _is_address(name: str) -> bool:
     return True
 
 
-class FewRanges:
-    """Answers a request for too many ranges with the whole file, as if it asked for none."""
+class SoundRanges:
+    """Answers a request for too many ranges, or for what is no range, with the whole file.
+
+    That is what RFC 9110 asks of a header that a server cannot make sense of.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -89,6 +93,15 @@ class FewRanges:
             scope["headers"] = [
                 (name, value)
                 for name, value in scope["headers"]
-                if name != b"range" or value.count(b",") < MOST_RANGES
+                if name != b"range" or _is_sound(value)
             ]
         await self.app(scope, receive, send)
+
+
+def _is_sound(header: bytes) -> bool:
+    """Say whether a Range header asks for a few ranges of bytes, none of them reversed."""
+    unit, _, text = header.partition(b"=")
+    if unit.strip().lower() != b"bytes" or text.count(b",") >= MOST_RANGES:
+        return False
+    found = [_RANGE.fullmatch(part.strip()) for part in text.split(b",")]
+    return all(one and not (one[1] and one[2] and int(one[1]) > int(one[2])) for one in found)

@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.genome.fasta import Genome
-from tracksmith.hub.guards import FewRanges, HostGuard, confined, own_names
+from tracksmith.hub.guards import HostGuard, SoundRanges, confined, own_names
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import top_variants
 from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html
@@ -143,7 +143,7 @@ def make_app(site: Site, host: str = LOOPBACK, below: str = "") -> Starlette:
         expose_headers=["Content-Range", "Content-Length", "Accept-Ranges", "ETag"],
     )
     guard = Middleware(HostGuard, names=own_names(host))
-    return Starlette(routes=routes, middleware=[guard, cors, Middleware(FewRanges)])
+    return Starlette(routes=routes, middleware=[guard, cors, Middleware(SoundRanges)])
 
 
 def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, Path], Reference]:
