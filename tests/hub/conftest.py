@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tracksmith.models.card import ModelCard, Track, WindowGeometry
-from tracksmith.run import request_id
+from tracksmith.run import FORMAT, request_id
 
 CONTIGS = {"chrA": 3000, "chrB": 1501}
 
@@ -186,7 +186,7 @@ class RunBuilder:
         }  # fmt: skip
         versions = {"tracksmith": "0.1.0", "torch": "2.13.0"}
         content = {
-            "format": 1, "id": request_id(request, versions), "request": request,
+            "format": FORMAT, "id": request_id(request, versions), "request": request,
             "versions": versions, "places": {"genome": str(fasta), "regions": [], "weights": {}},
             "parts": [], "files": self.files, "finished": True, **changes,
         }  # fmt: skip
