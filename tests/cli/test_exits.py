@@ -5,15 +5,17 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import tracksmith
 from tracksmith.cli import LazyGroup, main
 from tracksmith.cli.stages import _slurm_share
 from tracksmith.engine.tiling import tile
-from tracksmith.errors import InputError, UsageError
+from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import WindowGeometry
 
@@ -76,6 +78,18 @@ def test_a_missing_device_claims_no_folder(command, tmp_path, monkeypatch):
     found = CliRunner().invoke(main, [command, *source, *map(str, asked)])
     assert found.exit_code == 5, found.output
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["predict", "score_variants"])
+def test_in_python_a_missing_device_claims_no_folder_either(verb, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\nchr1\t9\tA\tC\n")
+    given = [tmp_path / "v.tsv"] * (verb == "score_variants")
+    call = partial(getattr(tracksmith, verb), *given, "core-promoter")
+    with pytest.raises(ResourceError, match="finds no CUDA device"):
+        call(tmp_path / "x.fa", tmp_path / "out", device="cuda")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unreadable_index_is_named(tmp_path, monkeypatch):

@@ -99,10 +99,9 @@ def require_devices(text: str) -> None:
     TracksmithError
         An unknown device (UsageError), or one that is not there (ResourceError).
     """
-    from tracksmith.engine.device import parse_devices, resolve_device
+    from tracksmith.engine.device import resolve_devices
 
-    for name in parse_devices(text):
-        resolve_device(name)
+    resolve_devices(text)
 
 
 def numbers(text: str, name: str) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from tracksmith.effects.request import ResolvedVariants, VariantRequest, resolve
 from tracksmith.effects.survey import Counts
 from tracksmith.effects.worker import VariantPlan, VariantWorker, open_variant_worker
 from tracksmith.engine.api import chosen_parts, keep_batch_sizes, remove_run, tidy
-from tracksmith.engine.device import parse_devices, resolve_device
+from tracksmith.engine.device import parse_devices, resolve_devices
 from tracksmith.engine.estimate import refuse_to_fill
 from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
 from tracksmith.engine.region_work import prepare_regions
@@ -89,6 +89,8 @@ def _plan(
     registry = load_registry()
     if asked.saturate is not None and limits not in (None, Limits()):
         raise UsageError("--saturate skips no allele: leave out --strict and --max-skipped.")
+    if here:
+        resolve_devices(asked.predict.device)  # what is missing claims no folder
     with trusting(asked.trust_weights), resolved_source(asked, out, registry, told) as resolved:
         if asked.over is None and asked.predict.batch_size is not None:
             for entry in resolved.request["models"]:
@@ -114,7 +116,7 @@ def _plan(
 def _load_all(resolved: ResolvedVariants, registry: Registry, devices: str) -> None:
     """Look for the devices and load every model: what fails, fails before a run is replaced."""
     names = parse_devices(devices)
-    found = [resolve_device(name) for name in names]
+    found = resolve_devices(devices)
     with TemporaryDirectory() as folder:
         engine = VariantPlan(resolved.create(Path(folder)), registry).engine
         if isinstance(engine, RegionPlan):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracksmith.engine.device import parse_devices, resolve_device
+from tracksmith.engine.device import resolve_devices
 from tracksmith.engine.estimate import refuse_full_disk
 from tracksmith.engine.executors import run_parts
 from tracksmith.engine.finish import finish_run, refuse_damage
@@ -84,6 +84,8 @@ def _plan(
     here: bool = False,
 ) -> Run:
     """Fix a run or find it; ``here`` says that this process will compute it, too."""
+    if here:
+        resolve_devices(asked.device)  # what is missing claims no folder
     with trusting(asked.trust_weights):
         resolved = resolve_request(asked, load_registry(), told.note)
     if asked.batch_size is not None:
@@ -115,7 +117,7 @@ def keep_batch_sizes(resolved: Resolved, run: Run) -> None:
 
 def _load_all(resolved: Resolved, devices: str) -> None:
     """Look for the devices and load every model: what fails, fails before a run is replaced."""
-    found = [resolve_device(name) for name in parse_devices(devices)]
+    found = resolve_devices(devices)
     with tempfile.TemporaryDirectory() as folder:
         planned = Plan(resolved.create(Path(folder)), load_registry())
         for model in planned.models:

@@ -22,6 +22,7 @@ __all__ = [
     "is_out_of_memory",
     "parse_devices",
     "resolve_device",
+    "resolve_devices",
     "usable_cores",
 ]
 
@@ -103,6 +104,11 @@ def resolve_device(name: str) -> torch.device:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda", int(index or 0))
+
+
+def resolve_devices(text: str) -> list[torch.device]:
+    """Return the devices of ``--device``; see :func:`resolve_device` for what is raised."""
+    return [resolve_device(name) for name in parse_devices(text)]
 
 
 def default_batch_size(kind: str, window: int) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.engine.api import chosen_parts, remove_run, tidy
-from tracksmith.engine.device import parse_devices, resolve_device
+from tracksmith.engine.device import resolve_devices
 from tracksmith.engine.estimate import refuse_to_fill
 from tracksmith.engine.executors import PartJob, devices_of, run_on_devices
 from tracksmith.engine.lanes import threads_restored
@@ -143,8 +143,7 @@ def estimate(asked: RegionRequest, progress: Progress | None = None) -> Estimate
 
 def _create(resolved: ResolvedRegions, out: Path, progress: Progress, force: bool) -> RegionWorker:
     """Fix a new run, once everything that can be wrong with its inputs was looked at."""
-    for name in parse_devices(resolved.asked.device):
-        resolve_device(name)
+    resolve_devices(resolved.asked.device)
     prepared = prepare_regions(resolved, progress)
     refuse_to_fill(disk_needed(resolved.request, prepared), out, force, CURE)
     if Run.exists(out):
