@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyBigWig
@@ -10,9 +11,9 @@ from torch import nn
 
 from tracksmith.engine.region_peaks import PeaksRequest, read_peaks
 from tracksmith.engine.regions import RegionRequest, predict_regions
-from tracksmith.errors import InputError, PluginError, TrustError, UsageError
+from tracksmith.errors import InputError, PluginError, ResourceError, TrustError, UsageError
 from tracksmith.genome.contigs import Contigs
-from tracksmith.models.card import WindowGeometry
+from tracksmith.models.card import Fold, WindowGeometry
 from tracksmith.progress import Silent
 
 CONTIGS = Contigs(["one", "two", "bare"], [3_000, 900, 500])
@@ -319,3 +320,27 @@ def test_overlapping_peaks_are_refused_or_joined_and_touching_ones_stay_apart(tm
 def test_bad_peaks_are_refused_with_their_place(tmp_path, text, changes, error, message):
     with pytest.raises(error, match=message):
         read_peaks(PeaksRequest(bed(tmp_path, text), **changes), CONTIGS)
+
+
+def test_an_ensemble_with_missing_folds_is_refused_unless_one_is_named(
+    install, genome, peaks, tmp_path
+):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    for fold in "12":
+        (weights / f"{fold}.w").write_text(fold)
+
+    def find(place):
+        files = [place] if place.is_file() else sorted(place.glob("*.w"))
+        return {file.stem: (file,) for file in files}
+
+    install(replace(toy(folds=tuple(Fold(name) for name in "123")), find_weights=find))
+    asked = RegionRequest("toy", genome, peaks, weights=weights, device="cpu")
+    with pytest.raises(ResourceError, match=r"has 3 folds, .* 1 are missing: 3.*--weights FILE"):
+        predict_regions(asked, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    run = predict_regions(replace(asked, weights=weights / "2.w"), tmp_path / "run")
+    assert run.request["models"][0]["folds"]["names"] == ["2"]
+    (weights / "3.w").write_text("3")
+    run = predict_regions(asked, tmp_path / "whole")
+    assert run.request["models"][0]["folds"]["names"] == ["1", "2", "3"]
