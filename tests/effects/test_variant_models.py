@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import tracksmith
+from tracksmith.errors import InputError
 from tracksmith.genome.bases import encode
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 
@@ -161,6 +162,8 @@ def test_symbolic_structural_variants_are_named_and_skipped(
     quick, shared, chr21, tmp_path, table_of
 ):
     source = next((shared / "data/hg38_chr21").glob("1KGP_SV*.vcf.gz"))
+    with pytest.raises(InputError, match=r"7 of 7 .* \(7 unsupported_allele\)\. `tracksmith var"):
+        tracksmith.score_variants(source, "toy", chr21, tmp_path / "run", allow_other_lengths=True)
     results = tracksmith.score_variants(
         source, "toy", chr21, tmp_path / "run", allow_other_lengths=True, max_skipped=1.0
     )

@@ -26,6 +26,7 @@ from tracksmith.engine.finish import damaged_files, value_facts
 from tracksmith.engine.parts import PartStore
 from tracksmith.errors import InputError, TracksmithError, TrustError, UsageError
 from tracksmith.files import aside, crash_point, digest_of_file
+from tracksmith.genome.alleles import Reason
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
@@ -43,6 +44,12 @@ LISTED = 200
 """Strongest variants that the small table lists."""
 
 _ORDER = struct.Struct(">IQQ")
+
+
+WRONG_GENOME = {
+    reason.value for reason in (Reason.REF_MISMATCH, Reason.UNKNOWN_CONTIG, Reason.OUTSIDE_CONTIG)
+}
+"""Reasons for skipping that another assembly would give."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,11 @@ class Limits:
         hint = "Repeat `tracksmith variants` without --strict to go on without them."
         if not self.strict:
             hint = (
-                "Is it the right genome (assembly, strand)? `tracksmith variants` with "
-                "--max-skipped 1 goes on all the same; what is scored so far is kept."
+                "`tracksmith variants` with --max-skipped 1 goes on without them; what is scored "
+                "so far is kept."
             )
+            if counts.reasons.keys() & WRONG_GENOME:
+                hint = f"Is it the right genome (assembly, strand)? {hint}"
         raise InputError(
             f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"
         )
