@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import tracksmith
+from tests.engine.test_runs import Notes
 from tracksmith.cli import main
 from tracksmith.effects import api
 from tracksmith.effects.finish import Limits
@@ -378,3 +379,12 @@ def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small
     chosen = replace(asked, predict=replace(asked.predict, batch_size=2))
     with pytest.raises(UsageError, match="batch_chosen"):
         api.plan(chosen, tmp_path / "run")
+
+
+def test_without_pyarrow_the_missing_table_is_said_aloud(source, small, tmp_path, monkeypatch):
+    monkeypatch.setattr("tracksmith.effects.finish.has_parquet", lambda: False)
+    notes = Notes()
+    run = api.score(VariantRequest(PredictRequest(("toy",), small[0]), source), tmp_path / "run",
+                    progress=notes)  # fmt: skip
+    assert sum("pip install pyarrow" in text for text in notes.said) == 1
+    assert not any(entry["path"].endswith(".parquet") for entry in run.files)

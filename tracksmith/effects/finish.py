@@ -165,6 +165,8 @@ class _Files:
                 scorer = self._window_scorer(model.number)
                 whole = replace(scorer, every_bin=True)
                 entries += write_deltas(model, whole, self.options)
+        if not has_parquet():
+            self.progress.note("No Parquet was written: that needs `pip install pyarrow`.")
         entries.append(self._skipped(models))
         entries += self._annotated(models)
         self._require_same_source()
