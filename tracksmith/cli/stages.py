@@ -137,7 +137,7 @@ def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
 
 @click.command()
 @_FOLDER
-@click.option("--deep", is_flag=True, help="Check every digest, not only sizes.")
+@click.option("--deep", is_flag=True, help="Check every byte, not only sizes.")
 def status(run: Path, deep: bool) -> None:
     """Say how far a run is. Exit code 3 while parts are missing."""
     from tracksmith.engine import api
