@@ -254,7 +254,7 @@ def finish(out: Path, progress: Progress | None = None, keep_parts: bool = False
 
 
 def status(out: Path, deep: bool = False) -> RunStatus:
-    """Say how far a run is, from its manifests; ``deep`` checks every digest.
+    """Say how far a run is, from its manifests; ``deep`` checks every byte.
 
     Raises
     ------
