@@ -234,10 +234,6 @@ def test_nothing_there_is_said(tmp_path):
 def test_pytorch_weights_are_refused_as_another_architecture(tmp_path):
     path = tmp_path / "f1.torch"
     path.touch()
-    for call in (
-        lambda: find_weights(tmp_path),
-        lambda: find_weights(path),
-        lambda: read_layers(path),
-    ):
+    for place in (tmp_path, path):
         with pytest.raises(InputError, match="another architecture"):
-            call()
+            find_weights(place)

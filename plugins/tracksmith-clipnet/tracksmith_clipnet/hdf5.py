@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from tracksmith.errors import InputError, TracksmithError, TrustError
 from tracksmith.models.safe_load import refuse_lambda
 from tracksmith_clipnet.network import BATCH_NORM_EPSILON, BLOCKS, SHAPES
-from tracksmith_clipnet.plugin import OTHER_ARCHITECTURE
 
 __all__ = ["read_layers"]
 
@@ -46,8 +45,6 @@ def read_layers(path: Path) -> dict[str, NDArray[np.float32]]:
     TrustError
         The model has a Lambda layer, that is code, or data in other files.
     """
-    if path.suffix == ".torch":
-        raise InputError(f"{path}: {OTHER_ARCHITECTURE}")
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     if not h5py.is_hdf5(path):

@@ -28,7 +28,7 @@ from tracksmith.plugin import (
     hookimpl,
 )
 
-__all__ = ["K562", "LCL", "OTHER_ARCHITECTURE", "find_weights", "load"]
+__all__ = ["K562", "LCL", "find_weights", "load"]
 
 HELD_OUT = {
     "1": ("chr5", "chr7"),
@@ -45,7 +45,7 @@ HELD_OUT = {
 UNSEEN = ("chr9", "chr13", "chr20", "chr21", "chrX", "chrY", "chrM")
 """The authors' fold 0, and what their table of folds leaves out."""
 
-OTHER_ARCHITECTURE = (
+_OTHER_ARCHITECTURE = (
     "CLIPNET's PyTorch weights (f1.torch ... f9.torch) are another architecture with other "
     "inputs and outputs, not a conversion of these: this plugin reads the Keras files "
     "fold_1.h5 ... fold_9.h5."
@@ -217,7 +217,7 @@ def find_weights(path: Path) -> WeightPaths:
 
 def _why_nothing(path: Path, files: Sequence[Path]) -> str:
     if any(file.suffix == ".torch" for file in files):
-        return f"{path}: {OTHER_ARCHITECTURE}"
+        return f"{path}: {_OTHER_ARCHITECTURE}"
     names = [file.name for file in files if path.is_file() or file.suffix in {".h5", ".hdf5"}]
     shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
     seen = f"does not match: {shown}" if names else "no .h5 or .hdf5 file is there"
