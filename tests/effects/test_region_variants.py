@@ -211,3 +211,23 @@ def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
     peaks.write_text("chr1\t500\t900\n")
     with pytest.raises(TrustError, match="not those that were planned"):
         api.work(tmp_path / "run")
+
+
+def test_alleles_that_change_no_feature_have_no_effect_at_all(
+    world, tmp_path, table_of, monkeypatch
+):
+    asked, texts, regions = world
+    contig, start, end = regions[0]
+    rows = [
+        (contig, p, texts[contig][p], "ACGT"[("ACGT".index(texts[contig][p]) + 2) % 4])
+        for p in range(start, end, (end - start) // 12)
+    ]
+    monkeypatch.setattr(
+        "tracksmith.effects.region_scorer.RegionScorer._new_rows",
+        lambda self, alleles, peak: self.matrix[peak],
+    )
+    source = write(tmp_path / "v.vcf", rows)
+    tracksmith.score_variants(source, "get-expression", asked.genome, tmp_path / "run", over=asked)
+    table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
+    assert len({row["pos"] for row in table}) == len(rows)
+    assert {row["value"] for row in table} == {"0"}

@@ -31,7 +31,8 @@ INCREASE, DECREASE, WEAK = "202,0,32", "5,113,176", "128,128,128"
 STRONG = 50.0
 """Effects below this percentile are drawn grey."""
 
-LONGEST_NAME = 200
+LONGEST_NAME = 200  # bytes
+LONGEST_ALLELE = 65_000
 FLAGS = [flag_names(flags) for flags in range(8)]
 BATCH = 1 << 16
 
@@ -117,12 +118,17 @@ def _identity(text: str) -> tuple[str, str, str]:
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
     contig, position, name, ref, alt, _ = text.split("\t")
+    name = "_".join(name.split())
     if name == "." or not name:
         name = f"{contig}:{position}:{_short(ref)}>{_short(alt)}"
-    name = "_".join(name.split())
-    if len(name) > LONGEST_NAME:
+    if len(name) > LONGEST_NAME or not name.isascii():
         name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return name, ref.upper(), alt.upper()
+    return name, _fitting(ref.upper()), _fitting(alt.upper())
+
+
+def _fitting(allele: str) -> str:
+    """Return an allele that a column can hold: the table has it whole."""
+    return allele if len(allele) <= LONGEST_ALLELE else f"{allele[:100]}..{len(allele)}bp"
 
 
 def _short(allele: str) -> str:

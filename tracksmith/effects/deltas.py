@@ -186,6 +186,8 @@ def _pieces(
     spans = sorted((one.contig, one.start, one.start + one.bases) for one in shown)
     for contig, start, end in _joined(spans):
         first, last = max(0, start), min(end, lengths[contig])
+        if last <= first:
+            continue
         values = np.full(last - first, np.nan, np.float32)
         # The strongest comes first and is written last.
         for one in reversed(shown):

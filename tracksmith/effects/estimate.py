@@ -15,7 +15,7 @@ from tracksmith.effects.region_plan import RegionPlan
 from tracksmith.effects.region_scorer import region_units
 from tracksmith.effects.request import ResolvedVariants, SourceSize, reads_regions
 from tracksmith.effects.saturation_tracks import BASES
-from tracksmith.effects.scorer import Scored
+from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import units_of
 from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.plan import with_partners

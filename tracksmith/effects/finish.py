@@ -18,7 +18,7 @@ from tracksmith.effects.records import SkippedAllele
 from tracksmith.effects.results import read_results
 from tracksmith.effects.saturation_tracks import write_saturation
 from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.summary import summary_page, top_rows, top_table
+from tracksmith.effects.summary import LISTED, summary_page, top_rows, top_table
 from tracksmith.effects.survey import Counts, ModelFacts, ModelResults, survey
 from tracksmith.effects.tables import COLUMNS, SKIPPED_COLUMNS, TableLines
 from tracksmith.effects.worker import VariantPlan, VariantWorker
@@ -39,9 +39,6 @@ from tracksmith.tracks.intervals import INTERVAL_BIN
 from tracksmith.tracks.options import TrackOptions
 
 __all__ = ["Limits", "finish_variants"]
-
-LISTED = 200
-"""Strongest variants that the small table lists."""
 
 _ORDER = struct.Struct(">IQQ")
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.records import Taken
-from tracksmith.effects.scorer import Scored
+from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.windows import Positions, splice
@@ -209,8 +209,11 @@ class RegionScorer:
             alternative[row] = new[left : len(new) - right]
         return Alleles(alleles.contig, position, length, alternative)
 
-    def score(self, alleles: Alleles) -> Scored:
-        """Score alleles, each inside a peak; those of one peak share its reference."""
+    def score(self, alleles: Alleles, turned: NDArray[np.bool_] | None = None) -> Scored:
+        """Score alleles, each inside a peak; those of one peak share its reference.
+
+        All scores over regions are symmetric, so ``turned`` changes nothing here.
+        """
         alleles = self._trimmed(alleles)
         tracks = len(self.columns)
         found = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
@@ -258,6 +261,9 @@ class RegionScorer:
         for window, chosen in group:
             last = at + 1 + len(chosen)
             self._refuse_unfinite(values[at:last], alleles, chosen)
+            # What changes no feature changes nothing: last digits depend on the place in a batch.
+            same = (rows[chosen] == self.matrix[window.first + window.own]).all(axis=1)
+            values[at + 1 : last][same] = values[at]
             self._compare(values[at], values[at + 1 : last], window, chosen, found)
             at = last
 

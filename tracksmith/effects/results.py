@@ -19,7 +19,7 @@ from tracksmith.effects.records import (
     Taken,
     skipped_rows,
 )
-from tracksmith.effects.scorer import Scored
+from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score
 from tracksmith.engine.parts import PartStore
 from tracksmith.errors import TrustError
@@ -107,8 +107,9 @@ def join(
     rows["flags"] |= np.where(scored.unknown > 0, UNKNOWN, 0).astype(np.uint8)
     turned = (rows["flags"] & SWAPPED) > 0
     if turned.any():
-        signed = np.array([score.signed for score in scores])
-        scored.value[np.ix_(turned, signed)] *= -1
+        signed = np.array([score.signed and score.symmetric for score in scores])
+        cells = np.ix_(turned, signed)
+        scored.value[cells] = 0 - scored.value[cells]  # not times -1, which makes -0 of 0
         old = scored.reference[turned].copy()
         scored.reference[turned] = scored.alternative[turned]
         scored.alternative[turned] = old

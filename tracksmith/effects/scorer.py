@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tracksmith.effects.records import Taken
-from tracksmith.effects.scores import Pairs, Score, chosen_units, units_of
+from tracksmith.effects.scored import Scored
+from tracksmith.effects.scores import Pairs, Score, ScoreValues, chosen_units, units_of
 from tracksmith.effects.stretches import Alleles, Bases, Block, blocks_of, read_bases
 from tracksmith.effects.windows import (
     Frame,
@@ -31,7 +32,7 @@ from tracksmith.genome.alleles import Reason
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
 
-__all__ = ["AlleleTracks", "Scored", "Scorer"]
+__all__ = ["AlleleTracks", "Scorer"]
 
 log = logging.getLogger(__name__)
 Values: TypeAlias = NDArray[np.float32]
@@ -50,54 +51,6 @@ class AlleleTracks:
 
     reference: NDArray[np.float32]
     alternative: NDArray[np.float32]
-
-
-@dataclass
-class Scored:
-    """Scores of alleles, in their order.
-
-    ``value``, ``reference``, ``alternative``, ``spread`` are float32, shape
-    (alleles, scores, units); ``place`` is the 0-based position in the contig
-    that a score names, -1 where it names none, int64 of the same shape.
-    ``unknown`` is the share of N in the window, float32; ``edge`` says whether
-    the window passes the contig's end.
-    """
-
-    value: NDArray[np.float32]
-    reference: NDArray[np.float32]
-    alternative: NDArray[np.float32]
-    spread: NDArray[np.float32] | None
-    place: NDArray[np.int64]
-    unknown: NDArray[np.float32]
-    edge: NDArray[np.bool_]
-
-    @classmethod
-    def empty(cls, alleles: int, scores: int, units: int, spread: bool) -> Scored:
-        """Return room for results, all of it undefined."""
-        shape = (alleles, scores, units)
-        value, reference, alternative = (np.full(shape, np.nan, np.float32) for _ in range(3))
-        return cls(
-            value,
-            reference,
-            alternative,
-            np.full(shape, np.nan, np.float32) if spread else None,
-            np.full(shape, -1, np.int64),
-            np.zeros(alleles, np.float32),
-            np.zeros(alleles, np.bool_),
-        )
-
-    def cells(self) -> NDArray[np.float32]:
-        """Return the scores, float32 ``(alleles, scores * units)``."""
-        alleles, scores, units = self.value.shape
-        return self.value.reshape(alleles, scores * units)
-
-    def chosen(self, rows: Positions) -> Scored:
-        """Return some alleles only."""
-        spread = None if self.spread is None else self.spread[rows]
-        arrays = (self.value, self.reference, self.alternative)
-        value, reference, alternative = (array[rows] for array in arrays)
-        place, unknown, edge = self.place[rows], self.unknown[rows], self.edge[rows]
-        return Scored(value, reference, alternative, spread, place, unknown, edge)
 
 
 @dataclass
@@ -152,12 +105,14 @@ class Scorer:
         blind = np.array([not folds for folds in self.folds], np.bool_)
         return taken.without(blind[taken.alleles.contig], Reason.NO_FOLD, Reason.NO_FOLD.text)
 
-    def score(self, alleles: Alleles) -> Scored:
+    def score(self, alleles: Alleles, turned: NDArray[np.bool_] | None = None) -> Scored:
         """Score alleles; those of one site, and equal ones, share their predictions.
 
         Every allele must be at most ``placement.limit`` bp long and lie on a
-        contig for which there is a fold.
+        contig for which there is a fold. Scores that are not symmetric compare
+        the ``turned`` alleles, bool (alleles,), the other way round.
         """
+        turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
         found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread)
         apart = self.forward.offers_alleles
@@ -166,7 +121,7 @@ class Scorer:
             site = block.site_of_allele[block.allele_of_row]
             found.unknown[block.rows] = bases.unknown[site]
             found.edge[block.rows] = bases.edge[block.allele_of_row]
-            self._compare(self.predict(block, bases), block, found)
+            self._compare(self.predict(block, bases), block, found, turned)
         return found
 
     def predict(self, block: Block, bases: Bases) -> AlleleTracks:
@@ -283,7 +238,9 @@ class Scorer:
             f"{self._name(block, site)}. Check the weights and --dtype."
         )
 
-    def _compare(self, tracks: AlleleTracks, block: Block, found: Scored) -> None:
+    def _compare(
+        self, tracks: AlleleTracks, block: Block, found: Scored, turned: NDArray[np.bool_]
+    ) -> None:
         """Score the alleles of a block and put the results where they were asked for."""
         change = block.change
         plain = (change == 0) if self.frame.by_base else np.ones(len(change), np.bool_)
@@ -292,7 +249,7 @@ class Scorer:
             (np.flatnonzero(~plain), self._by_base),
         ):
             if len(chosen):
-                self._write(pairs(tracks, block, chosen), block, chosen, found)
+                self._write(pairs(tracks, block, chosen), block, chosen, found, turned)
 
     def _by_number(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
         first, last = self.frame.scored
@@ -328,10 +285,28 @@ class Scorer:
     def matched(self, block: Block, allele: int) -> Matched:
         """Return which bins of the frame correspond for one allele."""
         replaced, new = int(block.length[allele]), len(block.alternative[allele])
-        edge = min(replaced, new) - self.core_offset - self.frame.first
+        kept = 0 if self._kept_behind(block, allele) else min(replaced, new)
+        edge = kept - self.core_offset - self.frame.first
         return match_bins(self.frame.bins, edge, new - replaced, self.frame.scored)
 
-    def _write(self, pairs: Pairs, block: Block, chosen: Positions, found: Scored) -> None:
+    def _kept_behind(self, block: Block, allele: int) -> bool:
+        """Whether the one base that both alleles share lies behind: at a contig's start."""
+        site, new = block.site_of_allele[allele], block.alternative[allele]
+        replaced = int(block.length[allele])
+        if block.position[site] or min(replaced, len(new)) != 1:
+            return False
+        name = self.genome.contigs.names[int(block.contig[site])]
+        old = self.genome.read(name, 0, replaced)
+        return bool(old[0] != new[0] and old[-1] == new[-1])
+
+    def _write(
+        self,
+        pairs: Pairs,
+        block: Block,
+        chosen: Positions,
+        found: Scored,
+        turned: NDArray[np.bool_],
+    ) -> None:
         """Compute all scores of some alleles of a block."""
         rank = np.full(len(block.alternative), -1, np.int64)
         rank[chosen] = np.arange(len(chosen))
@@ -344,16 +319,30 @@ class Scorer:
         pairs.outside = self._outside(pairs, block, chosen)
         for number, score in enumerate(self.scores):
             values = score.compute(pairs)
-            _put(found.value, rows, number, values.value[0][cells])
+            self._put_value(values, number, rows, cells, found)
+            if not score.symmetric and (again := np.flatnonzero(turned[rows])).size:
+                other = score.compute(pairs.exchanged())
+                few = np.ix_(np.array(self._columns, np.int64), mine[again])
+                self._put_value(other, number, rows[again], few, found)
             if values.reference is not None and values.alternative is not None:
                 _put(found.reference, rows, number, values.reference[0][cells])
                 _put(found.alternative, rows, number, values.alternative[0][cells])
             if values.place is not None:
                 place = values.place[0][cells].astype(np.int64) + core
-                found.place[rows, number] = np.maximum(place, 0).T  # a bin may begin before it
-            if found.spread is not None and len(values.value) > 2:
-                spread = values.value[1:].std(axis=0, ddof=1)
-                _put(found.spread, rows, number, spread[cells])
+                place = np.maximum(place, 0)  # a bin may begin before the contig
+                found.place[rows, number] = np.where(
+                    np.isnan(found.value[rows, number]), -1, place.T
+                )
+
+    @staticmethod
+    def _put_value(
+        values: ScoreValues, number: int, rows: Positions, cells: Any, found: Scored
+    ) -> None:
+        """Store a score of some rows and its spread over folds."""
+        _put(found.value, rows, number, values.value[0][cells])
+        if found.spread is not None and len(values.value) > 2:
+            spread = values.value[1:].std(axis=0, ddof=1)
+            _put(found.spread, rows, number, spread[cells])
 
     def _outside(self, pairs: Pairs, block: Block, chosen: Positions) -> NDArray[np.bool_] | None:
         """Return which bins of some alleles lie wholly beyond their contig."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,6 +149,14 @@ class Pairs:
         self.pseudocount = card.variants.pseudocount
         self._scale = 1.0 / scored if card.variants.reduce == "mean" else 1.0
 
+    def exchanged(self) -> Pairs:
+        """Return the same bins with reference and alternative exchanged."""
+        other = copy.copy(self)
+        other.reference, other.alternative = self.alternative, self.reference
+        for computed in ("difference", "totals"):
+            other.__dict__.pop(computed, None)
+        return other
+
     @cached_property
     def difference(self) -> NDArray[np.float32]:
         """Alternative minus reference, bin by bin."""
@@ -210,6 +219,8 @@ def _maxabs(pairs: Pairs) -> ScoreValues:
     value, reference, alternative, place = (
         np.take_along_axis(array, owner, axis=1) for array in found
     )
+    if pairs.outside is not None:
+        value[..., pairs.outside.all(axis=-1)] = np.nan
     return ScoreValues(value, reference, alternative, place)
 
 
@@ -219,6 +230,8 @@ class Score:
 
     ``formula`` uses R and A for the total of the scoring bins of reference and
     alternative (their sum or mean, as the card says), r and a for single bins.
+    Where the alleles are exchanged, a ``symmetric`` score turns its sign if it
+    is signed, and is the same if not; others have to be computed again.
     """
 
     name: str
@@ -226,6 +239,7 @@ class Score:
     unit: str
     signed: bool
     compute: Callable[[Pairs], ScoreValues]
+    symmetric: bool = True
 
 
 TRACK_UNIT = "units of the track"
@@ -295,4 +309,4 @@ def _from_plugin(name: str, entry: TrackScore) -> Score:
         value[:, : single.shape[1]] = single
         return ScoreValues(value)
 
-    return Score(name, entry.formula, entry.unit, entry.signed, compute)
+    return Score(name, entry.formula, entry.unit, entry.signed, compute, symmetric=False)

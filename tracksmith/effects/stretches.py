@@ -143,7 +143,7 @@ class Bases:
 
     ``reference`` is uint8, shape (sites, length of the stretch), ``alternative``
     the same for (alleles, ...). ``unknown`` is the share of N inside the contig
-    in the reference window that is not moved, shape (sites,); ``edge`` whether
+    in the reference window that is moved least, shape (sites,); ``edge`` whether
     that window, or the allele's, passes the contig's end, shape (alleles,).
     ``plain`` says that all bases are A, C, G or T.
     """
@@ -166,7 +166,7 @@ def read_bases(genome: Genome, block: Block, placement: Placement) -> Bases:
     if plain and not odd_bases(block.new_bases()).any():
         known, inside = np.zeros(len(wide), np.float32), np.zeros(len(alternative), np.bool_)
         return Bases(reference, alternative, known, inside, True)
-    first = placement.start(0)
+    first = placement.start(min(placement.deltas, key=abs))
     last = first + placement.window
     window = reference[:, first:last]
     return Bases(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +14,10 @@ from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.genome.alleles import Reason
 from tracksmith.tracks.histogram import quantiles
 
-__all__ = ["TOP_COLUMNS", "TopRow", "summary_page", "top_rows", "top_table"]
+__all__ = ["LISTED", "TOP_COLUMNS", "TopRow", "summary_page", "top_rows", "top_table"]
+
+LISTED = 200
+"""Strongest variants that the small table lists."""
 
 SHOWN = 50
 MARGIN = 100
@@ -53,14 +57,18 @@ class TopRow:
         """Return the columns of the table of strongest variants."""
         return [
             self.contig, str(self.position + 1), self.id, self.ref, self.alt, f"{self.effect:.6g}",
-            self.track, f"{self.percentile:.4g}", f"{self.reference:.6g}",
-            f"{self.alternative:.6g}",
+            self.track, f"{self.percentile:.4g}", _known(self.reference), _known(self.alternative),
         ]  # fmt: skip
+
+
+def _known(value: float) -> str:
+    return "." if math.isnan(value) else f"{value:.6g}"
 
 
 def top_rows(model: ModelResults) -> list[TopRow]:
     """Return the strongest variants of a model, strongest first."""
-    wanted = {(record, allele): at for at, (_, record, allele) in enumerate(model.survey.top)}
+    listed = enumerate(model.survey.top[:LISTED])
+    wanted = {(record, allele): at for at, (_, record, allele) in listed}
     found: dict[int, TopRow] = {}
     units, names = model.units, model.plan.engine.contigs.names
     for result in model.parts():

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from tracksmith.effects.records import RecordSource, Taken
+from tracksmith.effects.records import SWAPPED, RecordSource, Taken
 from tracksmith.effects.region_plan import PlannedRegionModel, RegionPlan
 from tracksmith.effects.region_scorer import RegionScorer, choose_region_scores, region_units
 from tracksmith.effects.request import contig_names, reads_regions
@@ -109,9 +109,12 @@ class VariantPlan:
 
     def records_of(self, limit: int) -> RecordSource:
         """Return a reader of the file for a model with alleles of up to ``limit`` bp."""
-        names = contig_names(
-            self.genome.contigs, self.path.name, self.run.places.get("alias"), self.notify
-        )
+        alias = self.run.places.get("alias")
+        if alias and digest_of_file(Path(alias)) != self.facts["alias"]:
+            raise TrustError(
+                f"{alias} is not the file of aliases that was planned. Restore it, or start anew."
+            )
+        names = contig_names(self.genome.contigs, self.path.name, alias, self.notify)
         truncated = bool(self.facts["allow_truncated"])
         with VariantFile(self.path, allow_truncated=truncated) as file:
             names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
@@ -179,9 +182,9 @@ class VariantWorker:
 
         def fill(writer: PartWriter) -> dict[str, Any]:
             taken = scorer.admit(self.source(model).take(first, last))
-            result = join(
-                taken, scorer.score(taken.alleles), scorer.scores, last - first, most_unknown
-            )
+            turned = (taken.rows["flags"] & SWAPPED) > 0
+            scored = scorer.score(taken.alleles, turned)
+            result = join(taken, scored, scorer.scores, last - first, most_unknown)
             writer.write_chunk(result.to_pieces())
             return {
                 "interval": f"records {first + 1}-{last}",

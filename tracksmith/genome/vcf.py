@@ -19,21 +19,16 @@ from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bcf import BcfRecord, bcf_lines, read_bcf_header, read_bcf_records
 from tracksmith.genome.contigs import shown
 from tracksmith.genome.stream import ByteStream
+from tracksmith.genome.variant_table import UNNAMED_COLUMNS, table_columns
 
 __all__ = ["VariantFile", "VariantRecord", "VcfHeader", "check_assembly"]
 
 Format: TypeAlias = Literal["vcf", "bcf", "table"]
 
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
-_TABLE_COLUMNS = {
-    "contig": {"chrom", "#chrom", "chr", "#chr", "contig", "chromosome"},
-    "position": {"pos", "position"},
-    "ref": {"ref", "reference"},
-    "alt": {"alt", "alternate", "alternative"},
-    "id": {"id", "name", "rsid", "variant_id"},
-}
 _TABLE_SUFFIX = re.compile(r"\.(tsv|txt|tab)(\.b?gz)?$", re.IGNORECASE)
 _MAX_POSITION = 2**31 - 1
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 _KIND_OF_HEAD = {
     b"\xef\xbb\xbf": "a UTF-8 byte order mark, which VCF forbids; remove it: "
     r"sed -i '1s/^\xEF\xBB\xBF//' FILE",
@@ -147,7 +142,7 @@ class VariantFile:
         magic = self._stream.peek(64)
         if magic.startswith(b"BCF"):
             return "bcf"
-        known = magic.startswith((b"##fileformat", b"#CHROM\t"))
+        known = magic.startswith((b"##fileformat", b"\t".join(_COLUMNS)))
         return "table" if _TABLE_SUFFIX.search(path) and not known else "vcf"
 
     def fail(self, line: int, what: str) -> InputError:
@@ -192,7 +187,7 @@ class VariantFile:
             raise self.fail(number, _wrong_columns(raw, columns))
         position = self._position(number, parts[1])
         contig, name, ref, alt = (
-            part.decode("utf-8", "surrogateescape") for part in (parts[0], *parts[2:5])
+            _visible(part.decode("utf-8", "surrogateescape")) for part in (parts[0], *parts[2:5])
         )
         if not contig:
             raise self.fail(number, "CHROM is empty.")
@@ -256,10 +251,11 @@ class VariantFile:
         for start, kind in _KIND_OF_HEAD.items():
             if line.startswith(start):
                 return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
-        if line.count(b"\t") >= 4:
+        if line.count(b"\t") >= 3:
             return InputError(
                 f"{self.name} has no header: its first line is {_quoted(line)}. Give a VCF that "
-                "begins with '##fileformat=VCF', or a table (.tsv: contig, position, ref, alt)."
+                "begins with '##fileformat=VCF', or a table (contig, position, ref, alt) in a file "
+                "called .tsv."
             )
         return InputError(
             f"{self.name} is no VCF: its first bytes are {line[:16].hex(' ')} ({_quoted(line)}). "
@@ -289,12 +285,14 @@ class VariantFile:
         for number, raw in self._data():
             parts = raw.rstrip(b"\r\n").decode("utf-8-sig", "surrogateescape").split("\t")
             if not self._columns:
-                named = _table_columns(parts)
-                self._columns = named or {"contig": 0, "position": 1, "ref": 2, "alt": 3, "id": 4}
-                if named:
+                self._columns, twice = table_columns(parts)
+                if twice:
+                    raise self.fail(number, f"two columns are the {twice}; name one of them so.")
+                if self._columns:
                     continue
             if raw.startswith(b"#"):
                 continue
+            self._columns = self._columns or UNNAMED_COLUMNS
             record = self._table_record(number, parts)
             self._stream.place = f"line {number} ({record.place})"
             yield record
@@ -315,10 +313,12 @@ class VariantFile:
         position = self._position(number, parts[columns["position"]].encode())
         at = columns.get("id", len(parts))
         name = parts[at] if at < len(parts) else "."
-        alt = parts[columns["alt"]]
+        alt = _visible(parts[columns["alt"]])
         alts = () if alt == "." else tuple(alt.split(","))
         contig, ref = parts[columns["contig"]], parts[columns["ref"]]
-        return VariantRecord(number, contig, position - 1, name, ref, alts)
+        return VariantRecord(
+            number, _visible(contig), position - 1, _visible(name), _visible(ref), alts
+        )
 
     def close(self) -> None:
         """Let the file go; again is harmless."""
@@ -337,17 +337,13 @@ class VariantFile:
 
 
 def _from_bcf(number: int, contig: str, row: BcfRecord) -> VariantRecord:
-    return VariantRecord(number, contig, row.position, row.id, row.ref, row.alts)
+    alts = tuple(map(_visible, row.alts))
+    return VariantRecord(number, contig, row.position, _visible(row.id), _visible(row.ref), alts)
 
 
-def _table_columns(parts: list[str]) -> dict[str, int]:
-    """Return where the named columns stand; nothing where the line names none."""
-    found: dict[str, int] = {}
-    for at, text in enumerate(parts):
-        for name, words in _TABLE_COLUMNS.items():
-            if text.strip().lower() in words:
-                found.setdefault(name, at)
-    return found if {"contig", "position", "ref", "alt"} <= set(found) else {}
+def _visible(text: str) -> str:
+    """Return a text with control characters escaped: no index or table can hold them."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def _quoted(line: bytes) -> str:
