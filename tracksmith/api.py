@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -221,8 +222,15 @@ def _request(
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
     }
     for several in ("regions", "chroms", "tracks", "trust_weights"):
-        if isinstance(given.get(several), (str, Path)):
-            given[several] = (str(given[several]),)
+        if several in given:
+            given[several] = tuple(map(str, _listed(given[several])))
+    if "shifts" in given:
+        given["shifts"] = tuple(_whole("shifts", value) for value in _listed(given["shifts"]))
+    if "folds" in given:
+        given["folds"] = str(given["folds"])
+    for name in ("batch_size", "parts", "stride"):
+        if given.get(name) is not None:
+            given[name] = _whole(name, given[name])
     if isinstance(given.get("alias"), str):
         given["alias"] = Path(given["alias"])
     models = (model,) if isinstance(model, str) else tuple(model)
@@ -233,3 +241,17 @@ def _request(
     else:
         places = {"": Path(weights)}
     return PredictRequest(models=models, genome=Path(genome), weights=places, **given)
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """Return the values of an option that takes several, be it none, one or more."""
+    if value is None:
+        return ()
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name}={value!r}: give a whole number.") from None

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
@@ -141,6 +141,15 @@ class Run:
         """Write ``run.json`` anew, whole or not at all."""
         write_json(self.folder / "run.json", self.content)
 
+    def find_at(self, places: dict[str, Any]) -> None:
+        """Note where genome and weights are by now; that is no part of the identity."""
+        if self.content.get("places") == places:
+            return
+        self.content["places"] = places
+        if not self.finished:
+            with self.lock():
+                self.save()
+
     def refuse_other(self, request: dict[str, Any], versions: dict[str, str]) -> None:
         """Raise unless ``request`` and ``versions`` are the ones of this run.
 
@@ -243,6 +252,10 @@ def _check_content(path: Path, content: Any) -> None:
             f"{path} was edited: its request gives id {actual[:12]}, it states "
             f"{str(stated)[:12]}. Restore the file or start anew in another folder."
         )
+    for entry in content.get("files", []):
+        place = PurePosixPath(str(entry["path"]))
+        if place.is_absolute() or ".." in place.parts:
+            raise TrustError(f"{path} lists {entry['path']!r}, which lies outside the run.")
 
 
 def _take_lock(path: Path) -> None:

@@ -155,12 +155,15 @@ def test_weights_beside_which_a_track_table_lies_refine_the_list(run, monkeypatc
 def test_weights_are_fetched_verified_and_then_found(run, source, tmp_path):
     text = run("fetch", "toy", "--from", str(source))
     assert "Licence of the weights of toy: CC BY 4.0." in text
-    assert "The weights are ready" in text
+    assert "1 of 2 folds of toy are there." in text
     cached = tmp_path / "cache" / "weights" / "toy" / "2" / "a.pt"
     assert cached.read_bytes() == CONTENT
     assert "1 of 2 folds" in run("list")
-    (row,) = (line for line in run("verify", "toy").splitlines() if line.startswith("a "))
+    text = run("verify", "toy", code=5)
+    assert "toy has 2 folds, and the weights of 1 are not there: b." in text
+    (row,) = (line for line in text.splitlines() if line.startswith("a "))
     assert row.endswith(f"{SHA}  as published")
+    assert run("verify", "toy", "--weights", str(cached))
     cached.write_bytes(b"damaged")
     text = run("verify", "toy", code=6)
     assert "WRONG" in text

@@ -6,7 +6,7 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
-from region_toys import BaseCounts, registry, toy
+from region_toys import BaseCounts, Neighbours, registry, toy
 from torch import nn
 
 from tracksmith.engine.region_peaks import PeaksRequest, read_peaks
@@ -334,7 +334,8 @@ def test_an_ensemble_with_missing_folds_is_refused_unless_one_is_named(
         files = [place] if place.is_file() else sorted(place.glob("*.w"))
         return {file.stem: (file,) for file in files}
 
-    install(replace(toy(folds=tuple(Fold(name) for name in "123")), find_weights=find))
+    model = replace(toy(folds=tuple(Fold(name) for name in "123")), find_weights=find)
+    install(replace(model, load=lambda request: {fold: Neighbours() for fold in request.weights}))
     asked = RegionRequest("toy", genome, peaks, weights=weights, device="cpu")
     with pytest.raises(ResourceError, match=r"has 3 folds, .* 1 are missing: 3.*--weights FILE"):
         predict_regions(asked, tmp_path / "run")
@@ -344,3 +345,22 @@ def test_an_ensemble_with_missing_folds_is_refused_unless_one_is_named(
     (weights / "3.w").write_text("3")
     run = predict_regions(asked, tmp_path / "whole")
     assert run.request["models"][0]["folds"]["names"] == ["1", "2", "3"]
+
+
+class Refusing(BaseCounts):
+    def normalise(self, features, signal, normalisers):
+        raise UsageError("no such option")
+
+
+def test_what_only_the_normaliser_can_refuse_costs_no_finished_run(
+    install, genome, peaks, tmp_path
+):
+    asked = RegionRequest("toy", genome, peaks, device="cpu")
+    run = predict_regions(asked, tmp_path / "run")
+    before = {entry["path"]: (run.folder / entry["path"]).read_bytes() for entry in run.files}
+    install(toy(features=Refusing))
+    with pytest.raises(UsageError, match="no such option"):
+        predict_regions(asked, tmp_path / "run", overwrite=True)
+    install(toy())
+    assert predict_regions(asked, tmp_path / "run").finished
+    assert {path: (run.folder / path).read_bytes() for path in before} == before

@@ -50,3 +50,22 @@ def test_the_genomes_own_name_wins_over_another_for_the_same_contig(bed):
     names = Contigs(["chr2"], [100])
     with TabixBed(bed, ContigNames(names, "a", aliases={"chr1": ("chr2",)})) as file:
         assert [row[0] for row in file.overlapping("chr2", 0, 100)] == ["chr2"]
+
+
+@pytest.mark.parametrize("csi", [False, True])
+def test_an_index_of_an_earlier_state_of_the_file_is_refused(tmp_path, csi):
+    rows = [(f"chr{c}", 10 * n, 10 * n + 5, "x") for c in (1, 2) for n in range(40_000)]
+    path = tmp_path / "a.bed.gz"
+
+    def write(some):
+        with pysam.BGZFile(str(path), "wb", None) as out:
+            out.write("".join("\t".join(map(str, row)) + "\n" for row in some).encode())
+
+    write(rows[:-9_000])
+    pysam.tabix_index(str(path), preset="bed", force=True, csi=csi)
+    with TabixBed(path) as file:
+        assert len(list(file.overlapping("chr2", 0, 100))) == 10
+    for other in (rows, rows[:-60_000]):
+        write(other)
+        with pytest.raises(InputError, match=r"does not belong to .* as it is now\. Index it"):
+            TabixBed(path)

@@ -206,6 +206,9 @@ def _weights_text(card: ModelCard, state: WeightsState, width: int | None) -> st
     if state.paths:
         first = next(iter(state.paths.values()))[0]
         pairs.append(("Found", f"{_weights_word(card, state)} in {first.parent}"))
+    elif any(place.is_dir() for place in state.places):
+        reasons = [line[4:] for line in state.why_not.splitlines() if line.startswith("  - ")]
+        pairs.append(("Found", "nothing that can be used\n" + "\n".join(reasons)))
     else:
         pairs.append(("Found", f"nothing; run `tracksmith models fetch {card.name}`"))
     text = facts([("Weights", _count(card)), *pairs], width)

@@ -10,11 +10,11 @@ import click
 
 from tracksmith.cli.describe import broken_text, card_text, listing, listing_json, show_json
 from tracksmith.cli.tables import output_width, table
-from tracksmith.errors import TrustError
+from tracksmith.errors import ResourceError, TrustError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import load_registry
-from tracksmith.models.weights import state_of_weights
+from tracksmith.models.weights import describe, state_of_weights
 
 __all__ = ["models"]
 
@@ -99,7 +99,10 @@ def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
         click.echo(licence_notice(model.card), err=True)
     files = fetch_weights(model, source, progress.note, progress, offline)
     if files and not quiet:
-        click.echo(f"The weights are ready: {name} can be used.", err=True)
+        there, folds = len(state_of_weights(model).paths), len(model.card.folds)
+        part = f"{there} of {folds} folds of {name} are there."
+        ready = f"The weights are ready: {name} can be used."
+        click.echo(part if there < folds else ready, err=True)
 
 
 @models.command()
@@ -109,7 +112,8 @@ def verify(name: str, weights: Path | None) -> None:
     """Compare the sha256 of a model's weights with the published ones."""
     from tracksmith.models.fetch import verify as verify_weights
 
-    files = verify_weights(load_registry().get(name).model, weights)
+    model = load_registry().get(name).model
+    files = verify_weights(model, weights)
     rows = [
         (
             file.fold or "-",
@@ -130,6 +134,14 @@ def verify(name: str, weights: Path | None) -> None:
             f"{len(wrong)} of {len(files)} files are not the published ones, first "
             f"{wrong[0].path}. Fetch them again: `tracksmith models fetch {name}`."
         )
+    present = {file.fold for file in files}
+    missing = [fold.name for fold in model.card.folds if fold.name not in present]
+    if missing and not (weights and weights.is_file()):
+        shown = ", ".join(missing[:9]) + (" ..." if len(missing) > 9 else "")
+        raise ResourceError(
+            f"{name} has {len(model.card.folds)} folds, and the weights of {len(missing)} are not "
+            f"there: {shown}. Fetch them: `tracksmith models fetch {name}`."
+        )
 
 
 def _described(model: Model, weights: Path | None) -> ModelCard:
@@ -137,7 +149,7 @@ def _described(model: Model, weights: Path | None) -> ModelCard:
     if model.describe is None:
         return model.card
     state = state_of_weights(model, weights)
-    return model.describe(state.paths) if state.paths else model.card
+    return describe(model, state.paths) if state.paths else model.card
 
 
 def _print_json(value: Any) -> None:

@@ -104,7 +104,8 @@ def region_request(regions: dict[str, Any], asked: dict[str, Any]) -> RegionRequ
     given = dict(asked)
     foreign = [name for name, plain in _WINDOWS_ONLY.items() if given.pop(name, plain) != plain]
     if foreign:
-        named = ", ".join("--" + name.replace("_", "-") for name in foreign)
+        flags = {"reverse_complement": "rc"}
+        named = ", ".join(f"--{flags.get(name, name)}" for name in foreign)
         raise UsageError(f"{named} has no meaning with --peaks: leave it out.")
     models = given.pop("models")
     if len(models) != 1:

@@ -39,8 +39,8 @@ def say_files(run: Run, quiet: bool) -> None:
     for model, counts in run.content.get("bases_read", {}).items():
         if counts["unknown"] or counts["ambiguous"]:
             click.echo(
-                f"{model}: of {counts['bases']:,} bp read, {counts['unknown']:,} are N and stay "
-                f"gaps, {counts['ambiguous']:,} are other ambiguous codes."
+                f"{model}: of {counts['bases']:,} bp read, {counts['unknown']:,} are N (bins of "
+                f"nothing else are gaps), {counts['ambiguous']:,} are other ambiguous codes."
             )
 
 

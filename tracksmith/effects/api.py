@@ -99,7 +99,7 @@ def _plan(
             run = Run.open(out)
             keep_batch_sizes(resolved, run)
             run.refuse_other(resolved.request, resolved.versions)
-            run.content["places"] = resolved.places
+            run.find_at(resolved.places)
         else:
             refuse_to_fill(disk_needed(resolved, registry), out, force, CURE)
             if Run.exists(out):
@@ -316,8 +316,6 @@ def _compute(worker: VariantWorker, device: str, parts: Sequence[int], progress:
         job = PartJob("variants", worker.store, open_variant_worker)
         run_on_devices(job, names, parts, progress)
         return
-    total = sum(worker.records(part) for part in range(len(worker.store)))
-    left = sum(worker.records(part) for part in parts)
-    progress.start("variants", total, "variants", total - left)
+    progress.start("variants", sum(worker.records(part) for part in parts), "variants")
     compute_parts(worker, parts)
     progress.finish()

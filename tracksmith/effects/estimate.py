@@ -24,6 +24,7 @@ from tracksmith.engine.region_work import prepare_regions
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import ModelCard
 from tracksmith.models.registry import Registry
+from tracksmith.models.weights import describe
 from tracksmith.tracks.options import TrackOptions, forecast_bytes
 
 __all__ = [
@@ -102,7 +103,7 @@ def _card(resolved: ResolvedVariants, registry: Registry, entry: Mapping[str, An
         fold: tuple(Path(path) for path in paths)
         for fold, paths in resolved.places["weights"].get(name, {}).items()
     }
-    full = model.describe(weights) if model.describe else model.card
+    full = describe(model, weights)
     chosen = [track["id"] for track in entry["card"]["tracks"]]
     return full.with_tracks(chosen) if reads_regions(entry) else with_partners(full, chosen)
 

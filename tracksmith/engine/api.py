@@ -95,7 +95,7 @@ def _plan(
         run = Run.open(out)
         keep_batch_sizes(resolved, run)
         run.refuse_other(resolved.request, resolved.versions)
-        run.content["places"] = resolved.places
+        run.find_at(resolved.places)
         return run
     refuse_full_disk(resolved, out, force)
     if overwrite and Run.exists(out):

@@ -15,12 +15,37 @@ from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError
 from tracksmith.genome.bases import COMPLEMENT
+from tracksmith.models.contract import Loaded, Predictor
 
-__all__ = ["Networks"]
+__all__ = ["Networks", "as_predictor"]
 
 STRETCH_WINDOWS = 8
 """Fewest windows that one call of ``predict_stretch`` is meant to get, unless the network
 says ``stretch_windows``; a larger batch size gives it more."""
+
+
+def as_predictor(loaded: Loaded, folds: Sequence[str]) -> Predictor:
+    """Return what a plugin loaded as a :class:`Predictor` with a network per fold.
+
+    Raises
+    ------
+    PluginError
+        It is none, or a fold has no network of its own.
+    """
+    if isinstance(loaded, nn.Module) and len(folds) == 1:
+        return Predictor(dict.fromkeys(folds, loaded))
+    networks = loaded.networks if isinstance(loaded, Predictor) else loaded
+    if not isinstance(networks, Mapping) or not all(
+        isinstance(network, nn.Module) for network in networks.values()
+    ):
+        raise PluginError(
+            f"load() returned {type(loaded).__name__} for {len(folds)} folds: return an nn.Module "
+            "for a model without folds, a mapping from fold to nn.Module, or a Predictor."
+        )
+    missing = [fold or "''" for fold in folds if fold not in networks]
+    if missing:
+        raise PluginError(f"load() returned no network for fold {', '.join(missing)}.")
+    return loaded if isinstance(loaded, Predictor) else Predictor(dict(networks))
 
 
 class Networks:

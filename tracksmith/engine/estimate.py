@@ -53,9 +53,11 @@ def disk_needed(resolved: Resolved) -> int:
     options = _track_options(resolved.request)
     total = 0
     for entry in resolved.request["models"]:
-        bases = resolved.regions.bases if resolved.regions else resolved.genome.contigs.bases
+        size = entry["geometry"]["bin"]
+        regions = resolved.regions and resolved.regions.widen_to_bins(size)
+        bases = regions.bases if regions else resolved.genome.contigs.bases
         statistics = 2 if entry["folds"]["spread"] else 1
-        values = -(-int(bases) // entry["geometry"]["bin"]) * len(entry["card"]["tracks"])
+        values = -(-int(bases) // size) * len(entry["card"]["tracks"])
         total += forecast_bytes(values * statistics, options)
     return total
 

@@ -90,8 +90,7 @@ def run_parts(
         run_on_devices(PartJob("predict", plan.store, open_part_worker), names, parts, progress)
         return
     worker = PartWorker(plan, genome, names[0], progress)
-    total, left = _bases(worker, range(len(worker.store))), _bases(worker, parts)
-    progress.start("predict", total, "bp", total - left)
+    progress.start("predict", _bases(worker, parts), "bp")
     with threads_restored():
         compute_parts(worker, parts)
     progress.finish()

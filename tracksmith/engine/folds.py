@@ -78,6 +78,8 @@ def choose_folds(
         refuse_partial(card, available, f"--folds mean:{','.join(available)}")
     if rule == "held-out":
         _check_held_out(card, available, contigs, choose, explicit, notify)
+        if spread:
+            _check_spread(card, contigs, choose, notify)
     return rule, available
 
 
@@ -125,6 +127,32 @@ def _check_held_out(
         notify(
             f"{card.name}: {len(gaps)} contigs have no fold that is known not to have seen "
             f"them and stay gaps: {', '.join(gaps[:5])}{' ...' if len(gaps) > 5 else ''}"
+        )
+
+
+def _check_spread(
+    card: ModelCard,
+    contigs: Sequence[str],
+    choose: Callable[[str], tuple[str, ...]],
+    notify: Callable[[str], None],
+) -> None:
+    """Refuse a spread that no contig could have; name those that have none.
+
+    Raises
+    ------
+    UsageError
+        No contig is predicted by two folds.
+    """
+    alone = [contig for contig in contigs if len(choose(contig)) == 1]
+    if not any(len(choose(contig)) > 1 for contig in contigs):
+        raise UsageError(
+            f"--spread with --folds held-out: no contig asked for is predicted by two folds of "
+            f"{card.name}, so there is nothing to spread. Leave out --spread, or use --folds mean."
+        )
+    if alone:
+        notify(
+            f"{card.name}: {len(alone)} contigs are predicted by a single fold, so their spread "
+            f"is a gap: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}"
         )
 
 

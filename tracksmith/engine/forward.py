@@ -17,10 +17,10 @@ from tracksmith.engine.tiling import Orientation, Tiling, orientations
 from tracksmith.engine.windows import Encoder, Stretch, WindowView
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import ModelCard
-from tracksmith.models.contract import Loaded, Predictor
+from tracksmith.models.contract import Predictor
 from tracksmith.models.encoding import encoding_table
 
-__all__ = ["Forward", "ForwardOptions", "as_predictor"]
+__all__ = ["Forward", "ForwardOptions"]
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,6 @@ class ForwardOptions:
     spread: bool = False
     dtype: str = "float32"
     shortcuts: bool = True
-
-
-def as_predictor(loaded: Loaded, folds: Sequence[str]) -> Predictor:
-    """Return what a plugin loaded as a :class:`Predictor` with a network per fold."""
-    if isinstance(loaded, Predictor):
-        return loaded
-    if isinstance(loaded, nn.Module):
-        return Predictor(dict.fromkeys(folds, loaded))
-    if isinstance(loaded, Mapping):
-        return Predictor(dict(loaded))
-    raise PluginError(
-        f"load() returned {type(loaded).__name__}: "
-        "return an nn.Module, a mapping from fold to nn.Module, or a Predictor."
-    )
 
 
 class Forward:
@@ -95,6 +81,12 @@ class Forward:
         wanted = [track.id for track in self.card.tracks]
         if self._returned == wanted:
             return None
+        missing = [track for track in wanted if track not in self._returned]
+        if missing:
+            raise PluginError(
+                f"{self.card.name} returns the tracks {', '.join(self._returned[:9])}; "
+                f"{missing[0]} is missing."
+            )
         columns = [self._returned.index(track) for track in wanted]
         return torch.tensor(columns, device=self.device)
 

@@ -25,7 +25,7 @@ from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model, WeightPaths
 from tracksmith.models.registry import Registry
-from tracksmith.models.weights import select_folds
+from tracksmith.models.weights import describe, select_folds
 from tracksmith.run import Run, differences
 
 __all__ = ["Output", "Plan", "PlannedModel", "check_genome"]
@@ -134,7 +134,7 @@ class Plan:
             fold: tuple(Path(path) for path in paths)
             for fold, paths in self.run.places["weights"].get(name, {}).items()
         }
-        full = model.describe(weights) if model.describe else model.card
+        full = describe(model, weights)
         chosen = [track["id"] for track in entry["card"]["tracks"]]
         _check_card(full, chosen, entry)
         card = with_partners(full, chosen)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracksmith.engine.region_work import RegionWork, feature_pieces, features_of
 
-__all__ = ["RegionEstimate", "disk_needed", "estimate_regions", "part_bytes"]
+__all__ = ["RegionEstimate", "disk_needed", "estimate_regions", "part_bytes", "rehearse"]
 
 TRIAL_BASES = 20_000
 """Bases of regions whose features are made for a trial."""
@@ -75,6 +75,14 @@ def estimate_regions(request: Mapping[str, Any], work: RegionWork) -> RegionEsti
         forward.name, len(peaks), bases, len(work.source.names), len(work.placed),
         file_bytes(request, work), features, values,
     )  # fmt: skip
+
+
+def rehearse(work: RegionWork) -> None:
+    """Take a few regions all the way: what is wrong with inputs or options fails here."""
+    tried = _first_regions(work)
+    signal = None if work.peaks.signal is None else work.peaks.signal[tried]
+    matrix, _ = work.source.normalise(features_of(work, tried), signal, work.normalisers)
+    work.forward.windows(matrix[None])
 
 
 def _first_regions(work: RegionWork) -> slice:

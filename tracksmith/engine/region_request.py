@@ -23,7 +23,7 @@ from tracksmith.models.contract import Model, WeightPaths
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.selection import select_tracks
 from tracksmith.models.trust import note_unused
-from tracksmith.models.weights import find_weights
+from tracksmith.models.weights import describe, find_weights
 from tracksmith.progress import Progress, Silent
 from tracksmith.run import Run, differences
 from tracksmith.tracks.options import (
@@ -123,7 +123,7 @@ def resolve_region_request(
     _check_switches(asked, registered)
     model = registered.model
     weights = find_weights(model, asked.weights)
-    card = model.describe(weights) if model.describe else model.card
+    card = describe(model, weights)
     if asked.weights is None or not asked.weights.is_file():
         refuse_partial(card, tuple(weights), "the file of one fold (--weights FILE)")
     geometry = card.geometry

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.device import BatchSize, parse_devices, resolve_device
-from tracksmith.engine.forward import as_predictor
 from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.parts import PartStore, PartWriter
 from tracksmith.engine.region_forward import RegionForward

@@ -26,6 +26,7 @@ from tracksmith.engine.region_estimate import (
     disk_needed,
     estimate_regions,
     part_bytes,
+    rehearse,
 )
 from tracksmith.engine.region_files import file_names, write_files
 from tracksmith.engine.region_request import (
@@ -97,7 +98,7 @@ def _predict(
     if Run.exists(out) and not overwrite:
         run = Run.open(out)
         run.refuse_other(resolved.request, resolved.versions)
-        run.content["places"] = resolved.places
+        run.find_at(resolved.places)
         if run.finished:
             tidy(run, keep_parts)
             told.note(f"{out} is finished already; nothing to do.")
@@ -147,6 +148,7 @@ def _create(resolved: ResolvedRegions, out: Path, progress: Progress, force: boo
     prepared = prepare_regions(resolved, progress)
     refuse_to_fill(disk_needed(resolved.request, prepared), out, force, CURE)
     if Run.exists(out):
+        rehearse(prepared)
         remove_run(Run.open(out))
     make_folder(out)
     run = Run.create(out, resolved.request, resolved.versions, resolved.places, prepared.parts)
@@ -223,8 +225,7 @@ def _compute(worker: RegionWorker, device: str, parts: Sequence[int]) -> None:
             job = PartJob(what, worker.store, open_region_worker)
             run_on_devices(job, names, mine, worker.progress)
             continue
-        total, left = (sum(map(worker.size, some)) for some in (every, mine))
-        worker.progress.start(what, total, unit, total - left)
+        worker.progress.start(what, sum(map(worker.size, mine)), unit)
         with threads_restored():
             compute_parts(worker, mine)
         worker.progress.finish()

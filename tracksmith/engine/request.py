@@ -26,7 +26,7 @@ from tracksmith.models.contract import WeightPaths
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.selection import select_tracks
 from tracksmith.models.trust import note_unused
-from tracksmith.models.weights import find_weights
+from tracksmith.models.weights import describe, find_weights
 from tracksmith.run import Run, make_folder
 from tracksmith.tracks.options import (
     Compressor,
@@ -194,7 +194,7 @@ def _model_entry(
     notify: Notify,
 ) -> tuple[dict[str, Any], Tiling]:
     model = registered.model
-    card = model.describe(paths) if model.describe else model.card
+    card = describe(model, paths)
     tracks = select_tracks(card, asked.tracks)
     tiling = tile(card.window_geometry, asked.stride)
     given = _weights_for(card.name, asked)
@@ -292,7 +292,7 @@ def _parts(
     count: int | None,
 ) -> list[int]:
     model = registered.model
-    card = model.describe(paths) if model.describe else model.card
+    card = describe(model, paths)
     closed = with_partners(card, [track["id"] for track in entry["card"]["tracks"]])
     span = chunk_stride(tiling, len(outputs_of(closed, entry)), genome.contigs.bases)
     chunks = make_chunks(genome.contigs, regions and regions.widen_to_bins(tiling.bin), span)

@@ -32,7 +32,8 @@ class Tiling:
 
     ``network`` is the card's geometry; the kept core starts ``core_start`` bp
     into the window and is ``stride`` bp long in bins of ``bin`` bp, which are
-    the network's bins ``[first_bin, first_bin + bins)``.
+    the network's bins ``[first_bin, first_bin + bins)``. The card's core lies
+    ``off_centre`` / 2 bp behind the middle of its window.
     """
 
     network: WindowGeometry
@@ -40,6 +41,7 @@ class Tiling:
     stride: int
     bin: int
     first_bin: int
+    off_centre: int = 0
 
     @property
     def window(self) -> int:
@@ -87,7 +89,7 @@ def tile(geometry: WindowGeometry, stride: int | None = None) -> Tiling:
         )
     skipped = (geometry.core_length - step) // 2 // geometry.bin
     start = geometry.core_start + skipped * geometry.bin
-    return Tiling(geometry, start, step, geometry.bin, skipped)
+    return Tiling(geometry, start, step, geometry.bin, skipped, _off_centre(geometry))
 
 
 def _paint(geometry: WindowGeometry, stride: int) -> Tiling:
@@ -98,7 +100,11 @@ def _paint(geometry: WindowGeometry, stride: int) -> Tiling:
         )
     middle = geometry.core_start + geometry.core_length // 2
     network = replace(geometry, bin=stride, core_length=stride, core_start=middle - stride // 2)
-    return Tiling(network, network.core_start, stride, stride, 0)
+    return Tiling(network, network.core_start, stride, stride, 0, _off_centre(geometry))
+
+
+def _off_centre(geometry: WindowGeometry) -> int:
+    return 2 * geometry.core_start + geometry.core_length - geometry.window
 
 
 def chunk_stride(tiling: Tiling, values_per_bin: int, genome_bases: int) -> int:
@@ -143,14 +149,10 @@ def orientations(tiling: Tiling, shifts: tuple[int, ...], reverse: bool) -> list
     The reverse complement of a window whose core is off-centre is taken from
     another window, chosen so that its core covers the same bases.
     """
-    network = tiling.network
-    turned = 0
-    if not network.whole_window:
-        turned = 2 * network.core_start + network.core_length - network.window
     found = []
     for shift in shifts:
         whole = round(shift / tiling.bin) if tiling.bin > 1 else shift
         found.append(Orientation(False, shift, whole))
         if reverse:
-            found.append(Orientation(True, shift + turned, whole))
+            found.append(Orientation(True, shift + tiling.off_centre, whole))
     return found

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.device import BatchSize, resolve_device, usable_cores
-from tracksmith.engine.forward import Forward, as_predictor
+from tracksmith.engine.forward import Forward
 from tracksmith.engine.parts import PartStore, PartWriter
 from tracksmith.engine.plan import Output, Plan, PlannedModel
 from tracksmith.engine.windows import Stretch
@@ -172,9 +173,13 @@ class PartWorker:
         waiting: list[list[Future[bytes]]] = []
         most = -(-self.encoders // len(self.plan.models[model].outputs))
         for chunk in self._read_ahead(model, forward, chunks):
-            values = forward.predict(
-                chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted
-            )
+            name = self.plan.contigs.names[chunk.contig]
+            try:
+                values = forward.predict(
+                    chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted
+                )
+            except PluginError as error:
+                raise PluginError(f"On contig {name}: {error}") from error
             waiting.append(self._encode(pool, model, chunk, values))
             while len(waiting) > most:
                 writer.write_chunk([future.result() for future in waiting.pop(0)])

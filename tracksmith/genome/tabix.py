@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -41,18 +44,20 @@ class TabixBed:
         self.path = path
         if not path.is_file():
             raise InputError(f"{path} does not exist (that is {path.absolute()}).")
-        if not any(Path(f"{path}{suffix}").is_file() for suffix in (".tbi", ".csi")):
+        found = [i for i in (Path(f"{path}.tbi"), Path(f"{path}.csi")) if i.is_file()]
+        if not found:
             raise InputError(
                 f"{path} has no index beside it. Make one: `tabix -p bed {path}` "
                 "(the file must be sorted and compressed with bgzip)."
             )
         try:
-            self._file: Any = pysam.TabixFile(str(path), encoding="utf-8")
+            self._file: Any = pysam.TabixFile(str(path), index=str(found[0]), encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Cannot read {path} with its index: {error}. "
                 f"Compress it anew with bgzip and index it: `tabix -f -p bed {path}`."
             ) from None
+        _refuse_stale(path, found[0])
         self._own = self._mapped(names)
         self.contigs: tuple[str, ...] = tuple(self._own)
 
@@ -107,3 +112,54 @@ class TabixBed:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _refuse_stale(path: Path, index: Path) -> None:
+    """Refuse an index after whose last record the file goes on: records would be missed.
+
+    Raises
+    ------
+    InputError
+        With the command that makes the index anew.
+    """
+    try:
+        last = _last_offset(gzip.decompress(index.read_bytes()))
+        if last >> 16 >= path.stat().st_size:
+            raise ValueError("it points past the end")
+        with pysam.BGZFile(str(path), "rb", None) as file:
+            file.seek(last)
+            over = not file.read(1)
+    except (OSError, EOFError, ValueError, struct.error, zlib.error):
+        over = False
+    if not over:
+        raise InputError(
+            f"{index} does not belong to {path} as it is now. Index it: `tabix -f -p bed {path}`."
+        )
+
+
+def _last_offset(index: bytes) -> int:
+    """Return where the last record of an index ends, as htslib's virtual offset."""
+    if index[:4] == b"TBI\1":
+        (contigs,) = struct.unpack_from("<i", index, 4)
+        (names,) = struct.unpack_from("<i", index, 32)
+        at, skipped, counts = 36 + names, 0, 37_450
+    else:
+        _, depth, extra = struct.unpack_from("<3i", index, 4)
+        (contigs,) = struct.unpack_from("<i", index, 16 + extra)
+        at, skipped, counts = 20 + extra, 8, ((1 << (3 * depth + 3)) - 1) // 7 + 1
+    last = 0
+    for _ in range(contigs):
+        (bins,) = struct.unpack_from("<i", index, at)
+        at += 4
+        for _ in range(bins):
+            (number,) = struct.unpack_from("<I", index, at)
+            (chunks,) = struct.unpack_from("<i", index, at + 4 + skipped)
+            at += 8 + skipped
+            if number != counts:  # that bin holds numbers of records
+                ends = struct.unpack_from(f"<{2 * chunks}Q", index, at)[1::2]
+                last = max(last, *ends)
+            at += 16 * chunks
+        if not skipped:
+            (windows,) = struct.unpack_from("<i", index, at)
+            at += 4 + 8 * windows
+    return last

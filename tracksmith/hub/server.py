@@ -154,7 +154,8 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
     name, fasta = str(run.genome["name"]), find_fasta(runs)
     if fasta is not None:
         index, blocks = Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")
-        zipped = fasta.suffix in (".gz", ".bgz")
+        with fasta.open("rb") as start:
+            zipped = start.read(2) == b"\x1f\x8b"
         if index.is_file() and (blocks.is_file() or not zipped) and _same(run, fasta):
             files = {"genome.fa": fasta, "genome.fa.fai": index}
             if not zipped:

@@ -85,7 +85,19 @@ def fetch(
         jobs = _jobs(model, source, cache)
         for job in jobs:
             _obtain(job, notify, progress or Silent())
+    _require_usable(model, cache)
     return [job.target for job in jobs]
+
+
+def _require_usable(model: Model, cache: Path) -> None:
+    """Raise where older files of the cache stand in the way of the new ones."""
+    try:
+        locate_weights(model, cache, "the cache")
+    except InputError as error:
+        raise InputError(
+            f"{error}\nThe files were brought, but the model cannot be used: remove from {cache} "
+            "what does not belong to it."
+        ) from error
 
 
 def _offline_everywhere() -> bool:
@@ -248,12 +260,23 @@ def _in_place(job: Job, notify: Notify) -> bool:
     """Say whether the right file is there; a wrong one is set aside."""
     if not job.target.is_file():
         return False
-    if job.fits(job.target):
+    if not job.fits(job.target):
+        why = "not the published file"
+    elif _other_content(job):
+        why = f"another file than {job.sources[0]}"
+    else:
         notify(f"{job.target} is there already.")
         return True
     bad = set_aside(job.target)
-    notify(f"{job.target} is not the published file; it is now {bad}.")
+    notify(f"{job.target} is {why}; it is now {bad}.")
     return False
+
+
+def _other_content(job: Job) -> bool:
+    """Whether a local source differs from what is there, and the card cannot say who is right."""
+    if job.file.sha256 or not job.sources or _is_address(job.sources[0]):
+        return False
+    return digest_of_file(Path(job.sources[0])) != digest_of_file(job.target)
 
 
 def _obtain(job: Job, notify: Notify, progress: Progress) -> None:

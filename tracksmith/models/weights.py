@@ -24,6 +24,7 @@ __all__ = [
     "CheckedFile",
     "WeightsState",
     "check_weights",
+    "describe",
     "find_weights",
     "locate_weights",
     "places",
@@ -244,6 +245,35 @@ def _check_found(card: ModelCard, found: object) -> None:
         )
     if not found:
         raise InputError("no weight file of this model is there")
+    for path in (path for files in found.values() for path in files):
+        if not path.is_file():
+            raise PluginError(f"{card.name}: find_weights returns {path}, which is no file")
+
+
+def describe(model: Model, paths: WeightPaths) -> ModelCard:
+    """Return the card of a model, refined by what lies beside its weights.
+
+    Raises
+    ------
+    PluginError
+        The plugin's ``describe`` fails, or returns no card of that name.
+    """
+    if model.describe is None:
+        return model.card
+    try:
+        card: object = model.describe(paths)
+    except TracksmithError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{model.card.name} failed in describe(): {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(card, ModelCard) or card.name != model.card.name:
+        shown = card.name if isinstance(card, ModelCard) else type(card).__name__
+        raise PluginError(
+            f"{model.card.name}: describe() returned {shown}; return its own card, refined."
+        )
+    return card
 
 
 def _files_by_fold(card: ModelCard) -> dict[str, list[WeightFile]]:

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.conformance.basics import TOLERANCE, difference, digest
 from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import CheckRequest, random_masks
-from tracksmith.engine.forward import as_predictor
 from tracksmith.engine.request import card_options
 from tracksmith.errors import PluginError, ResourceError
 from tracksmith.genome.bases import N
@@ -28,7 +28,7 @@ from tracksmith.models.contract import (
     RegionBatch,
     WeightPaths,
 )
-from tracksmith.models.weights import find_weights
+from tracksmith.models.weights import describe, find_weights
 
 __all__ = ["REGION_CHECKS", "RegionSubject", "load_region_subject"]
 
@@ -91,7 +91,7 @@ def load_region_subject(model: Model, asked: CheckRequest) -> RegionSubject:
     if asked.weights is not None and not asked.weights.exists():
         raise ResourceError(f"The weights are not there: {asked.weights} does not exist.")
     weights = find_weights(model, asked.weights)
-    card = model.describe(weights) if model.describe else model.card
+    card = describe(model, weights)
     options = card_options(card, asked.options)
     source = model.features(FeatureRequest(dict(asked.inputs), options))
     tracks = tuple(track.id for track in card.tracks)

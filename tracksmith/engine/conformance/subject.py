@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.forward import as_predictor
+from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.request import card_options
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError, ResourceError
@@ -22,7 +22,7 @@ from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import LoadRequest, Model, Predictor, WeightPaths
 from tracksmith.models.encoding import encoding_table
-from tracksmith.models.weights import find_weights
+from tracksmith.models.weights import describe, find_weights
 
 __all__ = ["CheckRequest", "Subject", "load_subject", "random_masks"]
 
@@ -90,7 +90,7 @@ class Subject:
     @cached_property
     def returned(self) -> list[str]:
         """Ids of the tracks that the network returns."""
-        full = self.model.describe(self.weights) if self.model.describe else self.model.card
+        full = describe(self.model, self.weights)
         return list(self.predictor.tracks or (track.id for track in full.tracks))
 
     @cached_property
@@ -173,7 +173,7 @@ def load_subject(model: Model, asked: CheckRequest) -> Subject:
     if asked.weights is not None and not asked.weights.exists():
         raise ResourceError(f"The weights are not there: {asked.weights} does not exist.")
     weights = find_weights(model, asked.weights)
-    full = model.describe(weights) if model.describe else model.card
+    full = describe(model, weights)
     card = _fewer_tracks(full)
     predictor = _load(model, weights, [track.id for track in card.tracks], asked)
     missing = set(weights) - set(predictor.networks)
