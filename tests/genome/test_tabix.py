@@ -69,3 +69,13 @@ def test_an_index_of_an_earlier_state_of_the_file_is_refused(tmp_path, csi):
         write(other)
         with pytest.raises(InputError, match=r"does not belong to .* as it is now\. Index it"):
             TabixBed(path)
+
+
+@pytest.mark.parametrize("text", ["# nothing yet\n", "chr1\t10\t15\tx\n# the end\n", ""])
+def test_comments_after_the_last_record_make_no_index_stale(tmp_path, text):
+    path = tmp_path / "a.bed.gz"
+    with pysam.BGZFile(str(path), "wb", None) as out:
+        out.write(text.encode())
+    pysam.tabix_index(str(path), preset="bed", force=True)
+    with TabixBed(path) as file:
+        assert len(list(file.overlapping("chr1", 0, 100))) == text.count("chr1")

@@ -11,7 +11,13 @@ from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import WeightPaths
 from tracksmith.models.weights import select_folds
 
-__all__ = ["check_assembly", "check_mean_only", "choose_folds", "parse_folds", "refuse_partial"]
+__all__ = [
+    "check_card_assembly",
+    "check_mean_only",
+    "choose_folds",
+    "parse_folds",
+    "refuse_partial",
+]
 
 RULES = ("mean", "held-out")
 
@@ -156,7 +162,7 @@ def _check_spread(
         )
 
 
-def check_assembly(
+def check_card_assembly(
     card: ModelCard,
     contigs: Iterable[tuple[str, int]],
     rule: str,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 
 from tracksmith.engine.device import DTYPES, device_kind, parse_devices
-from tracksmith.engine.folds import check_assembly, refuse_partial
+from tracksmith.engine.folds import check_card_assembly, refuse_partial
 from tracksmith.engine.region_peaks import Overlaps
 from tracksmith.engine.region_windows import region_windows
 from tracksmith.engine.request import card_options, file_facts, genome_facts
@@ -135,7 +135,7 @@ def resolve_region_request(
     region_windows(0, geometry.context, stride)
     geometry = RegionGeometry(geometry.context, stride, geometry.inputs)
     genome = Genome.open(asked.genome, notify=progress.note)
-    check_assembly(card, genome.contigs, "mean", progress.note)
+    check_card_assembly(card, genome.contigs, "mean", progress.note)
     kind = device_kind(parse_devices(asked.device)[0])
     entry = {
         "card": plain(card.to_dict(select_tracks(card, asked.tracks))),

@@ -12,7 +12,7 @@ import torch
 
 from tracksmith.engine.chunks import make_chunks, part_starts
 from tracksmith.engine.device import DTYPES, default_batch_size, device_kind, parse_devices
-from tracksmith.engine.folds import check_assembly, check_mean_only, choose_folds
+from tracksmith.engine.folds import check_card_assembly, check_mean_only, choose_folds
 from tracksmith.engine.plan import Output, outputs_of, with_partners
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
 from tracksmith.errors import UsageError
@@ -129,7 +129,7 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
         paths = find_weights(registered.model, _weights_for(registered.card.name, asked))
         _say_what_matters(registered.card, notify)
         entry, tiling = _model_entry(registered, asked, paths, kind, contigs, notify)
-        check_assembly(registered.card, genome.contigs, entry["folds"]["rule"], notify)
+        check_card_assembly(registered.card, genome.contigs, entry["folds"]["rule"], notify)
         entries.append(entry)
         weights[registered.card.name] = {
             fold: [str(path.resolve()) for path in files] for fold, files in paths.items()

@@ -128,7 +128,7 @@ def _refuse_stale(path: Path, index: Path) -> None:
             raise ValueError("it points past the end")
         with pysam.BGZFile(str(path), "rb", None) as file:
             file.seek(last)
-            over = not file.read(1)
+            over = all(line.startswith(b"#") or not line.strip() for line in file)
     except (OSError, EOFError, ValueError, struct.error, zlib.error):
         over = False
     if not over:
@@ -157,7 +157,7 @@ def _last_offset(index: bytes) -> int:
             at += 8 + skipped
             if number != counts:  # that bin holds numbers of records
                 ends = struct.unpack_from(f"<{2 * chunks}Q", index, at)[1::2]
-                last = max(last, *ends)
+                last = max((last, *ends))
             at += 16 * chunks
         if not skipped:
             (windows,) = struct.unpack_from("<i", index, at)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.request import card_options
 from tracksmith.engine.windows import Encoder
-from tracksmith.errors import PluginError, ResourceError
+from tracksmith.errors import ResourceError
 from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import LoadRequest, Model, Predictor, WeightPaths
@@ -176,9 +176,6 @@ def load_subject(model: Model, asked: CheckRequest) -> Subject:
     full = describe(model, weights)
     card = _fewer_tracks(full)
     predictor = _load(model, weights, [track.id for track in card.tracks], asked)
-    missing = set(weights) - set(predictor.networks)
-    if missing or not predictor.networks:
-        raise PluginError(f"load() returned no network for fold {', '.join(sorted(missing))}.")
     return Subject(model, card, weights, predictor, asked)
 
 
@@ -190,8 +187,6 @@ def _load(
         model.load(LoadRequest(weights, tuple(tracks), options)), tuple(weights)
     )
     for network in predictor.networks.values():
-        if not isinstance(network, nn.Module):
-            raise PluginError(f"load() returned {type(network).__name__}, not an nn.Module.")
         network.eval().requires_grad_(False)
     return replace(predictor, networks=dict(predictor.networks))
 
