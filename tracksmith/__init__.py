@@ -9,16 +9,30 @@ from tracksmith.version import __version__
 
 if TYPE_CHECKING:
     from tracksmith import notebook
-    from tracksmith.api import build_hub, check_hub, plan, predict, score_variants
+    from tracksmith.api import (
+        build_hub,
+        check_hub,
+        estimate,
+        finish,
+        plan,
+        predict,
+        score_variants,
+        status,
+        work,
+    )
 
 __all__ = [
     "__version__",
     "build_hub",
     "check_hub",
+    "estimate",
+    "finish",
     "notebook",
     "plan",
     "predict",
     "score_variants",
+    "status",
+    "work",
 ]
 
 
@@ -31,3 +45,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'tracksmith' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

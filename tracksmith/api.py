@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracksmith.engine import api as engine
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import UsageError
-from tracksmith.progress import Progress
-from tracksmith.run import Run
+from tracksmith.kinds import kind_of_request, kind_of_run
+from tracksmith.models.trust import trusting
+from tracksmith.progress import Progress, Silent
+from tracksmith.runs import job
+from tracksmith.runs.request import Request, make_request
+from tracksmith.runs.run import Run
 
 if TYPE_CHECKING:
     from tracksmith.effects.pieces import VariantResults
     from tracksmith.hub.build import HubReport
     from tracksmith.hub.check import Finding
+    from tracksmith.runs.estimate import Estimate
+    from tracksmith.runs.job import RunStatus
 
-__all__ = ["build_hub", "check_hub", "plan", "predict", "score_variants"]
+__all__ = [
+    "build_hub",
+    "check_hub",
+    "estimate",
+    "finish",
+    "plan",
+    "predict",
+    "score_variants",
+    "status",
+    "work",
+]
 
 
 def predict(
@@ -27,14 +39,13 @@ def predict(
     genome: str | Path,
     out: str | Path,
     *,
-    weights: str | Path | Mapping[str, str | Path] | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
     force: bool = False,
     keep_parts: bool = False,
     **options: Any,
 ) -> Run:
-    """Write prediction tracks (bigWig) along a genome.
+    """Write prediction tracks along a genome, or over the regions of a list.
 
     Parameters
     ----------
@@ -44,16 +55,13 @@ def predict(
         FASTA, plain or bgzipped.
     out
         Run folder. A run that is half done there goes on; another run is refused.
-    weights
-        File or folder of the weights, or a mapping from model to it.
     progress
         Where progress is told; silent by default.
     **options
-        Fields of :class:`tracksmith.engine.request.PredictRequest`: ``regions``,
-        ``chroms``, ``tracks``, ``folds``, ``spread``, ``reverse_complement``,
-        ``shifts``, ``stride`` (bp), ``batch_size`` (windows), ``device``,
-        ``dtype``, ``precision``, ``parts``, ``options``, ``alias``, ``clip``,
-        ``trust_weights``.
+        Fields of :class:`tracksmith.runs.request.Request` and of
+        :class:`tracksmith.runs.request.ModelRequest`, such as ``regions``,
+        ``folds``, ``weights`` or ``peaks``. The latter take a value for every
+        model, or a mapping from model to value: ``folds={"clipnet": "mean:1,2"}``.
 
     Returns
     -------
@@ -65,24 +73,13 @@ def predict(
     TracksmithError
         See :mod:`tracksmith.errors`.
     """
-    asked = _request(model, genome, weights, options)
-    return engine.predict(asked, Path(out), progress, overwrite, force, keep_parts)
-
-
-def plan(
-    model: str | Sequence[str],
-    genome: str | Path,
-    out: str | Path,
-    *,
-    weights: str | Path | Mapping[str, str | Path] | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = False,
-    force: bool = False,
-    **options: Any,
-) -> Run:
-    """Fix a run and its parts without computing; see :func:`predict`."""
-    asked = _request(model, genome, weights, options)
-    return engine.plan(asked, Path(out), progress, overwrite, force)
+    request = _request(model, genome, options)
+    if request.kind != "predict":
+        raise UsageError("predict writes tracks along a genome; for variants use score_variants.")
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
 
 
 def score_variants(
@@ -91,13 +88,10 @@ def score_variants(
     genome: str | Path,
     out: str | Path,
     *,
-    weights: str | Path | Mapping[str, str | Path] | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
-    keep_parts: bool = False,
     force: bool = False,
-    strict: bool = False,
-    max_skipped: float = 0.05,
+    keep_parts: bool = False,
     **options: Any,
 ) -> VariantResults:
     """Score what the alleles of a file of variants change in a model's tracks.
@@ -106,12 +100,9 @@ def score_variants(
     ----------
     source
         VCF, BCF or table, ``-`` for standard input; None with ``saturate``.
-    strict, max_skipped
-        Whether no allele may be skipped, or which share of them.
     **options
-        Fields of :class:`tracksmith.effects.request.VariantRequest`: ``scores``,
-        ``background``, ``around``, ``saturate``, ``ref_mismatch``, ``max_n``,
-        ``allow_truncated``, ``allow_other_lengths``; and those of :func:`predict`.
+        As in :func:`predict`, and ``scores``, ``background``, ``around``,
+        ``saturate``, ``strict``, ``max_skipped`` and the other fields of variants.
 
     Returns
     -------
@@ -123,25 +114,91 @@ def score_variants(
     TracksmithError
         See :mod:`tracksmith.errors`.
     """
-    from tracksmith.effects import api as effects
-    from tracksmith.effects.finish import Limits
     from tracksmith.effects.pieces import VariantResults
-    from tracksmith.effects.request import VariantRequest
 
-    names = {item.name for item in fields(VariantRequest)} - {"predict", "source"}
-    own = {name: options.pop(name) for name in names & options.keys()}
-    for several in {"scores", "around"} & own.keys():
-        own[several] = (own[several],) if isinstance(own[several], str) else tuple(own[several])
-    asked = VariantRequest(
-        predict=_request(model, genome, weights, options),
-        source=None if source is None else Path(source),
-        **own,
-    )
-    if not 0 <= max_skipped <= 1:
-        raise UsageError(f"max_skipped={max_skipped}: give a share of the alleles, 0 to 1.")
-    limits = Limits(strict, max_skipped)
-    run = effects.score(asked, Path(out), limits, progress, overwrite, keep_parts, force)
+    request = _request(model, genome, {**options, "variants": source})
+    if request.kind != "variants":
+        raise UsageError("Give a file of variants, or saturate=REGION instead of it.")
+    run = job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
     return VariantResults(run)
+
+
+def plan(
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    **options: Any,
+) -> Run:
+    """Fix a run and its parts without computing; with ``variants=FILE`` one of variants.
+
+    See :func:`predict` for the options.
+    """
+    request = _request(model, genome, options)
+    return job.plan(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force,
+    )  # fmt: skip
+
+
+def estimate(
+    model: str | Sequence[str],
+    genome: str | Path,
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Estimate:
+    """Return what a run would cost: windows, files, disk, time. Nothing is kept.
+
+    See :func:`predict` for the options; ``estimate(...).lines`` says it in words.
+    """
+    request = _request(model, genome, options)
+    return job.estimate(kind_of_request(request), request, progress or Silent())
+
+
+def work(
+    run: str | Path,
+    *,
+    device: str = "auto",
+    part: int | None = None,
+    of: tuple[int, int] | None = None,
+    trust_weights: str | Sequence[str] = (),
+    progress: Progress | None = None,
+) -> list[int]:
+    """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
+
+    Any number of these may run at once, on any machine that sees the folder.
+    Returns the parts that were computed.
+    """
+    opened = Run.open(Path(run))
+    with trusting(trust_weights):
+        return job.work(
+            kind_of_run(opened), opened, progress or Silent(), device=device, part=part, of=of
+        )
+
+
+def finish(
+    run: str | Path,
+    *,
+    keep_parts: bool = False,
+    trust_weights: str | Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Run:
+    """Join the parts of a run into its files; safe to kill and to repeat."""
+    opened = Run.open(Path(run))
+    with trusting(trust_weights):
+        return job.finish(kind_of_run(opened), opened, progress or Silent(), keep_parts=keep_parts)
+
+
+def status(run: str | Path, *, deep: bool = False) -> RunStatus:
+    """Say how far a run is; ``deep`` checks every byte."""
+    return job.status(Run.open(Path(run)), deep=deep)
 
 
 def build_hub(
@@ -212,46 +269,5 @@ def check_hub(place: str | Path, *, full: bool = False) -> list[Finding]:
     return check(str(place), full)
 
 
-def _request(
-    model: str | Sequence[str],
-    genome: str | Path,
-    weights: str | Path | Mapping[str, str | Path] | None,
-    options: Mapping[str, Any],
-) -> PredictRequest:
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-    }
-    for several in ("regions", "chroms", "tracks", "trust_weights"):
-        if several in given:
-            given[several] = tuple(map(str, _listed(given[several])))
-    if "shifts" in given:
-        given["shifts"] = tuple(_whole("shifts", value) for value in _listed(given["shifts"]))
-    if "folds" in given:
-        given["folds"] = str(given["folds"])
-    for name in ("batch_size", "parts", "stride"):
-        if given.get(name) is not None:
-            given[name] = _whole(name, given[name])
-    if isinstance(given.get("alias"), str):
-        given["alias"] = Path(given["alias"])
-    models = (model,) if isinstance(model, str) else tuple(model)
-    if weights is None:
-        places: dict[str, Path] = {}
-    elif isinstance(weights, Mapping):
-        places = {name: Path(path) for name, path in weights.items()}
-    else:
-        places = {"": Path(weights)}
-    return PredictRequest(models=models, genome=Path(genome), weights=places, **given)
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    """Return the values of an option that takes several, be it none, one or more."""
-    if value is None:
-        return ()
-    return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise UsageError(f"{name}={value!r}: give a whole number.") from None
+def _request(model: str | Sequence[str], genome: str | Path, options: dict[str, Any]) -> Request:
+    return make_request({**options, "models": model, "genome": genome})

@@ -19,6 +19,8 @@ from tracksmith.models.contract import (
     Model,
     Predictor,
     RegionBatch,
+    RegionEffect,
+    RegionScore,
     TrackScore,
     WeightPaths,
 )
@@ -38,7 +40,9 @@ __all__ = [
     "PluginError",
     "Predictor",
     "RegionBatch",
+    "RegionEffect",
     "RegionGeometry",
+    "RegionScore",
     "Track",
     "TrackScore",
     "TrustError",

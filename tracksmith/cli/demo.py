@@ -35,21 +35,19 @@ def demo(out: Path, quiet: bool) -> None:
     it with the transparent model core-promoter, scores planted variants, says
     how both stand out, and builds a hub with sessions. Needs no download.
     """
+    from tracksmith.api import predict, score_variants
     from tracksmith.cli.report import say_files
-    from tracksmith.effects import api as effects
-    from tracksmith.effects.request import VariantRequest
-    from tracksmith.engine import api
-    from tracksmith.engine.request import PredictRequest
     from tracksmith.models.demo_genome import write_demo_genome
     from tracksmith.progress import LineProgress
 
     planted = write_demo_genome(out / "genome")
-    asked = PredictRequest(models=("core-promoter",), genome=planted.fasta)
-    run = api.predict(asked, out / "run", LineProgress(quiet=quiet))
-    say_files(run, quiet)
-    wanted = VariantRequest(asked, planted.variants_vcf)
-    scored = effects.score(wanted, out / "variants", progress=LineProgress(quiet=quiet))
-    say_files(scored, quiet)
+    progress = LineProgress(quiet=quiet)
+    run = predict("core-promoter", planted.fasta, out / "run", progress=progress)
+    say_files(run, quiet=quiet)
+    scored = score_variants(
+        planted.variants_vcf, "core-promoter", planted.fasta, out / "variants", progress=progress
+    ).run
+    say_files(scored, quiet=quiet)
     hub = _build_hub(out)
     if not quiet:
         say_picture(run, planted)
@@ -94,8 +92,8 @@ def _say_contrast(run: Any, planted: Any) -> None:
         heights = [
             sign * read_values(path, item.contig, item.site, item.site + 1)[0] for item in sites
         ]
-        entry = next(entry for entry in run.files if entry.get("track") == track)
-        edge = max(abs(entry["quantiles"]["0.999"]), abs(entry["quantiles"]["0.001"]))
+        entry = next(entry for entry in run.files if entry.track == track)
+        edge = max(abs(entry.quantiles["0.999"]), abs(entry.quantiles["0.001"]))
         above = sum(height > edge for height in heights)
         click.echo(
             f"{len(sites)} promoters were planted on the {strand} strand: "

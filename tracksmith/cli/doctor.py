@@ -33,8 +33,8 @@ def doctor() -> None:
     """Say what this installation can do."""
     import torch
 
-    from tracksmith.engine.device import usable_cores
     from tracksmith.models.registry import load_registry
+    from tracksmith.runs.device import usable_cores
 
     click.echo(f"tracksmith {__version__}, Python {platform.python_version()}")
     for package in NEEDED:

@@ -1,22 +1,47 @@
-"""Options that mean the same in every command."""
+"""Options made from the fields of a request, so that every command has the same ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import Field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from tracksmith.errors import UsageError
 from tracksmith.models.trust import OPTION, trusting
+from tracksmith.runs.request import (
+    LISTS,
+    MAPPINGS,
+    SCORE_NAMES,
+    Request,
+    describe_field,
+    flag_of,
+    is_of_model,
+    make_request,
+    request_fields,
+)
 
 __all__ = [
-    "add_options", "key_values", "model_options", "numbers", "require_devices", "run_options",
-    "trust_option", "weights",
-]  # fmt: skip
+    "RequestCommand",
+    "key_values",
+    "out_option",
+    "quiet_option",
+    "request_from",
+    "request_options",
+    "run_options",
+    "trust_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SWITCHES = {"--spread": "--spread=yes", "--rc": "--rc=yes", "--no-rc": "--rc=no"}
+"""What may be said for one model, ``--spread MODEL=yes``, and also without any value."""
+
+ELSEWHERE = ("variants", "trust_weights")
+"""Fields that are no options: the argument IN, and consent, which lasts as long as the command."""
 
 
 def _trust(context: click.Context, option: click.Parameter, digests: tuple[str, ...]) -> None:
@@ -29,124 +54,163 @@ trust_option = click.option(
 )  # fmt: skip
 """Consent lasts as long as the command; it is stored nowhere."""
 
-_MODEL = (
-    click.option("-m", "--model", "models", multiple=True, required=True, help="Model."),
-    click.option(
-        "-g", "--genome", required=True, type=click.Path(path_type=Path),
-        help="FASTA, plain or bgzipped.",
-    ),
-    click.option(
-        "-t", "--tracks", multiple=True,
-        help="Tracks: id or pattern, assay=, cell=, strand=, or number; all by default.",
-    ),
-    click.option(
-        "--folds", default="mean", show_default=True,
-        help="mean, held-out, one fold, or some: mean:1,2.",
-    ),
-    click.option("--spread", is_flag=True, help="Also write the standard deviation over folds."),
-    click.option(
-        "--rc/--no-rc", "reverse_complement", default=None,
-        help="Average with the reverse complement; default by model.",
-    ),
-    click.option("--shifts", default="0", show_default=True, help="Shifts in bp to average over."),
-    click.option("--weights", multiple=True, help="Weights: PATH, or MODEL=PATH."),
-    trust_option,
-    click.option("--option", "options", multiple=True, help="A model's own option: NAME=VALUE."),
-    click.option("-b", "--batch-size", default="auto", show_default=True, help="Windows a batch."),
-    click.option(
-        "-d", "--device", default="auto", show_default=True,
-        help="auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.",
-    ),
-    click.option(
-        "--dtype", default="float32", show_default=True, help="float32, bf16 or fp16."
-    ),
-)  # fmt: skip
+out_option = click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
 _RUN = (
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    quiet_option,
     click.option("--overwrite", is_flag=True, help="Replace another run in the same folder."),
     click.option("--force", is_flag=True, help="Go on though the disk may be too small."),
 )
 
 
-class OptionSet(Protocol):
-    """A decorator that adds options to a command."""
+class RequestCommand(click.Command):
+    """A command whose options stand in groups, and whose switches may be said for one model."""
 
-    def __call__(self, command: Command) -> Command:
-        """Return the command with the options."""
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give bare switches their value, so that one syntax serves all options."""
+        given = [
+            SWITCHES[text] if text in SWITCHES and not _is_value(args, number) else text
+            for number, text in enumerate(args)
+        ]
+        return super().parse_args(ctx, given)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(_group_of(option), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
-def add_options(*options: Callable[[Any], Any]) -> OptionSet:
-    """Return a decorator that adds options in the order given."""
+def _is_value(args: list[str], number: int) -> bool:
+    """Say whether a switch is followed by a value of its own: ``--spread MODEL=yes``."""
+    following = args[number + 1] if number + 1 < len(args) else ""
+    return args[number] != "--no-rc" and following.rpartition("=")[2] in ("yes", "no")
+
+
+def _group_of(option: click.Parameter) -> str:
+    name = option.name or ""
+    try:
+        return f"{describe_field(name)['group']}"
+    except KeyError:
+        return "This command"
+
+
+def _long(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _option(item: Field[Any]) -> Callable[[Any], Any]:
+    """Return the option of a field."""
+    known = item.metadata
+    flag = known["flag"]
+    names = [flag] if flag.startswith("--") else [*([flag] if flag else []), _long(item.name)]
+    if item.name == "models":
+        names = ["-m", "--model"]
+    if item.name == "reverse_complement":
+        names = ["--rc"]
+    about = known["about"] + (f" One of {', '.join(known['choices'])}." if known["choices"] else "")
+    if item.name == "scores":
+        about = about.format(scores=", ".join(SCORE_NAMES))
+    plain = isinstance(item.default, bool) and not is_of_model(item.name)
+    if plain:
+        return click.option(*names, item.name, is_flag=True, default=None, help=about)
+    several = is_of_model(item.name) or known["read"] in LISTS
+    required = item.name in ("models", "genome")
+    return click.option(*names, item.name, multiple=several, required=required, help=about)
+
+
+def request_options(*kinds: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of requests of these kinds of run."""
+    wanted = [
+        item
+        for item in request_fields()
+        if item.name not in ELSEWHERE and set(kinds) & set(item.metadata["kinds"])
+    ]
 
     def decorate(command: Command) -> Command:
-        for option in reversed(options):
+        for option in (trust_option, *(_option(item) for item in reversed(wanted))):
             command = option(command)
         return command
 
     return decorate
 
 
-model_options = add_options(*_MODEL)
-run_options = add_options(*_RUN)
+def run_options(command: Command) -> Command:
+    """Add the options of commands that write a run."""
+    for option in reversed((out_option, *_RUN)):
+        command = option(command)
+    return command
 
 
-def require_devices(text: str) -> None:
-    """Refuse devices that this machine lacks, before a run takes its folder.
+def request_from(values: Mapping[str, Any]) -> Request:
+    """Return the request that the options of a command describe.
 
-    Raises
-    ------
-    TracksmithError
-        An unknown device (UsageError), or one that is not there (ResourceError).
+    ``MODEL=VALUE`` says an option for one of the models.
     """
-    from tracksmith.engine.device import resolve_devices
-
-    resolve_devices(text)
-
-
-def numbers(text: str, name: str) -> tuple[int, ...]:
-    """Read comma-separated whole numbers."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"{name} {text}: give whole numbers with commas, e.g. -43,0,43.") from None
+    models = tuple(values.get("models") or ())
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is None or value == ():
+            continue
+        given[name] = _said(name, value, models) if is_of_model(name) else value
+    return make_request(given)
 
 
-def key_values(pairs: tuple[str, ...], name: str) -> dict[str, str]:
-    """Read ``NAME=VALUE`` pairs; no name may come twice."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{name} {pair}: give NAME=VALUE.")
-        if key in found:
-            raise UsageError(f"{name} {key} is given twice, {found[key]} and {value}: keep one.")
-        found[key] = value
-    return found
-
-
-def weights(values: tuple[str, ...]) -> dict[str, Path]:
-    """Read ``PATH`` (for the only model) or ``MODEL=PATH``; no model may come twice."""
-    found: dict[str, Path] = {}
-    for value in values:
-        name, equals, path = value.partition("=")
-        if not equals or Path(value).exists():
-            name, path = "", value
-        if name in found or (found and not (name and all(found))):
-            first = next(iter(found.values())) if name not in found else found[name]
+def _said(name: str, texts: tuple[str, ...], models: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of an option by model, ``""`` for every model."""
+    said: dict[str, Any] = {}
+    read = describe_field(name)["read"]
+    for text in texts:
+        model, value = _split(name, text, models)
+        if read in LISTS:
+            said.setdefault(model, []).append(value)
+        elif read in MAPPINGS:
+            _add_pair(said.setdefault(model, {}), flag_of(name), value)
+        elif model in said:
             raise UsageError(
-                f"--weights {value}: the model has {first} already. Give one file or folder a "
-                "model; put the files of all folds into one folder."
+                f"{flag_of(name)} is given twice, {said[model]} and {value}: keep one"
+                + ("; put the files of all folds into one folder." if name == "weights" else ".")
             )
-        found[name] = Path(path)
-    return found
+        else:
+            said[model] = value
+    return said
 
 
-def whole_number(text: str, name: str) -> int | None:
-    """Read a whole number, or None for ``auto``."""
-    if text == "auto":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{name} {text}: give a whole number or auto.") from None
+def _split(name: str, text: str, models: tuple[str, ...]) -> tuple[str, str]:
+    """Take ``MODEL=VALUE`` apart where MODEL is one of the run's."""
+    head, equals, tail = text.partition("=")
+    if not equals:
+        return "", text
+    if head in models:
+        return head, tail
+    free = describe_field(name)["read"] in (*LISTS, *MAPPINGS)
+    if not free and not (name == "weights" and Path(text).exists()):
+        near = difflib.get_close_matches(head, models, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"{flag_of(name)} names {head}, which was not asked for.{hint}")
+    return "", text
+
+
+def key_values(texts: tuple[str, ...], flag: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` texts; no name may come twice."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        _add_pair(pairs, flag, text)
+    return pairs
+
+
+def _add_pair(pairs: dict[str, str], flag: str, text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{flag} {text}: give NAME=VALUE.")
+    if key in pairs:
+        raise UsageError(f"{flag} {key} is given twice, {pairs[key]} and {value}: keep one.")
+    pairs[key] = value

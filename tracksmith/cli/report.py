@@ -2,113 +2,92 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracksmith.engine.estimate import disk_needed, estimate_model, human_bytes, human_time
-from tracksmith.engine.plan import Plan
-from tracksmith.engine.request import PredictRequest, resolve_request
-from tracksmith.models.registry import load_registry
-from tracksmith.progress import Progress
-from tracksmith.run import Run
+from tracksmith.models.trust import consent
+from tracksmith.runs.estimate import Estimate, human_bytes
+from tracksmith.runs.record import FileEntry
+from tracksmith.runs.run import Run
 
-if TYPE_CHECKING:
-    from tracksmith.effects.request import VariantRequest
-    from tracksmith.engine.regions import RegionRequest
+__all__ = ["say_counts", "say_estimate", "say_files", "say_plan"]
 
-__all__ = ["say_estimate", "say_files", "say_region_estimate", "say_variant_estimate"]
-
-MOST_FILES = 20
-"""Names of files that an estimate lists."""
+MOST_TRACKS = 10
+"""Tracks of a model that are told one by one."""
 
 
-def say_files(run: Run, quiet: bool) -> None:
-    """Print the finished files with size and range of values."""
+def say_files(run: Run, *, quiet: bool) -> None:
+    """Print the finished files with size and range of values, and the next step."""
+    if quiet or run.results is None:
+        return
+    for model in dict.fromkeys(entry.model for entry in run.files):
+        mine = [entry for entry in run.files if entry.model == model]
+        tracks = [entry for entry in mine if entry.kind == "bigwig"]
+        if len(tracks) > MOST_TRACKS:
+            click.echo(_sum_line(run, model, tracks))
+            mine = [entry for entry in mine if entry.kind != "bigwig"]
+        for entry in mine:
+            click.echo(_line(run, entry))
+    for model, counts in run.results.bases_read.items():
+        if counts.unknown or counts.ambiguous:
+            click.echo(
+                f"{model}: of {counts.bases:,} bp read, {counts.unknown:,} are N (bins of "
+                f"nothing else are gaps), {counts.ambiguous:,} are other ambiguous codes."
+            )
+    click.echo(
+        f"Next: `tracksmith view {run.folder}` opens it here; `tracksmith hub build {run.folder}` "
+        "makes a hub for UCSC and IGV."
+    )
+
+
+def _line(run: Run, entry: FileEntry) -> str:
+    line = f"{run.folder / entry.path}  {human_bytes(entry.size)}"
+    if entry.values and entry.min is not None and entry.max is not None:
+        line += f"  {entry.values:,} bp, {entry.min + 0.0:.4g} to {entry.max + 0.0:.4g}"
+    return line
+
+
+def _sum_line(run: Run, model: str, tracks: Sequence[FileEntry]) -> str:
+    size = human_bytes(sum(entry.size for entry in tracks))
+    lows = [entry.min for entry in tracks if entry.min is not None]
+    highs = [entry.max for entry in tracks if entry.max is not None]
+    line = f"{model}: {len(tracks):,} tracks in {(run.folder / tracks[0].path).parent}, {size}"
+    if lows and highs:
+        line += f"  {min(lows) + 0.0:.4g} to {max(highs) + 0.0:.4g}"
+    return line
+
+
+def say_counts(run: Run, *, quiet: bool) -> None:
+    """Print what became of the records of a run of variants; the numbers add up."""
+    if quiet or run.results is None:
+        return
+    for model, counts in run.results.counts.items():
+        line = (
+            f"{model}: {counts.records:,} records = {counts.records_scored:,} scored"
+            f" + {counts.records_skipped:,} skipped"
+        )
+        if counts.records_outside_regions:
+            line += f" + {counts.records_outside_regions:,} outside the regions"
+        click.echo(
+            f"{line}; {counts.alleles_scored:,} alleles scored, {counts.alleles_skipped:,} skipped"
+        )
+        for reason, number in counts.reasons.items():
+            click.echo(f"  {number:,} {reason}")
+
+
+def say_plan(run: Run, *, quiet: bool) -> None:
+    """Print how many parts a planned run has, and what comes next."""
     if quiet:
         return
-    for entry in run.files:
-        path = run.folder / entry["path"]
-        line = f"{path}  {human_bytes(entry['size'])}"
-        if entry.get("values"):
-            line += f"  {entry['values']:,} bp, {entry['min']:.4g} to {entry['max']:.4g}"
-        click.echo(line)
-    for model, counts in run.content.get("bases_read", {}).items():
-        if counts["unknown"] or counts["ambiguous"]:
-            click.echo(
-                f"{model}: of {counts['bases']:,} bp read, {counts['unknown']:,} are N (bins of "
-                f"nothing else are gaps), {counts['ambiguous']:,} are other ambiguous codes."
-            )
-
-
-def say_estimate(request: PredictRequest, progress: Progress) -> None:
-    """Print windows, time, disk and folds of a run without computing it."""
-    registry = load_registry()
-    resolved = resolve_request(request, registry, progress.note)
-    with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(resolved.create(Path(folder)), registry)
-        for number, planned in enumerate(plan.models):
-            cost = estimate_model(plan, number, request.device)
-            folds = ", ".join(name for name in planned.fold_names if name) or "none"
-            click.echo(
-                f"{cost.model}: {cost.bases:,} bp in {cost.windows:,} windows, "
-                f"{len(planned.outputs)} files of {human_bytes(cost.bytes)} in all, "
-                f"about {human_time(cost.seconds)} on {request.device}; "
-                f"folds: {folds} ({planned.entry['folds']['rule']})"
-            )
-    click.echo(f"Disk: {human_bytes(disk_needed(resolved))} for the tracks, as much for the parts.")
-
-
-def say_region_estimate(asked: RegionRequest, progress: Progress) -> None:
-    """Print regions, windows, time and disk of a run over regions without computing it."""
-    from tracksmith.engine.regions import estimate
-
-    found = estimate(asked, progress)
-    entry, cost = found.request["models"][0], found.cost
+    out, trust = run.folder, consent().options
     click.echo(
-        f"{cost.model}: {cost.regions:,} regions of {cost.bases:,} bp in all with "
-        f"{cost.columns} features each, about {human_time(cost.feature_seconds)}; "
-        f"{cost.windows:,} windows of up to {entry['geometry']['context']:,} regions, about "
-        f"{human_time(cost.value_seconds)} on {found.request['device']}; {_folds(entry)}"
+        f"{out} has {run.parts} parts.\nNext: `tracksmith work {out}{trust}` (or --part I/N on "
+        f"many machines), then `tracksmith finish {out}{trust}`."
     )
-    _say_files(found.files)
-    _say_disk(cost.bytes, found.part_bytes)
 
 
-def say_variant_estimate(asked: VariantRequest, progress: Progress) -> None:
-    """Print alleles, windows, time, disk and folds of a run of variants without computing it."""
-    from tracksmith.effects.api import estimate
-
-    found = estimate(asked, progress)
-    for entry, cost in zip(found.request["models"], found.models, strict=True):
-        seconds = "" if cost.seconds is None else f"about {human_time(cost.seconds)} on "
-        click.echo(
-            f"{cost.model}: {cost.alleles:,} alleles of {cost.records:,} records, at most "
-            f"{cost.windows:,} windows (orientations: {cost.orientations}) and {cost.passes:,} "
-            f"forward passes, {seconds}{found.request['device']}; "
-            f"scores {', '.join(entry['scores'])} of {len(entry['card']['tracks']):,} tracks; "
-            f"{_folds(entry)}"
-        )
-    _say_files(found.files)
-    _say_disk(found.need.files, found.need.parts, found.need.sorting)
-
-
-def _folds(entry: dict[str, Any]) -> str:
-    names = ", ".join(name for name in entry["folds"]["names"] if name) or "none"
-    return f"folds: {names} ({entry['folds']['rule']})"
-
-
-def _say_files(names: Sequence[str]) -> None:
-    shown = ", ".join(names[:MOST_FILES])
-    more = f" and {len(names) - MOST_FILES:,} more" if len(names) > MOST_FILES else ""
-    click.echo(f"{len(names):,} files: {shown}{more}")
-
-
-def _say_disk(files: int, parts: int, sorting: int = 0) -> None:
-    text = f"Disk: at most {human_bytes(files)} for the files, {human_bytes(parts)} for the parts"
-    if sorting:
-        text += f", {human_bytes(sorting)} while it sorts"
-    click.echo(f"{text}.")
+def say_estimate(estimate: Estimate) -> None:
+    """Print models, windows, files, disk and time of a run that was not made."""
+    for line in estimate.lines:
+        click.echo(line)

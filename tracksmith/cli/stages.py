@@ -9,45 +9,67 @@ from typing import Any
 
 import click
 
-from tracksmith.cli.options import run_options, trust_option
-from tracksmith.cli.predict import request_from, request_options
+from tracksmith.cli.options import (
+    RequestCommand,
+    quiet_option,
+    request_options,
+    run_options,
+    trust_option,
+)
+from tracksmith.cli.variants import variants_request
 from tracksmith.errors import UsageError
-from tracksmith.models.trust import consent
 
 __all__ = ["finish", "plan", "status", "work"]
 
 _FOLDER = click.argument("run", type=click.Path(path_type=Path))
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+
+EXAMPLES = """\b
+Examples:
+  tracksmith plan -m MODEL -g genome.fa -o run --template slurm > run.sbatch
+  tracksmith plan variants.vcf.gz -m MODEL -g genome.fa -o effects
+"""
 
 
-@click.command()
-@request_options
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
+@click.command(cls=RequestCommand, epilog=EXAMPLES)
+@click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
+@request_options("predict", "variants")
 @run_options
 @click.option(
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),
     help="Also print a script that runs the parts on a cluster.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what it would cost; fix nothing.")
 def plan(
-    out: Path, quiet: bool, overwrite: bool, force: bool, template: str | None, **asked: Any
+    source: Path | None,
+    out: Path,
+    quiet: bool,
+    overwrite: bool,
+    force: bool,
+    template: str | None,
+    dry_run: bool,
+    **options: Any,
 ) -> None:
-    """Fix a run and its parts without computing anything."""
-    from tracksmith.engine import api
-    from tracksmith.engine.templates import cluster_script
-    from tracksmith.progress import LineProgress
+    """Fix a run and its parts without computing anything.
 
-    run = api.plan(
-        request_from(asked), out, LineProgress(quiet=quiet or bool(template)), overwrite, force
-    )
-    parts = sum(len(starts) for starts in run.parts)
+    With IN (a VCF, BCF or table) or --saturate it is a run of variants, with
+    --peaks one over regions.
+    """
+    from tracksmith.cli.report import say_estimate, say_plan
+    from tracksmith.kinds import kind_of_request
+    from tracksmith.progress import LineProgress
+    from tracksmith.runs import job
+    from tracksmith.runs.templates import cluster_script
+
+    request = variants_request(source, options)
+    progress, kind = LineProgress(quiet=quiet or bool(template)), kind_of_request(request)
+    if dry_run:
+        say_estimate(job.estimate(kind, request, progress))
+        return
+    run = job.plan(kind, request, out, progress, overwrite=overwrite, force=force)
     if template:
-        click.echo(cluster_script(template, run, parts), nl=False)
-    elif not quiet:
-        click.echo(
-            f"{out} has {parts} parts.\n"
-            f"Next: `tracksmith work {out}{consent().options}` (or --part I/N on many machines), "
-            f"then `tracksmith finish {out}`."
-        )
+        click.echo(cluster_script(template, run), nl=False)
+    else:
+        say_plan(run, quiet=quiet)
 
 
 @click.command()
@@ -58,28 +80,21 @@ def plan(
 )  # fmt: skip
 @click.option("-d", "--device", default="auto", show_default=True, help="As in predict.")
 @trust_option
-@_QUIET
+@quiet_option
 def work(run: Path, part: str | None, device: str, quiet: bool) -> None:
     """Compute parts of a planned run. Any number may run at once."""
+    from tracksmith.kinds import kind_of_run
     from tracksmith.progress import LineProgress
+    from tracksmith.runs import job
+    from tracksmith.runs.run import Run
 
     one, share = _read_part(part)
-    done = _verbs(run).work(run, device, one, share, LineProgress(quiet=quiet))
+    opened = Run.open(run)
+    done = job.work(
+        kind_of_run(opened), opened, LineProgress(quiet=quiet), device=device, part=one, of=share
+    )
     if not quiet:
         click.echo(f"{len(done)} parts computed. `tracksmith status {run}` tells what is left.")
-
-
-def _verbs(folder: Path) -> Any:
-    """Return the module whose ``work`` and ``finish`` fit the run in a folder."""
-    from tracksmith.effects import api as effects
-    from tracksmith.engine import api as engine
-    from tracksmith.engine import regions
-    from tracksmith.run import Run
-
-    run = Run.open(folder)
-    if effects.is_variant_run(run):
-        return effects
-    return regions if regions.is_region_run(run) else engine
 
 
 def _read_part(text: str | None) -> tuple[int | None, tuple[int, int] | None]:
@@ -126,13 +141,19 @@ def _slurm_share() -> tuple[int, int] | None:
 @_FOLDER
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
 @trust_option
-@_QUIET
+@quiet_option
 def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
     """Join the parts of a run into its tracks."""
-    from tracksmith.cli.report import say_files
+    from tracksmith.cli.report import say_counts, say_files
+    from tracksmith.kinds import kind_of_run
     from tracksmith.progress import LineProgress
+    from tracksmith.runs import job
+    from tracksmith.runs.run import Run
 
-    say_files(_verbs(run).finish(run, LineProgress(quiet=quiet), keep_parts), quiet)
+    opened = Run.open(run)
+    done = job.finish(kind_of_run(opened), opened, LineProgress(quiet=quiet), keep_parts=keep_parts)
+    say_counts(done, quiet=quiet)
+    say_files(done, quiet=quiet)
 
 
 @click.command()
@@ -140,16 +161,17 @@ def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
 @click.option("--deep", is_flag=True, help="Check every byte, not only sizes.")
 def status(run: Path, deep: bool) -> None:
     """Say how far a run is. Exit code 3 while parts are missing."""
-    from tracksmith.engine import api
+    from tracksmith.runs import job
+    from tracksmith.runs.run import Run
 
-    found = api.status(run, deep)
-    if found.finished:
-        click.echo(f"{run} is finished: {len(found.files)} files.")
+    state = job.status(Run.open(run), deep=deep)
+    if state.finished:
+        click.echo(f"{run} is finished: {len(state.files)} files.")
         return
-    click.echo(f"{run}: {found.done} of {found.parts} parts are done.")
-    for part, problem in list(found.problems.items())[:20]:
+    click.echo(f"{run}: {state.done} of {state.parts} parts are done.")
+    for part, problem in list(state.problems.items())[:20]:
         click.echo(f"  part {part}: {problem}")
-    if found.problems:
+    if state.problems:
         click.echo(f"Next: `tracksmith work {run}`")
         sys.exit(3)
     click.echo(f"Next: `tracksmith finish {run}`")

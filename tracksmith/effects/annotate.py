@@ -53,8 +53,8 @@ def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:
 
 
 def _whose(model: ModelResults) -> str:
-    if model.plan.facts["background"]["snvs"]:
-        return f"{model.plan.facts['background']['snvs']} random SNVs of the genome"
+    if model.plan.variants.background:
+        return f"{model.plan.variants.background} random SNVs of the genome"
     return "the alleles of this file"
 
 
@@ -67,7 +67,7 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
         The finished file does not read back as it was written; it is removed.
     """
     plan = results[0].plan
-    truncated = bool(plan.facts["allow_truncated"])
+    truncated = plan.variants.allow_truncated
     fields = info_fields(results)
     records = 0
     with VariantFile(plan.path, allow_truncated=truncated) as file:

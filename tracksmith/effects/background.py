@@ -19,6 +19,7 @@ from tracksmith.effects.survey import ModelFacts
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.files import aside, canonical_json
 from tracksmith.genome.fasta import Genome
+from tracksmith.runs.codec import encode
 
 __all__ = ["background_ranks", "random_snvs"]
 
@@ -97,7 +98,7 @@ def _bases(
 
 def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
     """Return the ranks among random variants: from the cache, or scored now and put there."""
-    facts = model.plan.facts["background"]
+    variants = model.plan.variants
     path = _cache_path(model)
     columns = len(scorer.scores) * len(scorer.units)
     try:
@@ -108,11 +109,11 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
     except (OSError, ValueError, KeyError):
         pass
     allowed = np.array([bool(folds) for folds in scorer.folds], np.bool_)
-    alleles = random_snvs(model.plan.genome, allowed, int(facts["snvs"]), int(facts["seed"]))
+    alleles = random_snvs(model.plan.genome, allowed, variants.background, variants.seed)
     ranks = Ranks(columns)
     for first in range(0, len(alleles), BATCH):
         scored = scorer.score(alleles.piece(first, first + BATCH))
-        kept = np.flatnonzero(scored.unknown <= model.plan.facts["max_n"])
+        kept = np.flatnonzero(scored.unknown <= variants.max_n)
         ranks.add(scored.cells()[kept])
     _keep(path, ranks)
     return ranks
@@ -120,14 +121,14 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
 
 def _cache_path(model: ModelFacts) -> Path:
     """Return where the ranks of a model, a genome and all that decides scores are kept."""
-    request = model.plan.run.request
+    plan, variants = model.plan.run.plan, model.plan.variants
     entry = {
-        "genome": request["genome"]["sha256"],
-        "model": request["models"][model.number],
-        "background": model.plan.facts["background"],
-        "max_n": model.plan.facts["max_n"],
-        "device": request["device"],
-        "versions": model.plan.run.content["versions"],
+        "genome": plan.genome.sha256,
+        "model": encode(plan.models[model.number]),
+        "background": [variants.background, variants.seed],
+        "max_n": variants.max_n,
+        "device": plan.device,
+        "versions": dict(plan.versions),
     }
     key = hashlib.sha256(canonical_json(entry).encode()).hexdigest()
     return Path(platformdirs.user_cache_dir("tracksmith")) / "background" / f"{key}.npz"

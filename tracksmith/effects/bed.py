@@ -74,7 +74,7 @@ class _Rows:
         strands = {track.id: track.strand for track in model.card.tracks}
         self.tracks = model.units.names[: model.units.tracks]
         self.strands = [strands[track] for track in self.tracks]
-        self.contigs = model.plan.engine.contigs.names
+        self.contigs = model.plan.contigs.names
 
     def rows(self, result: PartResult) -> Iterator[BedRow]:
         rows = result.rows

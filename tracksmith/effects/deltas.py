@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +18,18 @@ from tracksmith.effects.records import SWAPPED, RecordSource
 from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.stretches import Bases, Block, blocks_of, read_bases
 from tracksmith.effects.survey import ModelResults, headlines
-from tracksmith.engine.finish import value_facts
 from tracksmith.files import crash_point
 from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import Track
-from tracksmith.provenance import file_entry
-from tracksmith.tracks.bigwig import write_bigwig
+from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.encoding import encode_values
+from tracksmith.tracks.formats import FORMATS, track_path, value_facts
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["STATISTICS", "chosen_variants", "write_deltas"]
+__all__ = ["STATISTICS", "chosen_variants", "delta_paths", "write_deltas"]
 
 STATISTICS = ("ref", "alt", "delta")
 Key = tuple[int, int]
@@ -42,15 +40,15 @@ def chosen_variants(model: ModelResults) -> list[Key]:
     """Return the variants that get tracks, strongest first."""
     wanted: set[Key] = set()
     regions = []
-    for text in model.plan.facts["around"]:
+    for text in model.plan.variants.around:
         if text.startswith("top:"):
             wanted.update(
                 (record, allele) for _, record, allele in model.survey.top[: int(text[4:])]
             )
         else:
-            regions.append(parse_region(text, model.plan.engine.contigs))
+            regions.append(parse_region(text, model.plan.contigs))
     found: list[tuple[float, int, int]] = []
-    names = model.plan.engine.contigs.names
+    names = model.plan.contigs.names
     for result in model.parts():
         rows, size = result.rows, np.abs(headlines(result, model.units).effect)
         inside = np.zeros(len(rows), np.bool_)
@@ -145,36 +143,45 @@ def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bo
     return blank
 
 
-def write_deltas(
-    model: ModelResults, scorer: Scorer, options: TrackOptions
-) -> list[dict[str, Any]]:
+def delta_paths(model: ModelRecord, variants: VariantsRecord) -> list[str]:
+    """Return the paths of the tracks around variants, none where none were asked for."""
+    if not variants.around:
+        return []
+    return [_path(model.name, track, kind) for track in model.tracks for kind in STATISTICS]
+
+
+def _path(model: str, track: str, statistic: str) -> str:
+    return track_path(model, track, statistic, FORMATS["bigwig"].suffix, "variants")
+
+
+def write_deltas(model: ModelResults, scorer: Scorer, options: TrackOptions) -> list[FileEntry]:
     """Write three bigWigs per chosen track; return their entries for ``run.json``."""
     chosen = chosen_variants(model)
     source = model.plan.records_of(scorer.limit)
     shown = _shown(scorer, source, chosen)
     source.close()
-    contigs, size = model.plan.engine.contigs, model.card.window_geometry.bin
-    wanted = {t["id"] for t in model.plan.models[model.number].entry["card"]["tracks"]}
+    contigs, size = model.plan.contigs, model.card.window_geometry.bin
+    wanted, form = model.plan.wanted(model.number), FORMATS["bigwig"]
     entries = []
     for row, track in enumerate(model.card.tracks):
         for number, statistic in enumerate(STATISTICS):
             if track.id not in wanted:
                 continue
-            path = f"variants/{model.name}.{track.id}.{statistic}.bw"
+            path = _path(model.name, track.id, statistic)
 
             def pieces(
                 number: int = number, row: int = row, track: Track = track
             ) -> Iterator[tuple[int, EncodedPiece]]:
                 yield from _pieces(shown, (number, row), track.stored_sign, contigs, options)
 
-            full = model.plan.run.folder / path
-            summary = write_bigwig(full, list(contigs), pieces, 1, options)
+            folder = model.plan.run.folder
+            summary = form.write(folder / path, list(contigs), pieces, 1, options)
             crash_point("track-finished")
-            facts: dict[str, Any] = {
-                "model": model.name, "track": track.id, "statistic": statistic,
-                "variants": len(shown), "bin": size, **value_facts(summary),
-            }  # fmt: skip
-            entries.append(file_entry(model.plan.run.folder, path, "bigwig", facts))
+            entry = FileEntry.of(
+                folder, path, form.name, model=model.name, track=track.id, statistic=statistic,
+                variants=len(shown), bin=size, **value_facts(summary),
+            )  # fmt: skip
+            entries.append(entry)
     return entries
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.tables import COLUMNS
 from tracksmith.errors import UsageError
-from tracksmith.run import Run
+from tracksmith.runs.record import VariantCounts
+from tracksmith.runs.run import Run
 
 __all__ = ["VariantResults"]
 
@@ -34,10 +35,9 @@ class VariantResults:
     run: Run
 
     @property
-    def counts(self) -> dict[str, dict[str, Any]]:
+    def counts(self) -> Mapping[str, VariantCounts]:
         """What became of the records and alleles, by model; the numbers add up."""
-        counts: dict[str, dict[str, Any]] = self.run.content.get("counts", {})
-        return counts
+        return self.run.results.counts if self.run.results else {}
 
     def pieces(
         self, model: str | None = None, rows: int = 100_000
@@ -62,7 +62,7 @@ class VariantResults:
                 }
 
     def _table(self, model: str | None) -> str:
-        tables = {e["model"]: e["path"] for e in self.run.files if e["kind"] == "effects"}
+        tables = {entry.model: entry.path for entry in self.run.files if entry.kind == "effects"}
         if model is None and len(tables) == 1:
             model = next(iter(tables))
         if model not in tables:

@@ -21,9 +21,9 @@ from tracksmith.effects.records import (
 )
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score
-from tracksmith.engine.parts import PartStore
 from tracksmith.errors import TrustError
 from tracksmith.genome.alleles import Reason
+from tracksmith.runs.parts import PartStore
 
 __all__ = ["PartResult", "join", "read_results"]
 

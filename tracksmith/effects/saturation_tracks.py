@@ -8,37 +8,43 @@ letters of the reference.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.results import PartResult, read_results
 from tracksmith.effects.survey import ModelFacts
-from tracksmith.engine.finish import value_facts
-from tracksmith.engine.parts import PartStore
 from tracksmith.files import crash_point
-from tracksmith.provenance import file_entry
-from tracksmith.tracks.bigwig import write_bigwig
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.record import FileEntry, ModelRecord
 from tracksmith.tracks.encoding import encode_values
+from tracksmith.tracks.formats import FORMATS, value_facts
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["write_saturation"]
+__all__ = ["saturation_paths", "write_saturation"]
 
 BASES = "ACGT"
 
 
-def write_saturation(
-    model: ModelFacts, store: PartStore, options: TrackOptions
-) -> list[dict[str, Any]]:
+def saturation_paths(model: ModelRecord) -> list[str]:
+    """Return the paths of the tracks of a model."""
+    tracks = [track.id for track in model.card.tracks if track.id in set(model.tracks)]
+    return [_path(model.name, track, base) for track in tracks for base in (*BASES, "mean")]
+
+
+def _path(model: str, track: str, base: str) -> str:
+    return f"ism/{model}.{track}.{base}{FORMATS['bigwig'].suffix}"
+
+
+def write_saturation(model: ModelFacts, store: PartStore, options: TrackOptions) -> list[FileEntry]:
     """Write five bigWigs per chosen track; return their entries for ``run.json``.
 
     The values are the model's first score, alternative minus reference, never
     negated for the minus strand.
     """
-    contigs = model.plan.engine.contigs
-    score = model.scores[0]
+    contigs = model.plan.contigs
+    score, form = model.scores[0], FORMATS["bigwig"]
     entries = []
     tracks = {track.id: track for track in model.card.tracks}
     for row, name in enumerate(model.units.names[: model.units.tracks]):
@@ -49,16 +55,16 @@ def write_saturation(
                 for result in read_results(store, model.number):
                     yield from _piece(model, result, row, column, options)
 
-            path = f"ism/{model.name}.{track.id}.{base}.bw"
-            full = model.plan.run.folder / path
-            summary = write_bigwig(full, list(contigs), pieces, 1, options)
+            path, folder = _path(model.name, track.id, base), model.plan.run.folder
+            summary = form.write(folder / path, list(contigs), pieces, 1, options)
             crash_point("track-finished")
-            facts = {"model": model.name, "track": track.id, "score": score.name}
-            facts |= {"statistic": "letters"} if base == "mean" else {
-                "statistic": "saturation", "base": base,
-            }  # fmt: skip
-            facts |= value_facts(summary)
-            entries.append(file_entry(model.plan.run.folder, path, "bigwig", facts))
+            letters = base == "mean"
+            entry = FileEntry.of(
+                folder, path, form.name, model=model.name, track=track.id, score=score.name,
+                statistic="letters" if letters else "saturation", base="" if letters else base,
+                **value_facts(summary),
+            )  # fmt: skip
+            entries.append(entry)
     return entries
 
 
@@ -68,7 +74,7 @@ def _piece(
     """Yield the values of one part: those of one base, or (column 4) their mean."""
     if not len(result.rows):
         return
-    contigs = model.plan.engine.contigs
+    contigs = model.plan.contigs
     contig = int(result.rows["contig"][0])
     start = int(result.rows["start"][0])
     values = _effects(result, start, track)

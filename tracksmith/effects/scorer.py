@@ -24,13 +24,13 @@ from tracksmith.effects.windows import (
     match_bins,
     place,
 )
-from tracksmith.engine.device import MEMORY_ERRORS, is_out_of_memory
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.alleles import Reason
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
+from tracksmith.runs.device import MEMORY_ERRORS, is_out_of_memory
 
 __all__ = ["AlleleTracks", "Scorer"]
 

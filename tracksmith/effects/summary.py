@@ -70,7 +70,7 @@ def top_rows(model: ModelResults) -> list[TopRow]:
     listed = enumerate(model.survey.top[:LISTED])
     wanted = {(record, allele): at for at, (_, record, allele) in listed}
     found: dict[int, TopRow] = {}
-    units, names = model.units, model.plan.engine.contigs.names
+    units, names = model.units, model.plan.contigs.names
     for result in model.parts():
         rows = result.rows
         keys = zip(rows["record"].tolist(), rows["allele"].tolist(), strict=True)
@@ -105,14 +105,15 @@ def top_table(rows: Iterable[TopRow]) -> bytes:
 def summary_page(results: Sequence[ModelResults], tops: Sequence[list[TopRow]]) -> str:
     """Return the page as HTML."""
     plan = results[0].plan
-    source = str(plan.source["name"])
+    source = plan.variants.name
+    sha256 = plan.variants.file.sha256 if plan.variants.file else ""
     body = "".join(_model(model, rows) for model, rows in zip(results, tops, strict=True))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>Variant effects of {escape(source)}</title><style>{STYLE}</style></head>\n"
         f"<body><h1>Variant effects of {escape(source)}</h1>\n"
-        f"<p>{plan.records:,} records, sha256 <code>{escape(plan.source['sha256'])}</code>; genome "
-        f"{escape(plan.run.request['genome']['name'])}. Effects are alternative minus reference."
+        f"<p>{plan.records:,} records, sha256 <code>{sha256}</code>; genome "
+        f"{escape(plan.run.plan.genome.name)}. Effects are alternative minus reference."
         f"</p>\n{body}</body></html>\n"
     )
 
@@ -149,7 +150,7 @@ def _distribution(model: ModelResults) -> str:
 
 
 def _ranked_by(model: ModelResults) -> str:
-    snvs = model.plan.facts["background"]["snvs"]
+    snvs = model.plan.variants.background
     if snvs:
         return f"Percentiles are among {snvs:,} random SNVs of the genome (--background)."
     return (

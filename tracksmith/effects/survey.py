@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.ranks import Ranks
 from tracksmith.effects.results import PartResult, read_results
 from tracksmith.effects.scores import Score, Units
-from tracksmith.effects.worker import VariantPlan
-from tracksmith.engine.parts import PartStore
 from tracksmith.models.card import ModelCard
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.record import VariantCounts
 from tracksmith.tracks.histogram import Histogram, count_values
 
 __all__ = ["Counts", "Headlines", "ModelFacts", "ModelResults", "Survey", "headlines", "survey"]
@@ -52,17 +53,18 @@ class Counts:
         """Whether every record ended in a row, in a reason, or outside the regions."""
         return self.records == self.outside + self.records_scored + self.records_skipped
 
-    def to_dict(self) -> dict[str, int | dict[str, int]]:
-        """Return the counts as plain values."""
-        return {
-            "records": self.records,
-            "records_outside_regions": self.outside,
-            "records_scored": self.records_scored,
-            "records_skipped": self.records_skipped,
-            "alleles_scored": self.alleles_scored,
-            "alleles_skipped": self.alleles_skipped,
-            "reasons": dict(sorted(self.reasons.items())),
-        }
+    @property
+    def record(self) -> VariantCounts:
+        """The counts as a run stores them."""
+        return VariantCounts(
+            self.records,
+            self.outside,
+            self.records_scored,
+            self.records_skipped,
+            self.alleles_scored,
+            self.alleles_skipped,
+            dict(sorted(self.reasons.items())),
+        )
 
 
 @dataclass(frozen=True)

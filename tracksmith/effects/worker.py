@@ -2,124 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
+import time
 from typing import Any, Protocol
 
-from tracksmith.effects.records import SWAPPED, RecordSource, Taken
-from tracksmith.effects.region_plan import PlannedRegionModel, RegionPlan
-from tracksmith.effects.region_scorer import RegionScorer, choose_region_scores, region_units
-from tracksmith.effects.request import contig_names, reads_regions
+import numpy as np
+
+from tracksmith.effects.finish import finish_variants
+from tracksmith.effects.plan import PlannedRegions, VariantPlan
+from tracksmith.effects.records import SWAPPED, Taken
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
-from tracksmith.engine.device import resolve_device
-from tracksmith.engine.parts import PartStore, PartWriter
-from tracksmith.engine.plan import Plan, PlannedModel, check_genome
+from tracksmith.engine.plan import WindowPlan
 from tracksmith.engine.work import load_forward
-from tracksmith.errors import TrustError
-from tracksmith.files import crash_point, digest_of_file
-from tracksmith.genome.alleles import AlleleReader
-from tracksmith.genome.fasta import Genome, Notify, silent
-from tracksmith.genome.intervals import Interval
-from tracksmith.genome.vcf import VariantFile
-from tracksmith.models.registry import Registry, load_registry
+from tracksmith.files import crash_point
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
-from tracksmith.run import Run
+from tracksmith.regions.reader import planned_inputs
+from tracksmith.regions.scorer import RegionScorer
+from tracksmith.regions.work import RegionWork
+from tracksmith.runs.device import resolve_device
+from tracksmith.runs.estimate import ModelCost
+from tracksmith.runs.parts import PartStore, PartWriter
+from tracksmith.runs.record import Results
 
-__all__ = ["VariantPlan", "VariantWorker", "open_variant_worker"]
+__all__ = ["VariantWorker"]
 
-
-class VariantPlan:
-    """A run of variants with its models, genome and file at hand.
-
-    Raises
-    ------
-    TrustError
-        A model, a weight file, the genome or the file of variants is not the
-        one that was planned.
-    """
-
-    def __init__(self, run: Run, registry: Registry, notify: Notify = silent) -> None:
-        self.run = run
-        self.engine: Plan | RegionPlan
-        if reads_regions(run.request["models"][0]):
-            self.engine = RegionPlan(run, registry, Silent())
-        else:
-            self.engine = Plan(run, registry)
-        self.facts: dict[str, Any] = run.request["variants"]
-        self.source: dict[str, Any] = self.facts["source"]
-        self.notify = notify
-
-    @property
-    def models(self) -> Sequence[PlannedModel | PlannedRegionModel]:
-        """The models, in the order of the request."""
-        return self.engine.models
-
-    @property
-    def records(self) -> int:
-        """Records of the file, or bases of the region to saturate."""
-        return int(self.source["records"])
-
-    @property
-    def saturated(self) -> Interval | None:
-        """The region whose every substitution is scored; None for a file of variants."""
-        if self.source["kind"] != "saturation":
-            return None
-        return Interval(self.source["contig"], self.source["start"], self.source["end"])
-
-    def scores(self, model: int) -> list[Score]:
-        """Return the scores of a model, the first one being its headline."""
-        planned = self.models[model]
-        if isinstance(self.engine, RegionPlan):
-            return choose_region_scores(planned.entry["scores"])
-        return choose_scores(planned.entry["scores"], planned.card, planned.model.scores)
-
-    def units(self, model: int) -> Units:
-        """Return what the scores of a model are taken over."""
-        card = self.models[model].card
-        if isinstance(self.engine, RegionPlan):
-            return region_units(card)
-        return chosen_units(card, self.wanted(model))[0]
-
-    def wanted(self, model: int) -> set[str]:
-        """Return the tracks that were asked for; their partners are computed with them."""
-        return {track["id"] for track in self.models[model].entry["card"]["tracks"]}
-
-    @cached_property
-    def genome(self) -> Genome:
-        """The genome, checked against the plan."""
-        genome = Genome.open(Path(self.run.places["genome"]), notify=self.notify)
-        check_genome(genome, self.run.request)
-        return genome
-
-    @cached_property
-    def path(self) -> Path:
-        """The file of variants, checked against the plan."""
-        path = Path(self.run.places["variants"])
-        if not path.is_file() or digest_of_file(path) != self.source["sha256"]:
-            raise TrustError(
-                f"{path} is not the file of variants that was planned ({self.source['name']}, "
-                f"sha256 {self.source['sha256'][:12]}...). Restore it, or start anew."
-            )
-        return path
-
-    def records_of(self, limit: int) -> RecordSource:
-        """Return a reader of the file for a model with alleles of up to ``limit`` bp."""
-        alias = self.run.places.get("alias")
-        if alias and digest_of_file(Path(alias)) != self.facts["alias"]:
-            raise TrustError(
-                f"{alias} is not the file of aliases that was planned. Restore it, or start anew."
-            )
-        names = contig_names(self.genome.contigs, self.path.name, alias, self.notify)
-        truncated = bool(self.facts["allow_truncated"])
-        with VariantFile(self.path, allow_truncated=truncated) as file:
-            names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
-        reader = AlleleReader(self.genome, names, limit, self.facts["ref_mismatch"])
-        return RecordSource(self.path, reader, self.engine.regions, truncated)
+TRIAL_BASES = 1 << 20
+"""Windows of a trial read so many bases."""
 
 
 class Source(Protocol):
@@ -138,6 +48,7 @@ class VariantWorker:
     def __init__(self, plan: VariantPlan, device: str, progress: Progress) -> None:
         self.plan = plan
         self.store = PartStore(plan.run)
+        self.name = device
         self.device = resolve_device(device)
         self.progress = progress
         self._scorers: dict[int, Scorer | RegionScorer] = {}
@@ -148,7 +59,7 @@ class VariantWorker:
         """Return a model on this worker's device, loaded once."""
         if model not in self._scorers:
             with trusting() as held:
-                self._scorers[model] = make_scorer(self.plan, model, self.device)
+                self._scorers[model] = self._make_scorer(model)
             self._trusted[model] = held.used
         return self._scorers[model]
 
@@ -168,17 +79,26 @@ class VariantWorker:
             source.close()
         self._sources = {}
 
-    def records(self, part: int) -> int:
+    def load(self) -> None:
+        """Load every model."""
+        for model in range(len(self.plan.models)):
+            self.scorer(model)
+
+    def size(self, part: int) -> int:
         """Return how many records a part has."""
-        first, last = self.store.chunk_range(part, self.plan.records)
+        first, last = self.store.items(part)
         return last - first
+
+    def finish(self, progress: Progress) -> Results:
+        """Write every file of the run from its parts."""
+        return finish_variants(self, progress)
 
     def compute(self, part: int) -> None:
         """Compute one part and write it, whole or not at all."""
-        model = self.store.bounds[part][0]
-        first, last = self.store.chunk_range(part, self.plan.records)
+        model = self.store.stage(part).model
+        first, last = self.store.items(part)
         scorer = self.scorer(model)
-        most_unknown = float(self.plan.facts["max_n"])
+        most_unknown = self.plan.variants.max_n
 
         def fill(writer: PartWriter) -> dict[str, Any]:
             taken = scorer.admit(self.source(model).take(first, last))
@@ -198,17 +118,52 @@ class VariantWorker:
         crash_point("part-end")
         self.progress.advance(last - first)
 
+    def _make_scorer(self, model: int) -> Scorer | RegionScorer:
+        """Load a model, ready to compare alleles; one over windows onto the device."""
+        plan, planned, scores = self.plan, self.plan.models[model], self.plan.scores(model)
+        limit = planned.record.max_allele
+        if isinstance(planned, PlannedRegions):
+            work = self._region_work(planned)
+            ids = [track.id for track in work.card.tracks]
+            columns = np.array([ids.index(track) for track in planned.record.tracks])
+            return RegionScorer(work, scores, columns, limit)
+        forward = load_forward(planned, self.device)
+        folds = [planned.folds_for(name) for name in plan.contigs.names]
+        return Scorer(forward, plan.genome, scores, folds, plan.wanted(model))
 
-def open_variant_worker(run: Run, device: str) -> VariantWorker:
-    """Open a run of variants for computing its parts on a device."""
-    return VariantWorker(VariantPlan(run, load_registry()), device, Silent())
+    def _region_work(self, planned: PlannedRegions) -> RegionWork:
+        """Open the regions of a model and what makes their features."""
+        inputs = planned_inputs(planned.record, self.plan.run.places)
+        return RegionWork(
+            planned.planned, inputs, self.plan.genome, self.name, Silent(), alleles=True
+        )
 
+    def costs(self) -> list[ModelCost]:
+        """Return the cost of every model, timing some of the first variants."""
+        return [self._cost(number) for number in range(len(self.plan.models))]
 
-def make_scorer(plan: VariantPlan, model: int, device: Any) -> Scorer | RegionScorer:
-    """Load a model, ready to compare alleles; one over windows onto a device."""
-    if isinstance(plan.engine, RegionPlan):
-        return plan.engine.scorer(plan.scores(model), str(device))
-    planned = plan.engine.models[model]
-    forward = load_forward(planned, device)
-    folds = [planned.folds_for(name) for name in plan.engine.contigs.names]
-    return Scorer(forward, plan.genome, plan.scores(model), folds, plan.wanted(model))
+    def _cost(self, number: int) -> ModelCost:
+        record = self.plan.models[number].record
+        alleles = self.plan.variants.alleles
+        ways = len(record.shifts) * (2 if record.reverse_complement else 1)
+        windows = (self.plan.records + alleles) * ways
+        text = f"{alleles:,} alleles of {self.plan.records:,} records"
+        passes = windows * len(record.folds.names)
+        return ModelCost(record, text, windows, passes, self._trial(number, alleles))
+
+    def _trial(self, number: int, alleles: int) -> float | None:
+        """Return the seconds of all alleles; None where the trial found none to score."""
+        planned = self.plan.models[number]
+        window = 1 << 13
+        if isinstance(planned, WindowPlan):
+            window = planned.card.window_geometry.window
+        tried = min(self.plan.records, max(4, min(256, TRIAL_BASES // window)))
+        scorer = self.scorer(number)
+        taken = scorer.admit(self.source(number).take(0, tried))
+        count = len(taken.alleles)
+        if not count:
+            return None
+        scorer.score(taken.alleles)
+        began = time.perf_counter()
+        scorer.score(taken.alleles)
+        return (time.perf_counter() - began) / count * alleles

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.device import DTYPES
-from tracksmith.engine.lanes import Lanes
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError
 from tracksmith.genome.bases import COMPLEMENT
 from tracksmith.models.contract import Loaded, Predictor
+from tracksmith.runs.device import DTYPES
+from tracksmith.runs.lanes import Lanes
 
 __all__ = ["Networks", "as_predictor"]
 

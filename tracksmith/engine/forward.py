@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.calls import Networks
-from tracksmith.engine.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
-from tracksmith.engine.lanes import Lanes, threads_per_lane
 from tracksmith.engine.tiling import Orientation, Tiling, orientations
 from tracksmith.engine.windows import Encoder, Stretch, WindowView
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Predictor
 from tracksmith.models.encoding import encoding_table
+from tracksmith.runs.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.runs.lanes import Lanes, threads_per_lane
 
 __all__ = ["Forward", "ForwardOptions"]
 

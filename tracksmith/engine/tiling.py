@@ -11,7 +11,7 @@ byte of the output.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tracksmith.errors import UsageError
 from tracksmith.models.card import WindowGeometry
@@ -87,8 +87,8 @@ def tile(geometry: WindowGeometry, stride: int | None = None) -> Tiling:
             f"{geometry.core_length} bp in bins of {geometry.bin} bp. "
             f"Give a multiple of {geometry.bin} up to {geometry.core_length}."
         )
-    skipped = (geometry.core_length - step) // 2 // geometry.bin
-    start = geometry.core_start + skipped * geometry.bin
+    start = geometry.at_stride(step).core_start
+    skipped = (start - geometry.core_start) // geometry.bin
     return Tiling(geometry, start, step, geometry.bin, skipped, _off_centre(geometry))
 
 
@@ -98,8 +98,7 @@ def _paint(geometry: WindowGeometry, stride: int) -> Tiling:
             f"A stride of {stride} bp does not fit: give 1 to {geometry.window} bp, "
             "the window of this model."
         )
-    middle = geometry.core_start + geometry.core_length // 2
-    network = replace(geometry, bin=stride, core_length=stride, core_start=middle - stride // 2)
+    network = geometry.at_stride(stride)
     return Tiling(network, network.core_start, stride, stride, 0, _off_centre(geometry))
 
 

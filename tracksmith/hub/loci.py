@@ -96,7 +96,7 @@ def regions_of(run: ShownRun, most: int = 1000) -> list[Region]:
         The run's own ``regions.bed`` is damaged.
     """
     path = run.folder / "regions.bed"
-    if run.content["request"].get("regions") is None or not path.is_file():
+    if run.plan.regions is None or not path.is_file():
         return []
     found = []
     with path.open(encoding="utf-8") as handle:

@@ -94,10 +94,7 @@ def page_html(
         tables=[_table_values(run, table) for run, table in tables],
         models=[_model_values(run, model) for run in runs for model in run.models],
         genome=runs[0].genome,
-        runs=[
-            {"id": str(run.content["id"]), "label": run.label, "files": run.content["files"]}
-            for run in runs
-        ],
+        runs=[{"id": run.run.id, "label": run.label, "files": run.entries} for run in runs],
     )
 
 

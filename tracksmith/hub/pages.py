@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
@@ -10,6 +10,8 @@ from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
 from tracksmith.hub.values import plain_text
+from tracksmith.models.card import RegionGeometry
+from tracksmith.runs.record import FoldsRecord, ModelRecord
 
 __all__ = ["about_page", "methods_of", "track_facts", "track_page", "weights_of"]
 
@@ -90,71 +92,66 @@ def _distribution(output: Output) -> str:
 
 def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
     """Return how a model was run: windows, folds, averaging, genome, versions."""
-    entry, genome = model.entry, run.genome
-    geometry = entry.get("geometry") or {}
-    versions = run.content.get("versions", {})
+    record, genome, plan = model.record, run.plan.genome, run.plan
+    versions = sorted(plan.versions.items())
     rows = [
-        ("Genome", f"{genome['name']}, sha256 {genome['sha256']}"),
-        ("Window", _geometry(geometry)),
-        ("Folds", _folds(entry.get("folds") or {}, bool(weights_of(model)))),
-        ("Reverse complement", "averaged" if entry.get("reverse_complement") else "not averaged"),
-        ("Shifts", ", ".join(map(str, entry.get("shifts") or [0])) + " bp"),
-        ("Options", ", ".join(f"{k}={v}" for k, v in (entry.get("options") or {}).items())),
+        ("Genome", f"{genome.name}, sha256 {genome.sha256}"),
+        ("Window", _geometry(record)),
+        ("Folds", _folds(record.folds, bool(weights_of(model)))),
+        ("Reverse complement", "averaged" if record.reverse_complement else "not averaged"),
+        ("Shifts", ", ".join(map(str, record.shifts)) + " bp"),
+        ("Options", ", ".join(f"{k}={v}" for k, v in record.options.items())),
         *_variant_rows(run, model),
-        ("Arithmetic", str(run.content["request"].get("dtype", ""))),
-        ("Rounding", str(run.content["request"].get("precision") or "none")),
-        ("Device", str(run.content["request"].get("device", ""))),
-        ("Versions", ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))),
-        ("Run", str(run.content["id"])),
+        ("Arithmetic", record.dtype),
+        ("Rounding", plan.precision or "none"),
+        ("Device", plan.device),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in versions)),
+        ("Run", run.run.id),
     ]
     return [(name, plain_text(value)) for name, value in rows if value]
 
 
 def _variant_rows(run: ShownRun, model: ShownModel) -> list[Row]:
     """Return what was scored, and how, for a run over variants."""
-    asked = run.content["request"].get("variants")
-    if not asked:
+    variants = run.plan.variants
+    if variants is None:
         return []
-    source = asked.get("source") or {}
-    name, digest = str(source.get("name") or ""), str(source.get("sha256") or "")
+    digest = f", sha256 {variants.file.sha256}" if variants.file else ""
     return [
-        ("Variants", f"{name}, sha256 {digest}" if name and digest else name),
-        ("Scores", ", ".join(map(str, model.entry.get("scores") or ()))),
+        ("Variants", f"{variants.name}{digest}"),
+        ("Scores", ", ".join(model.record.scores)),
     ]
 
 
-def _geometry(geometry: Mapping[str, Any]) -> str:
-    if "context" in geometry:
-        return f"{geometry['context']:,} consecutive regions read at once"
-    if "window" not in geometry:
-        return ""
+def _geometry(record: ModelRecord) -> str:
+    if isinstance(record.card.geometry, RegionGeometry):
+        return f"{record.card.geometry.context:,} consecutive regions read at once"
+    kept = record.card.geometry.at_stride(record.stride)
     text = (
-        f"{geometry['window']:,} bp read, {geometry['core_length']:,} bp predicted from its base "
-        f"{geometry['core_start']:,} on, one value per {geometry['bin']:,} bp"
+        f"{kept.window:,} bp read, {kept.core_length:,} bp predicted from its base "
+        f"{kept.core_start:,} on, one value per {kept.bin:,} bp"
     )
-    return text + (", the same for the whole core" if geometry.get("whole_window") else "")
+    return text + (", the same for the whole core" if kept.whole_window else "")
 
 
-def _folds(folds: Mapping[str, Any], trained: bool) -> str:
-    names = [str(name) for name in folds.get("names", []) if name]
-    rule = str(folds.get("rule", ""))
-    if rule == "held-out":
+def _folds(folds: FoldsRecord, trained: bool) -> str:
+    names = [name for name in folds.names if name]
+    if folds.rule == "held-out":
         return f"held-out: each contig by folds that did not train on it ({', '.join(names)})"
     if not trained:
         return "none: the model has no trained weights"
     if not names:
         return "one set of weights; it may have seen these contigs in training"
-    if rule == "mean":
+    if folds.rule == "mean":
         return f"mean of {len(names)}: {', '.join(names)}; some have seen these contigs in training"
     return f"{', '.join(names)} alone; it may have seen these contigs in training"
 
 
 def weights_of(model: ShownModel) -> list[dict[str, str]]:
     """Return fold, file name and sha256 of every weight file."""
-    weights = model.entry.get("weights") or {}
     return [
-        {"fold": fold or "-", "name": str(file["name"]), "sha256": str(file.get("sha256") or "")}
-        for fold, files in weights.items()
+        {"fold": fold or "-", "name": file.name, "sha256": file.sha256}
+        for fold, files in model.record.weights.items()
         for file in files
     ]
 

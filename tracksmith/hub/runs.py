@@ -12,7 +12,10 @@ from typing import Any
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
-from tracksmith.run import Run
+from tracksmith.runs.codec import encode
+from tracksmith.runs.genome import contigs_of
+from tracksmith.runs.record import ModelRecord, PlanRecord
+from tracksmith.runs.run import Run
 
 __all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "owner_of", "same_genome"]
 
@@ -34,19 +37,18 @@ _STATISTICS = {
 class ShownModel:
     """One model of a run: its card and how it was run, as ``run.json`` holds them."""
 
-    entry: Facts
+    record: ModelRecord
     label: str
 
-    @property
+    @cached_property
     def card(self) -> Facts:
         """The model card as plain values, with the chosen tracks only."""
-        card: Facts = self.entry["card"]
-        return card
+        return self.record.card.to_dict(self.record.tracks)
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return str(self.card["name"])
+        return self.record.name
 
     def track(self, identifier: str) -> Facts:
         """Return the facts of a track; {} for a name that the card does not list."""
@@ -136,45 +138,49 @@ class ShownRun:
     """A finished run; ``label`` tells it from the other runs of a hub, '' when alone."""
 
     folder: Path
-    content: Facts = field(repr=False)
+    run: Run = field(repr=False)
     label: str = ""
+
+    @property
+    def plan(self) -> PlanRecord:
+        """Everything that decided what was computed."""
+        return self.run.plan
 
     @property
     def genome(self) -> Facts:
         """Name, sha256, size and contigs of the genome."""
-        genome: Facts = self.content["request"]["genome"]
-        return genome
+        return _values(self.plan.genome)
 
     @property
     def contigs(self) -> Contigs:
         """The contigs of the genome, lengths in bp."""
-        pairs = self.genome["contigs"]
-        return Contigs([name for name, _ in pairs], [length for _, length in pairs])
+        return contigs_of(self.plan.genome)
 
     @property
     def fasta(self) -> Path | None:
         """The genome's FASTA file, None where it is not at its place any more."""
-        place = self.content.get("places", {}).get("genome") or self.genome.get("path")
-        path = Path(place) if place else None
-        return path if path is not None and path.is_file() else None
+        path = Path(self.run.places.genome)
+        return path if path.is_file() else None
 
     @property
     def models(self) -> list[ShownModel]:
         """The models in the order of the request."""
-        entries = self.content["request"]["models"]
-        return [
-            ShownModel(entry, safe_name(self.label, str(entry["card"]["name"])))
-            for entry in entries
-        ]
+        records = self.plan.models
+        return [ShownModel(record, safe_name(self.label, record.name)) for record in records]
 
     def files(self, kind: str) -> list[Facts]:
         """Return the entries of one kind: bigwig, bigbed, table ..."""
-        return [entry for entry in self.content["files"] if entry["kind"] == kind]
+        return [entry for entry in self.entries if entry["kind"] == kind]
+
+    @property
+    def entries(self) -> list[Facts]:
+        """The entries of all files, as plain values."""
+        return [_values(entry) for entry in self.run.files]
 
     def outputs(self) -> Iterator[Output]:
         """Yield what a browser can show, in the run's order, empty tracks left out."""
         models = {model.name: model for model in self.models}
-        for entry in self.content["files"]:
+        for entry in self.entries:
             empty = entry.get("values") == 0 or entry.get("size") == 0
             if entry["kind"] not in _KINDS or empty:
                 continue
@@ -226,9 +232,9 @@ def _open(folder: Path, label: str) -> ShownRun:
             f"{folder} is not finished. Finish it with `tracksmith work {folder}` and "
             f"`tracksmith finish {folder}`; `tracksmith status {folder}` says what is missing."
         )
-    shown = ShownRun(folder, run.content, label)
+    shown = ShownRun(folder, run, label)
     for entry in run.files:
-        _check_place(shown, str(entry["path"]))
+        _check_place(shown, entry.path)
     return shown
 
 
@@ -272,9 +278,14 @@ def same_genome(runs: Sequence[ShownRun]) -> None:
             )
 
 
-def provenance(output_model: ShownModel, run: ShownRun) -> str:
+def provenance(model: ShownModel, run: ShownRun) -> str:
     """Return everything that decided a model's tracks, as JSON text."""
-    facts = {key: value for key, value in output_model.entry.items() if key != "card"}
-    facts["versions"] = run.content.get("versions", {})
-    facts["run"] = run.content["id"]
-    return json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
+    how = {key: value for key, value in encode(model.record).items() if key != "card"}
+    how["versions"] = dict(run.plan.versions)
+    how["run"] = run.run.id
+    return json.dumps(how, indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def _values(record: object) -> Facts:
+    """Return the fields of a record by name."""
+    return dict(vars(record))

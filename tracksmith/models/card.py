@@ -48,6 +48,14 @@ class WindowGeometry:
         """Values that the network returns per window and track."""
         return 1 if self.whole_window else self.core_length // self.bin
 
+    def at_stride(self, stride: int) -> WindowGeometry:
+        """Return the core that is kept where windows lie ``stride`` bp apart: its central part."""
+        if self.whole_window:
+            start = self.core_start + self.core_length // 2 - stride // 2
+            return replace(self, bin=stride, core_length=stride, core_start=start)
+        skipped = (self.core_length - stride) // 2 // self.bin
+        return replace(self, core_start=self.core_start + skipped * self.bin, core_length=stride)
+
     def problems(self) -> Iterator[str]:
         """Say what is contradictory, one sentence each."""
         if min(self.window, self.core_length, self.bin) < 1 or self.core_start < 0:

@@ -24,6 +24,8 @@ __all__ = [
     "Model",
     "Predictor",
     "RegionBatch",
+    "RegionEffect",
+    "RegionScore",
     "TrackScore",
     "WeightPaths",
 ]
@@ -88,7 +90,8 @@ class FeatureRequest:
     computed, as torch names it. ``contigs`` are the genome's contigs that have
     regions; ``contig_names`` returns, for a file's name, what maps its contig
     names onto the genome's (None: they are the same); ``notify`` is told what
-    the user should know.
+    the user should know. ``alleles`` says that features of changed sequence
+    will be asked for: whoever cannot make them raises UsageError.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -97,6 +100,7 @@ class FeatureRequest:
     contigs: tuple[str, ...] = ()
     contig_names: Callable[[str], ContigNames] | None = None
     notify: Callable[[str], None] = lambda _: None
+    alleles: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,60 @@ class FeatureSource(Protocol):
         """
 
 
+class AlleleRows(Protocol):
+    """What a :class:`FeatureSource` may offer beside: rows of its own making for changed regions.
+
+    Without it a region with an allele is normalised as those of the run are.
+    """
+
+    @property
+    def substitutions_only(self) -> bool:
+        """Whether alleles that change a region's length cannot be told."""
+
+    def allele_rows(
+        self,
+        matrix: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        alternative: NDArray[np.float32],
+    ) -> NDArray[np.float32] | None:
+        """Return the rows of regions with an allele, or None to have them normalised.
+
+        ``matrix`` holds the rows of the regions as they are, ``(alleles, names)``;
+        ``reference`` and ``alternative`` the features before normalising, without
+        and with the allele, ``(alleles, own columns)``.
+        """
+
+
+@dataclass(frozen=True)
+class RegionEffect:
+    """What a score of a region model says of alleles; arrays are float ``(alleles, tracks)``.
+
+    ``region`` is the number of the region in the window where it was found,
+    int64; None for the allele's own region.
+    """
+
+    value: NDArray[np.floating[Any]]
+    reference: NDArray[np.floating[Any]]
+    alternative: NDArray[np.floating[Any]]
+    region: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class RegionScore:
+    """A variant score of a model over regions.
+
+    ``compute`` gets the values of a window of regions, reference and
+    alternative, both float32 ``(alleles, regions, tracks)``, and the number of
+    the region that holds the allele. ``formula`` and ``unit`` say what the
+    number is, ``signed`` whether positive means more in the alternative.
+    """
+
+    compute: Callable[[NDArray[np.float32], NDArray[np.float32], int], RegionEffect]
+    formula: str
+    unit: str = ""
+    signed: bool = True
+
+
 Loaded: TypeAlias = "Predictor | Mapping[str, nn.Module] | nn.Module"
 
 
@@ -182,7 +240,8 @@ class Model:
     ``(batch, regions, features)`` to ``(batch, regions, tracks)``, all tracks
     of the card in order, for any number of regions.
 
-    ``scores`` are variant scores of the plugin's own, by name.
+    ``scores`` are variant scores of the plugin's own, by name: a
+    :class:`TrackScore`, or for a region model a :class:`RegionScore`.
     """
 
     card: ModelCard
@@ -190,4 +249,4 @@ class Model:
     find_weights: Callable[[Path], WeightPaths] | None = None
     describe: Callable[[WeightPaths], ModelCard] | None = None
     features: Callable[[FeatureRequest], FeatureSource] | None = None
-    scores: Mapping[str, TrackScore] = field(default_factory=dict)
+    scores: Mapping[str, TrackScore | RegionScore] = field(default_factory=dict)

@@ -49,6 +49,11 @@ class RegisteredModel:
         """The model's card."""
         return self.model.card
 
+    @property
+    def plugin(self) -> str:
+        """The distribution and its version, as a run names them."""
+        return f"{self.distribution} {self.version}"
+
 
 @dataclass(frozen=True)
 class BrokenPlugin:

@@ -7,15 +7,14 @@ folder, so that a folder from somebody else cannot make anything run.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from tracksmith.errors import UsageError
 
-__all__ = ["Consent", "consent", "note_unused", "option_for", "trusted_files", "trusting"]
+__all__ = ["Consent", "consent", "option_for", "trusting"]
 
 OPTION = "--trust-weights"
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
@@ -71,38 +70,6 @@ def trusting(digests: Iterable[str] = ()) -> Iterator[Consent]:
         yield held
     finally:
         _consent.reset(token)
-
-
-def trusted_files(
-    models: Iterable[Mapping[str, Any]], digests: Collection[str]
-) -> list[dict[str, str]]:
-    """Return the weight files with these digests among the models of a run's request.
-
-    Returns
-    -------
-    list of dict
-        Model, fold, name and sha256 of each, for the run's provenance.
-    """
-    return [
-        {
-            "model": entry["card"]["name"],
-            "fold": fold,
-            "name": file["name"],
-            "sha256": file["sha256"],
-        }
-        for entry in models
-        for fold, files in entry["weights"].items()
-        for file in files
-        if file["sha256"] in digests
-    ]
-
-
-def note_unused(models: Iterable[Mapping[str, Any]], notify: Callable[[str], None]) -> None:
-    """Tell of every trusted digest that no weight file of a run's request has."""
-    held = consent().digests
-    known = {file["sha256"] for file in trusted_files(models, held)}
-    for digest in sorted(held - known):
-        notify(f"NOTE: {option_for(digest)}: no weight file of this run has that sha256.")
 
 
 def _digest(text: str) -> str:

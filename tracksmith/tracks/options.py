@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +161,21 @@ class TrackOptions:
             raise UsageError(
                 f"items_per_block is {self.items_per_block}; a section holds 1 to {MAX_ITEMS}."
             )
+
+    @classmethod
+    def of(cls, compressor: str | None, precision: str | None = None) -> TrackOptions:
+        """Return the options that a compressor's name (None: the fastest) and a precision give.
+
+        Raises
+        ------
+        UsageError
+            There is no such compressor or precision.
+        """
+        chosen = cast("Compressor", compressor or default_compressor())
+        compress_function(chosen)
+        return cls(
+            compressor=chosen, precision=None if precision is None else parse_precision(precision)
+        )
 
     def compress(self, buffer: Any) -> bytes:
         """Compress one block into a zlib stream."""

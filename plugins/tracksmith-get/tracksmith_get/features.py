@@ -21,6 +21,9 @@ __all__ = ["ACCESSIBILITY", "GetFeatures", "archetype_features", "open_features"
 ACCESSIBILITY = "accessibility"
 """Name of the last column."""
 
+RATIO_OFFSET = 0.01
+"""Added to both sums of motif scores before their ratio, as the authors do."""
+
 SIGNAL_SCALE = 1e5
 """Accessibility is log10(signal / total * 1e5 + 1)."""
 
@@ -47,6 +50,11 @@ def open_features(request: FeatureRequest) -> GetFeatures:
             "scan (bgzipped, with a tabix index)."
         )
     accessibility = request.options.get(ACCESSIBILITY, "binary")
+    if "archetypes" in files and request.alleles:
+        raise UsageError(
+            "An archetype BED is a scan of the reference: no allele changes it. Give "
+            "--input motifs=FILE and --input clusters=FILE, so that both alleles are scanned."
+        )
     if "archetypes" in files:
         return _from_archetypes(request, accessibility)
     motifs = MotifSet.read(files["motifs"], files["clusters"])
@@ -55,7 +63,8 @@ def open_features(request: FeatureRequest) -> GetFeatures:
     def scan(batch: RegionBatch) -> NDArray[np.float32]:
         return motif_features(batch.bases, motifs, device=request.device, ends=ends)
 
-    return GetFeatures(motifs.clusters, scan, accessibility)
+    ratio = request.options.get("alleles", "ratio") == "ratio"
+    return GetFeatures(motifs.clusters, scan, accessibility, ratio)
 
 
 def _from_archetypes(request: FeatureRequest, accessibility: str) -> GetFeatures:
@@ -129,12 +138,35 @@ class GetFeatures:
     clipped to 1. ``accessibility`` is ``binary`` (1 for every region),
     ``global`` (log10(signal / total * 1e5 + 1) divided by its maximum) or
     ``window`` (the same, divided once more by the maximum of each window,
-    which the network does).
+    which the network does). With ``ratio`` an allele changes each motif column
+    by the ratio of the sums of motif scores, as the authors do it.
     """
 
     clusters: tuple[str, ...]
     raw: Raw
     accessibility: str = "binary"
+    ratio: bool = True
+
+    @property
+    def substitutions_only(self) -> bool:
+        """Whether alleles that change the length cannot be told: by ratio, as the authors."""
+        return self.ratio
+
+    def allele_rows(
+        self,
+        matrix: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        alternative: NDArray[np.float32],
+    ) -> NDArray[np.float32] | None:
+        """Multiply each motif column by (s_alt + 0.01) / (s_ref + 0.01), s the sums of scores.
+
+        A motif that the region did not have stays absent.
+        """
+        if not self.ratio:
+            return None
+        changed = matrix.copy()
+        changed[:, :-1] *= (alternative + RATIO_OFFSET) / (reference + RATIO_OFFSET)
+        return changed
 
     @property
     def names(self) -> tuple[str, ...]:

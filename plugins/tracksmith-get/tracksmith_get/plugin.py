@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.plugin import (
@@ -15,8 +15,11 @@ from tracksmith.plugin import (
     Model,
     ModelCard,
     Option,
+    RegionEffect,
     RegionGeometry,
+    RegionScore,
     Track,
+    VariantDefaults,
     WeightFile,
     WeightPaths,
     hookimpl,
@@ -40,6 +43,13 @@ _HEADS = Option(
     "auto",
     (),
     "attention heads of the checkpoint; auto: one per 64 channels, as published",
+)
+_ALLELES = Option(
+    "alleles",
+    "ratio",
+    ("ratio", "recompute"),
+    "features of an allele. ratio: as the authors, (s_alt + 0.01) / (s_ref + 0.01) of the sums of "
+    "motif scores, substitutions only; recompute: the region scanned again with the allele",
 )
 _NOTES = (
     "The published model saw fetal and adult cell types in training, all but astrocytes: tracks "
@@ -106,7 +116,9 @@ EXPRESSION = ModelCard(
         ),
         _SCAN_ENDS,
         _HEADS,
+        _ALLELES,
     ),
+    variants=VariantDefaults(scores=("diff", "strongest")),
     notes=_NOTES,
 )
 
@@ -127,7 +139,7 @@ ATAC = replace(
         ),
     ),
     weights=(),
-    options=(_SCAN_ENDS, _HEADS),
+    options=(_SCAN_ENDS, _HEADS, _ALLELES),
     notes=("No trained checkpoint is published: train your own with the authors' code.", *_NOTES),
 )
 
@@ -191,6 +203,17 @@ def _heads(text: str) -> int | None:
     return int(text)
 
 
+def _log2fc(reference: Any, alternative: Any, own: int) -> RegionEffect:
+    from tracksmith_get.scores import log2fc
+
+    return log2fc(reference, alternative, own)
+
+
+LOG2FC = RegionScore(
+    _log2fc, "log2((10^a - 1 + 1) / (10^r - 1 + 1)) at the variant's own peak", "log2 ratio"
+)
+
+
 @hookimpl
 def tracksmith_models() -> list[Model]:
     """Return both models."""
@@ -200,6 +223,7 @@ def tracksmith_models() -> list[Model]:
             load=partial(_load, card),
             find_weights=find_weights,
             features=open_features,
+            scores={"log2fc": LOG2FC},
         )
         for card in (EXPRESSION, ATAC)
     ]

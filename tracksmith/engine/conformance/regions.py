@@ -16,7 +16,6 @@ from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.conformance.basics import TOLERANCE, difference, digest
 from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import CheckRequest, random_masks
-from tracksmith.engine.request import card_options
 from tracksmith.errors import PluginError, ResourceError
 from tracksmith.genome.bases import N
 from tracksmith.models.card import ModelCard, RegionGeometry
@@ -29,6 +28,7 @@ from tracksmith.models.contract import (
     WeightPaths,
 )
 from tracksmith.models.weights import describe, find_weights
+from tracksmith.runs.planned import card_options
 
 __all__ = ["REGION_CHECKS", "RegionSubject", "load_region_subject"]
 

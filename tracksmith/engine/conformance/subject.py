@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.calls import as_predictor
-from tracksmith.engine.request import card_options
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import ResourceError
 from tracksmith.genome.bases import OUTSIDE, N
@@ -23,6 +22,7 @@ from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import LoadRequest, Model, Predictor, WeightPaths
 from tracksmith.models.encoding import encoding_table
 from tracksmith.models.weights import describe, find_weights
+from tracksmith.runs.planned import card_options
 
 __all__ = ["CheckRequest", "Subject", "load_subject", "random_masks"]
 

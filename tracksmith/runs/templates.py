@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from tracksmith.models.trust import consent
-from tracksmith.run import Run
+from tracksmith.runs.run import Run
 
 __all__ = ["TEMPLATES", "cluster_script"]
 
@@ -60,18 +60,18 @@ workflow {{
 TEMPLATES = {"slurm": SLURM, "snakemake": SNAKEMAKE, "nextflow": NEXTFLOW}
 
 
-def cluster_script(kind: str, run: Run, parts: int) -> str:
+def cluster_script(kind: str, run: Run) -> str:
     """Return a script for ``slurm``, ``snakemake`` or ``nextflow`` that computes all parts.
 
     It trusts the weights that are trusted where this is called.
     """
     folder = Path(run.folder).resolve()
-    tasks = max(1, min(parts, MOST_TASKS))
+    tasks = max(1, min(run.parts, MOST_TASKS))
     return TEMPLATES[kind].format(
         run=shlex.quote(str(folder)),
         plain=folder,
         tasks=tasks,
         last=tasks - 1,
-        device=run.request["device"],
+        device=run.plan.device,
         trust=consent().options,
     )

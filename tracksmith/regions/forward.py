@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
-from tracksmith.engine.lanes import Lanes
-from tracksmith.engine.region_peaks import Peaks
-from tracksmith.engine.region_windows import PlacedWindows
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import RegionGeometry
+from tracksmith.regions.peaks import Peaks
+from tracksmith.regions.windows import PlacedWindows
+from tracksmith.runs.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.runs.lanes import Lanes
 
 __all__ = ["RegionForward"]
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
 from typing import Any
-
-import torch
 
 from tracksmith.errors import TrustError
 from tracksmith.models.registry import Registry
-from tracksmith.run import Run
+from tracksmith.runs.run import Run
 from tracksmith.version import __version__
 
 __all__ = ["installed_versions", "refuse_other_plugins", "refuse_other_versions", "same_versions"]
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of tracksmith and torch in this process."""
-    return {"tracksmith": __version__, "torch": str(torch.__version__)}
+@cache
+def installed_versions() -> Mapping[str, str]:
+    """Return the versions of tracksmith and torch, without importing torch."""
+    return {"tracksmith": __version__, "torch": metadata.version("torch")}
 
 
 def same_versions(one: Any, other: Any) -> bool:
@@ -45,7 +46,7 @@ def refuse_other_versions(run: Run) -> None:
     TrustError
         Naming what differs.
     """
-    planned, now = run.content.get("versions", {}), installed_versions()
+    planned, now = run.plan.versions, installed_versions()
     names = sorted(planned.keys() | now.keys())
     _refuse(
         run,
@@ -66,11 +67,10 @@ def refuse_other_plugins(run: Run, registry: Registry) -> None:
         Naming what differs.
     """
     lines = []
-    for entry in run.request["models"]:
-        found = registry.get(entry["card"]["name"])
-        installed = f"{found.distribution} {found.version}"
-        if entry["plugin"] != installed:
-            lines.append(f"plugin of {found.card.name}: {entry['plugin']}, {installed}")
+    for record in run.plan.models:
+        installed = registry.get(record.name).plugin
+        if record.plugin != installed:
+            lines.append(f"plugin of {record.name}: {record.plugin}, {installed}")
     _refuse(run, lines)
 
 

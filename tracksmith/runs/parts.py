@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tracksmith.engine.versions import installed_versions, refuse_other_versions, same_versions
 from tracksmith.errors import IncompleteError, ResourceError
 from tracksmith.files import (
     aside,
@@ -23,13 +22,15 @@ from tracksmith.files import (
     reread,
     write_json,
 )
-from tracksmith.run import Run, make_folder
+from tracksmith.runs.record import BaseCounts, Stage
+from tracksmith.runs.run import Run, make_folder
+from tracksmith.runs.versions import installed_versions, refuse_other_versions, same_versions
 
 __all__ = ["PartStore", "PartWriter"]
 
 log = logging.getLogger(__name__)
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
 
 
 @dataclass
@@ -52,33 +53,40 @@ class PartWriter:
 class PartStore:
     """The parts of a run.
 
-    Parts are numbered over all models of the run. A part is two files: the
-    pieces, and a manifest that names the run, the part, its chunks, the sizes
+    Parts are numbered over all stages of the run. A part is two files: the
+    pieces, and a manifest that names the run, the part, its items, the sizes
     and a CRC-32, which finds damage eight times as quickly as a digest would. It
     is there when its manifest is there and fits.
 
     ``shape``, of runs over windows, returns how many chunks and outputs a part has.
     """
 
-    def __init__(self, run: Run, shape: Callable[[int], tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self, run: Run, shape: Callable[[int], tuple[int, int] | None] | None = None
+    ) -> None:
         self.run = run
         self._shape = shape
         self._written: set[int] = set()
         self.bounds = [
-            (model, number)
-            for model, starts in enumerate(run.parts)
-            for number in range(len(starts))
+            (stage, number)
+            for stage, entry in enumerate(run.plan.stages)
+            for number in range(len(entry.starts))
         ]
 
     def __len__(self) -> int:
         return len(self.bounds)
 
-    def chunk_range(self, part: int, chunks: int) -> tuple[int, int]:
-        """Return the half-open range of chunks of a part, of a model with ``chunks``."""
-        model, number = self.bounds[part]
-        starts = self.run.parts[model]
-        last = starts[number + 1] if number + 1 < len(starts) else chunks
-        return starts[number], last
+    def stage(self, part: int) -> Stage:
+        """Return the stage of a part."""
+        return self.run.plan.stages[self.bounds[part][0]]
+
+    def items(self, part: int) -> tuple[int, int]:
+        """Return the half-open range of items of a part."""
+        return self.stage(part).items_of(self.bounds[part][1])
+
+    def parts_of(self, stage: int) -> list[int]:
+        """Return the parts of a stage."""
+        return [part for part, (own, _) in enumerate(self.bounds) if own == stage]
 
     def data_path(self, part: int) -> Path:
         """Path of the pieces."""
@@ -115,16 +123,15 @@ class PartStore:
             self.failure_path(part).unlink()
 
     def _identity(self, part: int) -> dict[str, Any]:
-        model, number = self.bounds[part]
-        starts = self.run.parts[model]
-        last = starts[number + 1] if number + 1 < len(starts) else None
+        stage = self.bounds[part][0]
         return {
             "format": MANIFEST_FORMAT,
             "run": self.run.id,
             "part": part,
-            "model": model,
-            "plugins": [entry.get("plugin") for entry in self.run.request["models"]],
-            "chunks": [starts[number], last],
+            "stage": stage,
+            "model": self.stage(part).model,
+            "plugins": [model.plugin for model in self.run.plan.models],
+            "items": list(self.items(part)),
         }
 
     def manifest(self, part: int) -> dict[str, Any]:
@@ -146,7 +153,7 @@ class PartStore:
         for key, value in self._identity(part).items():
             if manifest.get(key) != value:
                 return f"belongs elsewhere ({key} is {_brief(manifest.get(key))}, not {value!r})"
-        if not same_versions(manifest.get("versions"), self.run.content.get("versions")):
+        if not same_versions(manifest.get("versions"), self.run.plan.versions):
             return f"was computed with other versions ({_brief(manifest.get('versions'))})"
         if manifest.get("size") != size:
             return f"has {size} bytes, its manifest says {_brief(manifest.get('size'))}"
@@ -201,14 +208,11 @@ class PartStore:
             + f"\nFinish them with `tracksmith work {self.run.folder}`."
         )
 
-    def counts(self, model: int) -> dict[str, int]:
-        """Return the bases read for a model: all, N, and other ambiguous codes."""
-        total = {"bases": 0, "unknown": 0, "ambiguous": 0}
-        for part, (owner, _) in enumerate(self.bounds):
-            if owner == model:
-                for name, count in self.manifest(part)["counts"].items():
-                    total[name] += count
-        return total
+    def counts(self, stage: int) -> BaseCounts:
+        """Return the bases that a stage over windows read."""
+        counts = [self.manifest(part)["counts"] for part in self.parts_of(stage)]
+        names = ("bases", "unknown", "ambiguous")
+        return BaseCounts(*(sum(count[name] for count in counts) for name in names))
 
     def trusted(self) -> set[str]:
         """Return the sha256 of the weight files that were unpickled for any part."""
@@ -216,19 +220,17 @@ class PartStore:
             digest for part in range(len(self)) for digest in self.manifest(part).get("trusted", [])
         }
 
-    def pieces(self, model: int, output: int) -> Iterator[tuple[int, bytes]]:
-        """Yield (chunk, bytes) of one output of a model, in order of chunks."""
-        for part, (owner, _) in enumerate(self.bounds):
-            if owner != model:
-                continue
+    def pieces(self, stage: int, output: int) -> Iterator[tuple[int, bytes]]:
+        """Yield (item, bytes) of one output of a stage, in order of items."""
+        for part in self.parts_of(stage):
             manifest = self.manifest(part)
-            chunk = self._identity(part)["chunks"][0]
+            item = self.items(part)[0]
             with self.data_path(part).open("rb") as handle:
                 for lengths in manifest["lengths"]:
                     handle.seek(sum(lengths[:output]), os.SEEK_CUR)
-                    yield chunk, handle.read(lengths[output])
+                    yield item, handle.read(lengths[output])
                     handle.seek(sum(lengths[output + 1 :]), os.SEEK_CUR)
-                    chunk += 1
+                    item += 1
 
     def remove(self) -> None:
         """Remove all parts, once the files made of them are finished."""

@@ -9,41 +9,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.engine.finish import value_facts
-from tracksmith.engine.region_peaks import Peaks
 from tracksmith.files import aside, crash_point, write_json
 from tracksmith.models.card import Track
-from tracksmith.provenance import file_entry
-from tracksmith.run import Run, make_folder
-from tracksmith.tracks.bigwig import write_bigwig
+from tracksmith.regions.peaks import Peaks
+from tracksmith.regions.work import RegionWork
+from tracksmith.runs.record import FileEntry, ModelRecord
+from tracksmith.runs.run import Run, make_folder
+from tracksmith.tracks.formats import FORMATS, track_path, value_facts
 from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
-from tracksmith.tracks.options import TrackOptions, parse_precision
+from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["file_names", "write_files"]
+__all__ = ["region_files", "write_region_files"]
 
 
-def file_names(request: Mapping[str, Any]) -> list[str]:
-    """Return the files of a run by their paths in its folder, in the order they are written."""
-    card = request["models"][0]["card"]
-    tracks = [f"tracks/{card['name']}.{track['id']}.bw" for track in card["tracks"]]
-    return [*tracks, *(f"regions/{card['name']}.{end}" for end in ("tsv.gz", "normalisers.json"))]
+def region_files(record: ModelRecord) -> tuple[str, ...]:
+    """Return the files of a model by their paths in the run, in the order they are written."""
+    name = record.name
+    suffix = FORMATS["bigwig"].suffix
+    tracks = [track_path(name, track, "mean", suffix) for track in _chosen(record)]
+    return (*tracks, f"regions/{name}.tsv.gz", f"regions/{name}.normalisers.json")
 
 
-def write_files(
+def _chosen(record: ModelRecord) -> list[str]:
+    """Return the tracks that were asked for, in the order of the card."""
+    return [track.id for track in record.card.tracks if track.id in set(record.tracks)]
+
+
+def write_region_files(
     run: Run,
+    work: RegionWork,
     tracks: Mapping[Track, NDArray[np.float32]],
-    peaks: Peaks,
     normalisers: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Write every file of the run; return their entries for ``run.json``.
+) -> list[FileEntry]:
+    """Write every file of a model; return their entries for ``run.json``.
 
     Parameters
     ----------
     tracks
         The tracks to write, with the value of each region, float32 (regions,).
     """
-    model = run.request["models"][0]["card"]["name"]
+    model, peaks = work.planned.name, work.peaks
     for folder in ("tracks", "regions"):
         make_folder(run.folder / folder)
     entries = []
@@ -52,22 +58,18 @@ def write_files(
         crash_point("track-finished")
     table = f"regions/{model}.tsv.gz"
     _write_table(run, table, tracks, peaks)
-    entries.append(file_entry(run.folder, table, "table", {"model": model, "rows": len(peaks)}))
+    entries.append(FileEntry.of(run.folder, table, "table", model=model, rows=len(peaks)))
     stored = f"regions/{model}.normalisers.json"
     write_json(run.folder / stored, {"model": model, "normalisers": dict(normalisers)})
-    entries.append(file_entry(run.folder, stored, "normalisers", {"model": model}))
+    entries.append(FileEntry.of(run.folder, stored, "normalisers", model=model))
     return entries
 
 
 def _write_track(
     run: Run, model: str, track: Track, peaks: Peaks, values: NDArray[np.float32]
-) -> dict[str, Any]:
+) -> FileEntry:
     """Write one value per region; a minus strand is stored negative."""
-    precision = run.request["precision"]
-    options = TrackOptions(
-        compressor=run.request["compressor"],
-        precision=parse_precision(precision) if precision else None,
-    )
+    options = TrackOptions.of(run.plan.compressor, run.plan.precision)
     stored = values * np.float32(track.stored_sign)
 
     def pieces() -> Iterator[tuple[int, EncodedPiece]]:
@@ -84,10 +86,14 @@ def _write_track(
                 ),
             )
 
-    path = f"tracks/{model}.{track.id}.bw"
-    summary = write_bigwig(run.folder / path, list(peaks.contigs), pieces, INTERVAL_BIN, options)
-    facts = {"model": model, "track": track.id, "statistic": "mean", **value_facts(summary)}
-    return file_entry(run.folder, path, "bigwig", facts)
+    form = FORMATS["bigwig"]
+    path = track_path(model, track.id, "mean", form.suffix)
+    contigs = list(peaks.contigs)
+    summary = form.write(run.folder / path, contigs, pieces, INTERVAL_BIN, options)
+    return FileEntry.of(
+        run.folder, path, form.name, model=model, track=track.id, statistic="mean",
+        **value_facts(summary),
+    )  # fmt: skip
 
 
 def _write_table(

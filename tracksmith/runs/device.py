@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import torch
 
-from tracksmith.engine.lanes import Lanes
 from tracksmith.errors import ResourceError, UsageError
+from tracksmith.runs.lanes import Lanes
 
 __all__ = [
     "DTYPES",

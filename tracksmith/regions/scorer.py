@@ -1,20 +1,14 @@
-"""Effects of variants on a model over regions (GET): what a peak's new features change.
+"""Effects of variants on a model over regions: what the new features of a region change.
 
-A variant acts through the features of the peak in which it lies, and from there
-on every region of the window around that peak; outside all peaks it does
-nothing. Two ways to make the new features:
-
-``ratio``
-    As the authors: each motif feature of the peak is multiplied by
-    (s_alt + 0.01) / (s_ref + 0.01), s being the sums of motif scores over the
-    peak. Substitutions only; a motif that the peak did not have stays absent.
-``recompute``
-    The features of the peak with the new allele, normalised as those of the run.
+A variant acts through the features of the region in which it lies, and from
+there on every region of the window around that one; outside all regions it
+does nothing. The features with an allele are made anew and normalised as those
+of the run, unless the model's feature source says how they change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,64 +16,22 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.records import Taken
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
+from tracksmith.effects.scores import Score, Units
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.windows import Positions, splice
-from tracksmith.engine.region_work import RegionWork, region_features
-from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.errors import PluginError
 from tracksmith.genome.alleles import Reason
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
+from tracksmith.regions.scores import compute_of
+from tracksmith.regions.work import RegionWork, region_features
 
-__all__ = ["MODES", "REGION_SCORES", "RegionScorer", "choose_region_scores", "region_units"]
-
-MODES = ("ratio", "recompute")
-RATIO_OFFSET = 0.01
-PSEUDOCOUNT = 1.0
-"""Added to 10^x - 1, in TPM, before the logarithm."""
+__all__ = ["RegionScorer", "region_units"]
 
 PARTLY = "The allele changes bases on both sides of the end of a region that the model was given."
 
 BLOCK = 64
 """Windows that are predicted together, those of reference and alternative alleles."""
-
-
-def _elsewhere(pairs: Pairs) -> ScoreValues:
-    raise TracksmithError("The scores of a model over regions are computed over regions.")
-
-
-REGION_SCORES: Mapping[str, Score] = {
-    score.name: score
-    for score in (
-        Score("diff", "a - r at the variant's own peak", "units of the track", True, _elsewhere),
-        Score(
-            "strongest", "a - r of the region of the window where |a - r| is largest",
-            "units of the track", True, _elsewhere,
-        ),
-        Score(
-            "log2fc", "log2((10^a - 1 + 1) / (10^r - 1 + 1)) at the variant's own peak",
-            "log2 ratio", True, _elsewhere,
-        ),
-    )
-}  # fmt: skip
-DEFAULT = ("diff", "strongest")
-
-
-def choose_region_scores(names: Sequence[str]) -> list[Score]:
-    """Return scores of a model over regions by name; none gives the default.
-
-    Raises
-    ------
-    UsageError
-        No such score.
-    """
-    for name in names:
-        if name not in REGION_SCORES:
-            raise UsageError(
-                f"No score of a model over regions is called {name!r}. "
-                f"Use {', '.join(REGION_SCORES)}."
-            )
-    return [REGION_SCORES[name] for name in dict.fromkeys(names or DEFAULT)]
 
 
 def region_units(card: ModelCard) -> Units:
@@ -121,8 +73,6 @@ class RegionScorer:
     ----------
     work
         The peaks, their features and the model.
-    mode
-        ``ratio`` or ``recompute``.
     columns
         The tracks of the card that were asked for, by number.
     limit
@@ -130,11 +80,11 @@ class RegionScorer:
     """
 
     def __init__(
-        self, work: RegionWork, scores: Sequence[Score], mode: str, columns: Positions, limit: int
+        self, work: RegionWork, scores: Sequence[Score], columns: Positions, limit: int
     ) -> None:
         self.work = work
         self.scores = scores
-        self.mode = mode
+        self._computes = [compute_of(work.planned.model, score.name) for score in scores]
         self.columns = columns
         self.limit = limit
         self.raw = region_features(work)
@@ -148,15 +98,15 @@ class RegionScorer:
         return self.work.forward.batch.smallest
 
     def admit(self, taken: Taken) -> Taken:
-        """Skip alleles outside the peaks, and in the mode ratio those that change the length."""
+        """Skip alleles outside the regions, and those that the feature source cannot tell."""
         partly = self._passes_an_end(taken.alleles)
         taken = taken.without(partly, Reason.OUTSIDE_PEAKS, PARTLY)
         outside = self._peak_of(taken.alleles) < 0
         taken = taken.without(outside, Reason.OUTSIDE_PEAKS, Reason.OUTSIDE_PEAKS.text)
-        if self.mode != "ratio":
+        if not getattr(self.work.source, "substitutions_only", False):
             return taken
         lengths = np.array([len(bases) for bases in taken.alleles.alternative], np.int64)
-        detail = f"{Reason.LENGTH_CHANGE.text} Use --region-mode recompute."
+        detail = f"{Reason.LENGTH_CHANGE.text} Look for an --option of the model that takes them."
         return taken.without(lengths != taken.alleles.length, Reason.LENGTH_CHANGE, detail)
 
     def _peak_of(self, alleles: Alleles) -> Positions:
@@ -306,13 +256,13 @@ class RegionScorer:
                 )
             ]
             raw[rows] = self.work.source.features(RegionBatch(name, starts, ends, bases))
-        if self.mode == "recompute":
-            signal = None if peaks.signal is None else peaks.signal[peak]
-            return self.work.source.normalise(raw, signal, self.normalisers)[0]
-        changed = self.matrix[peak].copy()
-        motifs = raw.shape[1]
-        changed[:, :motifs] *= (raw + RATIO_OFFSET) / (self.raw[peak] + RATIO_OFFSET)
-        return changed
+        offered = getattr(self.work.source, "allele_rows", None)
+        changed = offered and offered(self.matrix[peak], self.raw[peak], raw)
+        if changed is not None:
+            rows_of: NDArray[np.float32] = changed
+            return rows_of
+        signal = None if peaks.signal is None else peaks.signal[peak]
+        return self.work.source.normalise(raw, signal, self.normalisers)[0]
 
     def _changed(
         self, contig: str, alleles: Alleles, row: int, start: int, end: int
@@ -334,21 +284,11 @@ class RegionScorer:
     ) -> None:
         r = np.broadcast_to(reference[:, self.columns], alternative[..., self.columns].shape)
         a = alternative[..., self.columns]
-        difference = a - r
-        best = np.abs(difference).argmax(axis=1)
-        for number, score in enumerate(self.scores):
-            if score.name == "strongest":
-                value, low, high = (
-                    np.take_along_axis(array, best[:, None], 1)[:, 0]
-                    for array in (difference, r, a)
-                )
-                found.place[rows, number] = self.work.peaks.starts[window.first + best]
-            else:
-                low, high = r[:, window.own], a[:, window.own]
-                value = difference[:, window.own]
-            if score.name == "log2fc":
-                low, high = 10.0**low - 1, 10.0**high - 1
-                value = np.log2((high + PSEUDOCOUNT) / (low + PSEUDOCOUNT))
-            found.value[rows, number] = value
-            found.reference[rows, number] = low
-            found.alternative[rows, number] = high
+        for number, compute in enumerate(self._computes):
+            effect = compute(r, a, window.own)
+            found.value[rows, number] = effect.value
+            found.reference[rows, number] = effect.reference
+            found.alternative[rows, number] = effect.alternative
+            if effect.region is not None:
+                starts = self.work.peaks.starts
+                found.place[rows, number] = starts[window.first + effect.region]

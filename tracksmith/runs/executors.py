@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from tracksmith.engine.device import device_kind, parse_devices, resolve_device, usable_cores
-from tracksmith.engine.lanes import threads_restored
-from tracksmith.engine.parts import PartStore
-from tracksmith.engine.plan import Plan, check_genome
-from tracksmith.engine.work import (
-    FAILURES_WITHOUT_PROGRESS,
-    Computer,
-    PartWorker,
-    compute_parts,
-    failure_message,
-    note_failure,
-)
 from tracksmith.errors import (
     IncompleteError,
     PluginError,
@@ -27,28 +16,19 @@ from tracksmith.errors import (
     TracksmithError,
     UsageError,
 )
-from tracksmith.genome.fasta import Genome, silent
-from tracksmith.models.registry import load_registry
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
-from tracksmith.run import Run
+from tracksmith.runs.device import device_kind, parse_devices, resolve_device, usable_cores
+from tracksmith.runs.kind import Kind, Worker
+from tracksmith.runs.lanes import threads_restored
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.record import Places
+from tracksmith.runs.run import Run
 
-__all__ = ["OpenWorker", "PartJob", "devices_of", "run_on_devices", "run_parts"]
+__all__ = ["compute_parts", "devices_of", "run_parts"]
 
+FAILURES_WITHOUT_PROGRESS = 3
 DEATHS_PER_PART = 3
-
-OpenWorker: TypeAlias = Callable[[Run, str], Computer]
-"""Opens a run on a device, inside a worker process; a function of a module, so that it travels by
-its name."""
-
-
-@dataclass(frozen=True)
-class PartJob:
-    """Parts of a run to be computed on several devices; ``what`` is how progress calls it."""
-
-    what: str
-    store: PartStore
-    open_worker: OpenWorker
 
 
 def devices_of(run: Run, text: str) -> list[str]:
@@ -61,7 +41,7 @@ def devices_of(run: Run, text: str) -> list[str]:
     UsageError
         Devices of another kind: they give other last digits.
     """
-    planned = run.request["device"]
+    planned = run.plan.device
     if text == "auto":
         return [planned]
     names = parse_devices(text)
@@ -74,44 +54,16 @@ def devices_of(run: Run, text: str) -> list[str]:
 
 
 def run_parts(
-    plan: Plan, genome: Genome, device: str, parts: Sequence[int], progress: Progress
+    kind: Kind,
+    worker: Worker,
+    devices: Sequence[str],
+    parts: Sequence[int],
+    told_as: tuple[str, str],
+    progress: Progress,
 ) -> None:
     """Compute parts: in this process on one device, through Dask on several.
 
-    Raises
-    ------
-    UsageError
-        The run was planned for devices of another kind.
-    IncompleteError, PluginError, ResourceError
-        As :func:`run_on_devices`.
-    """
-    names = devices_of(plan.run, device)
-    if len(names) > 1:
-        run_on_devices(PartJob("predict", plan.store, open_part_worker), names, parts, progress)
-        return
-    worker = PartWorker(plan, genome, names[0], progress)
-    progress.start("predict", _bases(worker, parts), "bp")
-    with threads_restored():
-        compute_parts(worker, parts)
-    progress.finish()
-
-
-def _bases(worker: PartWorker, parts: Sequence[int]) -> int:
-    return sum(worker.bases(part) for part in parts)
-
-
-def open_part_worker(run: Run, device: str) -> PartWorker:
-    """Open a run over windows for computing its parts on a device."""
-    plan = Plan(run, load_registry())
-    genome = Genome.open(Path(run.places["genome"]), notify=silent)
-    check_genome(genome, run.request)
-    return PartWorker(plan, genome, device, Silent())
-
-
-def run_on_devices(
-    job: PartJob, devices: Sequence[str], parts: Sequence[int], progress: Progress
-) -> None:
-    """Compute parts through Dask, in one worker process per device.
+    ``told_as`` is what progress calls the work, and its unit.
 
     Raises
     ------
@@ -122,16 +74,67 @@ def run_on_devices(
     ResourceError
         A device or Dask is missing, or workers die before a single part is done.
     """
-    for name in devices:
-        resolve_device(name)
-    _DaskDriver(job, list(devices), parts, progress).run()
+    what, unit = told_as
+    if len(devices) > 1:
+        for name in devices:
+            resolve_device(name)
+        _DaskDriver(kind, worker.store, list(devices), parts, progress).run(what)
+    else:
+        progress.start(what, sum(map(worker.size, parts)), unit)
+        with threads_restored():
+            compute_parts(worker, parts)
     progress.finish()
 
 
+def compute_parts(worker: Worker, parts: Sequence[int]) -> None:
+    """Compute parts one after another; one that a plugin breaks is set aside, the rest goes on.
+
+    Raises
+    ------
+    IncompleteError
+        Some parts failed; they are listed with the reason of the first.
+    PluginError
+        The first parts all failed: going on would be pointless.
+    """
+    failed: dict[int, PluginError] = {}
+    done = 0
+    for part in parts:
+        try:
+            worker.compute(part)
+        except PluginError as error:
+            failed[part] = error
+            note_failure(worker.store, part, error)
+            if not done and len(failed) >= min(FAILURES_WITHOUT_PROGRESS, len(parts)):
+                raise
+            continue
+        done += 1
+    if failed:
+        raise IncompleteError(failure_message(worker.store, failed))
+
+
+def note_failure(store: PartStore, part: int, error: BaseException) -> None:
+    """Leave a note with the trace beside the parts."""
+    text = "".join(traceback.format_exception(error))
+    with suppress(OSError):
+        store.failure_path(part).write_text(text, encoding="utf-8")
+
+
+def failure_message(store: PartStore, failed: Mapping[int, TracksmithError]) -> str:
+    """Return the message for parts that a plugin broke."""
+    first = min(failed)
+    shown = ", ".join(str(part) for part in sorted(failed)[:10])
+    return (
+        f"{len(failed)} of {len(store)} parts failed ({shown}); the others are done and safe.\n"
+        f"Part {first}: {failed[first]}\n"
+        f"The trace is in {store.failure_path(first)}. Once the cause is mended, finish with "
+        f"`tracksmith work {store.run.folder}` and `tracksmith finish {store.run.folder}`."
+    )
+
+
 def _compute_on_worker(
-    open_worker: OpenWorker,
+    kind: Kind,
     folder: str,
-    places: dict[str, Any],
+    places: Places,
     part: int,
     devices: list[str],
     trusted: list[str],
@@ -145,13 +148,13 @@ def _compute_on_worker(
     from distributed import get_worker
 
     worker: Any = get_worker()
-    kept: dict[str, Computer] = worker.__dict__.setdefault("_tracksmith_parts", {})
+    kept: dict[str, Worker] = worker.__dict__.setdefault("_tracksmith_parts", {})
     try:
         with trusting(trusted):
             if folder not in kept:
                 run = Run.open(Path(folder))
-                run.content["places"] = places
-                kept[folder] = open_worker(run, devices[int(worker.name)])
+                run.places = places
+                kept[folder] = kind.open(run, devices[int(worker.name)], Silent())
             kept[folder].compute(part)
     except PluginError as error:
         note_failure(PartStore(Run.open(Path(folder))), part, error)
@@ -163,23 +166,28 @@ class _DaskDriver:
     """Hands part indices to one worker process per device and watches what comes back."""
 
     def __init__(
-        self, job: PartJob, devices: list[str], parts: Sequence[int], progress: Progress
+        self,
+        kind: Kind,
+        store: PartStore,
+        devices: list[str],
+        parts: Sequence[int],
+        progress: Progress,
     ) -> None:
-        self.job = job
+        self.kind = kind
+        self.store = store
         self.devices = devices
         self.waiting = list(parts)
         self.progress = progress
         self.trusted = [f"sha256:{digest}" for digest in sorted(consent().digests)]
-        self.store = job.store
         self.deaths: dict[int, int] = {}
         self.failed: dict[int, TracksmithError] = {}
         self.asked = len(parts)
         self.done = 0
 
-    def run(self) -> None:
-        """Run all parts."""
+    def run(self, what: str) -> None:
+        """Run all parts; ``what`` is how progress calls the work."""
         distributed = _import_distributed()
-        self.progress.start(self.job.what, len(self.waiting), "parts")
+        self.progress.start(what, len(self.waiting), "parts")
         threads = max(1, usable_cores() // len(self.devices))
         # The budget of a worker: its lanes, not the threads of one product.
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -221,7 +229,7 @@ class _DaskDriver:
         # A key of its own per try: Dask would otherwise hand back the failed one.
         key = f"part-{part}-{self.deaths.get(part, 0)}-{os.getpid()}"
         future = client.submit(
-            _compute_on_worker, self.job.open_worker, str(run.folder.resolve()), run.places, part,
+            _compute_on_worker, self.kind, str(run.folder.resolve()), run.places, part,
             self.devices, self.trusted, key=key, pure=False, retries=0,
         )  # fmt: skip
         running[future] = part

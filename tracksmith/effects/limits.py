@@ -1,0 +1,41 @@
+"""How many alleles of a file may be skipped before its run is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tracksmith.errors import InputError
+from tracksmith.genome.alleles import Reason
+from tracksmith.runs.record import Limits, VariantCounts
+
+__all__ = ["check_limits"]
+
+WRONG_GENOME = {
+    reason.value for reason in (Reason.REF_MISMATCH, Reason.UNKNOWN_CONTIG, Reason.OUTSIDE_CONTIG)
+}
+"""Reasons for skipping that another assembly would give."""
+
+
+def check_limits(limits: Limits, counts: VariantCounts, name: str) -> None:
+    """Refuse a run with too many skipped alleles, before any file is written.
+
+    Raises
+    ------
+    InputError
+        With the counts by reason and what to do.
+    """
+    skipped, total = counts.alleles_skipped, counts.alleles_skipped + counts.alleles_scored
+    if not skipped or (not limits.strict and skipped <= limits.most_skipped * total):
+        return
+    reasons = ", ".join(f"{n:,} {code}" for code, n in Counter(counts.reasons).most_common())
+    hint = "Repeat `tracksmith variants` without --strict to go on without them."
+    if not limits.strict:
+        hint = (
+            "`tracksmith variants` with --max-skipped 1 goes on without them; what is scored "
+            "so far is kept."
+        )
+        if counts.reasons.keys() & WRONG_GENOME:
+            hint = f"Is it the right genome (assembly, strand)? {hint}"
+    raise InputError(
+        f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"
+    )

@@ -1,0 +1,139 @@
+"""The variants of a new run: read through once, counted, and refused where they are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracksmith.effects.plan import contig_names
+from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.fasta import Notify
+from tracksmith.genome.intervals import parse_region
+from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
+from tracksmith.runs.record import FileRecord, VariantsRecord
+from tracksmith.runs.request import Request
+
+__all__ = ["SourceSize", "survey_file", "survey_region"]
+
+
+@dataclass(frozen=True)
+class SourceSize:
+    """How much a file of variants holds.
+
+    ``text`` counts the letters of the alleles, identifiers and contig names;
+    ``sorted`` says whether records come contig by contig with ascending positions.
+    """
+
+    records: int
+    alleles: int
+    text: int
+    sorted: bool
+
+
+def survey_file(
+    request: Request, path: Path, contigs: Contigs, notify: Notify
+) -> tuple[VariantsRecord, SourceSize]:
+    """Read every record of a file once, so that a broken one is refused here.
+
+    Raises
+    ------
+    InputError
+        It is no list of variants, or belongs to another genome.
+    """
+    alias = request.alias
+    names = contig_names(contigs, path.name, alias, notify)
+    with VariantFile(path, allow_truncated=request.allow_truncated) as file:
+        if not request.allow_other_lengths:
+            _check_assembly(file.header, names)
+        names.declare(file.header.contigs)
+        size = _read_through(file, names)
+        kind = file.format
+    return _record(request, contigs, kind, size, file=FileRecord.of(path)), size
+
+
+def survey_region(request: Request, contigs: Contigs) -> tuple[VariantsRecord, SourceSize]:
+    """Return the region whose every substitution is scored."""
+    interval = parse_region(str(request.saturate), contigs)
+    bases = len(interval)
+    region = (interval.contig, interval.start, interval.end)
+    size = SourceSize(bases, 3 * bases, 0, True)
+    return _record(request, contigs, "saturation", size, region=region), size
+
+
+def _record(
+    request: Request,
+    contigs: Contigs,
+    source: str,
+    size: SourceSize,
+    *,
+    file: FileRecord | None = None,
+    region: tuple[str, int, int] | None = None,
+) -> VariantsRecord:
+    return VariantsRecord(
+        source=source,
+        records=size.records,
+        alleles=size.alleles,
+        file=file,
+        region=region,
+        alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
+        background=request.background,
+        around=tuple(_around(text, contigs) for text in request.around),
+        ref_mismatch=request.ref_mismatch,
+        max_n=request.max_n,
+        allow_truncated=request.allow_truncated,
+    )
+
+
+def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
+    number = alleles = text = 0
+    in_order, contig, position = True, "", 0
+    seen: set[str] = set()
+    named: dict[int, str] = {}
+    for record in records:
+        number += 1
+        alleles += len(record.alts)
+        text += len(record.id) + len(record.ref) + sum(map(len, record.alts)) + len(record.contig)
+        if record.contig != contig:
+            contig, position = record.contig, -1
+            in_order &= contig not in seen
+            seen.add(contig)
+            _refuse_second_name(record, names, named)
+        in_order &= record.position >= position
+        position = record.position
+    return SourceSize(number, alleles, text, in_order)
+
+
+def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:
+    """Refuse a contig that came under another name before: tables group lines by name."""
+    number = names.find(record.contig)
+    if number is None:
+        return
+    name = named.setdefault(number, record.contig)
+    if name != record.contig:
+        raise InputError(
+            f"{names.source}:{record.line}: contig {record.contig!r} was called {name!r} before: "
+            f"both are {names.contigs.names[number]!r} of the genome. Give each contig one name "
+            "(bcftools annotate --rename-chrs) and sort the file."
+        )
+
+
+def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
+    try:
+        check_assembly(header, names)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nIf the genome was cut from that assembly, --allow-other-lengths goes on; "
+            "the REF alleles are checked all the same."
+        ) from None
+
+
+def _around(text: str, contigs: Contigs) -> str:
+    """Return ``top:N``, or a region under the genome's names."""
+    if not text.startswith("top:"):
+        return str(parse_region(text, contigs))
+    if not text[4:].isdigit() or int(text[4:]) < 1:
+        raise InputError(f"--tracks {text}: give a number of variants, such as top:20.")
+    return f"top:{int(text[4:])}"

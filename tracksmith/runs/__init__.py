@@ -1,0 +1,1 @@
+"""How a run is planned, computed, finished and looked at, whatever it computes."""

@@ -1,0 +1,68 @@
+"""A run's own files: checked, and removed without anything else that lies in the folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tracksmith.errors import IncompleteError
+from tracksmith.files import digest_of_file
+from tracksmith.runs.run import FILE_FOLDERS, Run
+
+__all__ = ["damaged_files", "refuse_damage", "remove_run"]
+
+SHARED_NAMES = (
+    "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
+    "summary.html",
+)  # fmt: skip
+"""Finished files that bear no model's name."""
+
+
+def damaged_files(run: Run) -> list[str]:
+    """Return the finished files that are missing or not as they were written."""
+    damaged = []
+    for entry in run.files:
+        path = run.folder / entry.path
+        same_size = path.is_file() and path.stat().st_size == entry.size
+        if not same_size or digest_of_file(path) != entry.sha256:
+            damaged.append(entry.path)
+    return damaged
+
+
+def refuse_damage(run: Run) -> None:
+    """Raise when a finished run lost or changed a file and its parts are gone.
+
+    Raises
+    ------
+    IncompleteError
+        Lists the files and how to make them again.
+    """
+    damaged = damaged_files(run)
+    if damaged:
+        listed = "\n".join(f"  {path}" for path in damaged[:20])
+        raise IncompleteError(
+            f"{run.folder} was finished, but these files are missing or changed:\n{listed}\n"
+            "Make them again with the same command and --overwrite."
+        )
+
+
+def remove_run(run: Run) -> None:
+    """Remove a run's own files, and nothing else that lies in its folder."""
+    with run.lock():
+        for path in _own_files(run):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(run.parts_folder, ignore_errors=True)
+        (run.folder / "run.json").unlink(missing_ok=True)
+
+
+def _own_files(run: Run) -> list[Path]:
+    """Return the files of a run; of one that was stopped while finishing, those by its names."""
+    if run.finished:
+        return [run.folder / entry.path for entry in run.files]
+    names = tuple(f"{model.name}." for model in run.plan.models)
+    return [
+        path
+        for folder in FILE_FOLDERS
+        for path in (run.folder / folder).glob("*")
+        if path.name.startswith(names) or path.name in SHARED_NAMES
+    ]

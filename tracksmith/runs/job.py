@@ -1,0 +1,324 @@
+"""The verbs on a run, whatever its kind: plan, run, work, finish, estimate, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tracksmith.errors import UsageError
+from tracksmith.files import crash_point
+from tracksmith.models.registry import load_registry
+from tracksmith.models.trust import trusting
+from tracksmith.progress import Progress
+from tracksmith.runs.device import resolve_devices
+from tracksmith.runs.estimate import Estimate, refuse_to_fill
+from tracksmith.runs.executors import devices_of, run_parts
+from tracksmith.runs.folder import refuse_damage, remove_run
+from tracksmith.runs.kind import Draft, Kind, Worker
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.planned import trusted_files
+from tracksmith.runs.record import PlanRecord
+from tracksmith.runs.request import Request
+from tracksmith.runs.run import Run
+from tracksmith.runs.spool import Spool, spooled
+
+__all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run is; ``problems`` maps part numbers to why they cannot be used."""
+
+    parts: int
+    done: int
+    problems: dict[int, str]
+    finished: bool
+    files: list[str]
+
+
+def plan(
+    kind: Kind,
+    request: Request,
+    out: Path,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+    force: bool = False,
+) -> Run:
+    """Fix a run in the folder ``out``, or find it there already.
+
+    Raises
+    ------
+    UsageError
+        ``out`` holds another run; the differences are named.
+    ResourceError
+        The disk cannot hold the run (``force`` goes on all the same).
+    """
+    with _drafted(kind, request, out, progress) as (draft, spool):
+        run = None if overwrite else _found(draft, out)
+        if run is None:
+            refuse_to_fill(draft.disk, out, draft.cure, force=force)
+            if Run.exists(out):
+                remove_run(Run.open(out))
+            run = draft.write(out)
+        spool.keep(run)
+    return run
+
+
+def run_all(
+    kind: Kind,
+    request: Request,
+    out: Path,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+) -> Run:
+    """Plan, compute all parts and finish; repeated, go on from where it stopped."""
+    resolve_devices(request.device)  # what is missing claims no folder
+    with trusting(request.trust_weights), _drafted(kind, request, out, progress) as drafted:
+        draft, spool = drafted
+        run = None if overwrite else _found(draft, out)
+        worker = None
+        if run is None:
+            refuse_to_fill(draft.disk, out, draft.cure, force=force)
+            run, worker = _claim(kind, draft, request.device, out, progress)
+        spool.keep(run)
+        if run.finished:
+            _tidy(kind, run, keep_parts=keep_parts)
+            progress.note(f"{out} is finished already; nothing to do.")
+            return run
+        with run.lock():
+            worker = worker or kind.open(run, devices_of(run, request.device)[0], progress)
+            with closing(worker):
+                _compute(kind, worker, request.device, worker.store.missing(), progress)
+                _finish(run, worker, progress, keep_parts=keep_parts)
+    return run
+
+
+def work(
+    kind: Kind,
+    run: Run,
+    progress: Progress,
+    *,
+    device: str = "auto",
+    part: int | None = None,
+    of: tuple[int, int] | None = None,
+) -> list[int]:
+    """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
+
+    Needs no lock: any number of these may run at once, on any machine that
+    sees the folder. What the plan trusted is not trusted here: see
+    :func:`tracksmith.models.trust.trusting`. Returns the parts that were computed.
+    """
+    if run.finished:
+        progress.note(f"{run.folder} is finished already; nothing to do.")
+        return []
+    chosen = _chosen_parts(run, part, of)
+    with closing(kind.open(run, devices_of(run, device)[0], progress)) as worker:
+        todo = sorted(chosen & set(worker.store.missing()))
+        _compute(kind, worker, device, todo, progress)
+    return todo
+
+
+def finish(kind: Kind, run: Run, progress: Progress, *, keep_parts: bool = False) -> Run:
+    """Join the parts of a run into its files; safe to kill and to repeat.
+
+    Raises
+    ------
+    IncompleteError
+        Parts are missing or broken; the message lists them all.
+    """
+    if run.finished:
+        _tidy(kind, run, keep_parts=keep_parts)
+        return run
+    with run.lock(), closing(kind.open(run, run.plan.device, progress)) as worker:
+        _finish(run, worker, progress, keep_parts=keep_parts)
+    return run
+
+
+def status(run: Run, *, deep: bool = False) -> RunStatus:
+    """Say how far a run is, from its manifests; ``deep`` checks every byte.
+
+    Raises
+    ------
+    IncompleteError
+        With ``deep``: files of a finished run are missing or changed.
+    """
+    files = [entry.path for entry in run.files]
+    if run.finished:
+        if deep:
+            refuse_damage(run)
+        return RunStatus(run.parts, run.parts, {}, True, files)
+    store = PartStore(run)
+    every = {part: store.problem(part, deep) for part in range(len(store))}
+    problems = {part: problem for part, problem in every.items() if problem}
+    return RunStatus(len(store), len(store) - len(problems), problems, False, files)
+
+
+def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
+    """Return what a run would cost, timing a few batches; nothing is kept.
+
+    Raises
+    ------
+    TracksmithError
+        As :func:`plan`, but for the disk.
+    """
+    with TemporaryDirectory() as name, trusting(request.trust_weights):
+        folder = Path(name)
+        with _drafted(kind, request, folder, progress) as (draft, spool):
+            run = draft.write(folder)
+            spool.keep(run)
+            device = devices_of(run, request.device)[0]
+            with closing(kind.open(run, device, progress)) as worker:
+                costs = tuple(worker.costs())
+    return Estimate(draft.plan, costs, draft.files, draft.disk)
+
+
+@contextmanager
+def _drafted(
+    kind: Kind, request: Request, out: Path, progress: Progress
+) -> Iterator[tuple[Draft, Spool]]:
+    """Draft a plan; files that can be read once only are kept in ``out`` first."""
+    with trusting(request.trust_weights), spooled(request, out) as (kept, spool):
+        with spool.named():
+            draft = kind.draft(kept, load_registry(), progress)
+        yield replace(draft, places=spool.places(draft.places)), spool
+
+
+def _found(draft: Draft, out: Path) -> Run | None:
+    """Return the run that is in the folder already, if any; another run is refused."""
+    if not Run.exists(out):
+        return None
+    run = Run.open(out)
+    run.refuse_other(_as_planned(draft.plan, run.plan))
+    run.find_at(draft.places)
+    run.keep_limits(draft.limits)
+    return run
+
+
+def _as_planned(new: PlanRecord, old: PlanRecord) -> PlanRecord:
+    """Take over what decides no value: the parts, and batch sizes that nobody chose.
+
+    Another GPU would have other batch sizes; the parts are only how the work is cut.
+    """
+    planned = {model.name: model for model in old.models}
+    models = []
+    for model in new.models:
+        before = planned.get(model.name, model)
+        if not (before.batch_chosen or model.batch_chosen):
+            model = replace(model, batch_size=before.batch_size)
+        models.append(model)
+    alike = [(stage.model, stage.what, stage.items, stage.wave) for stage in new.stages]
+    same = alike == [(stage.model, stage.what, stage.items, stage.wave) for stage in old.stages]
+    return replace(new, models=tuple(models), stages=old.stages if same else new.stages)
+
+
+def _claim(
+    kind: Kind, draft: Draft, devices: str, out: Path, progress: Progress
+) -> tuple[Run, Worker | None]:
+    """Take the folder for a new run, once it is known that it can start.
+
+    The run is opened and its models are loaded in a folder aside: what fails
+    there claims no folder and removes no older run.
+    """
+    with TemporaryDirectory() as aside:
+        run = draft.write(Path(aside))
+        names = devices_of(run, devices)
+        worker = kind.open(run, names[0], progress)
+        try:
+            worker.load()
+            if Run.exists(out):
+                remove_run(Run.open(out))
+            draft.settle(run, out)
+        except BaseException:
+            worker.close()
+            raise
+    if len(names) == 1:
+        return run, worker
+    worker.close()  # each device gets a process of its own
+    return run, None
+
+
+def _compute(
+    kind: Kind, worker: Worker, devices: str, parts: Sequence[int], progress: Progress
+) -> None:
+    """Compute parts stage by stage: stages of a later wave need all of the earlier ones."""
+    store = worker.store
+    names = devices_of(store.run, devices)
+
+    def step(part: int) -> tuple[int, str, str]:
+        stage = store.stage(part)
+        return stage.wave, stage.what, stage.unit
+
+    for (wave, what, unit), group in groupby(sorted(parts, key=step), key=step):
+        mine = sorted(group)
+        store.require(_before(store, {store.stage(part).model for part in mine}, wave))
+        run_parts(kind, worker, names, mine, (what, unit), progress)
+
+
+def _before(store: PartStore, models: set[int], wave: int) -> list[int]:
+    """Return the parts of these models in earlier waves."""
+    return [
+        part
+        for part in range(len(store))
+        if store.stage(part).model in models and store.stage(part).wave < wave
+    ]
+
+
+def _finish(run: Run, worker: Worker, progress: Progress, *, keep_parts: bool) -> None:
+    """Join the parts; the caller holds the run's lock."""
+    run.sweep()
+    worker.store.require_all()
+    results = worker.finish(progress)
+    trusted = trusted_files(run.plan.models, worker.store.trusted())
+    run.results = replace(results, trusted_weights=trusted)
+    run.save()
+    crash_point("finished")
+    if not keep_parts:
+        _remove_parts(run)
+
+
+def _tidy(kind: Kind, run: Run, *, keep_parts: bool) -> None:
+    """Check a finished run; write into its folder only to remove what a kill left."""
+    refuse_damage(run)
+    kind.accept(run)
+    if run.parts_folder.is_dir() and not keep_parts:
+        with run.lock():
+            _remove_parts(run)
+
+
+def _remove_parts(run: Run) -> None:
+    PartStore(run).remove()
+    Spool.remove(run)
+
+
+def _chosen_parts(run: Run, part: int | None, of: tuple[int, int] | None) -> set[int]:
+    """Return the parts that a command asks for: one, a share of every stage, or all.
+
+    Raises
+    ------
+    UsageError
+        There is no such part or share.
+    """
+    if part is not None:
+        if not 0 <= part < run.parts:
+            raise UsageError(f"--part {part}: this run has parts 0 to {run.parts - 1}.")
+        return {part}
+    if of is None:
+        return set(range(run.parts))
+    number, shares = of
+    if not 0 <= number < shares:
+        raise UsageError(f"--part {number}/{shares}: give 0/{shares} to {shares - 1}/{shares}.")
+    store = PartStore(run)
+    waves = {stage.wave for stage in run.plan.stages}
+    chosen: set[int] = set()
+    for wave in waves:
+        every = [part for part in range(len(store)) if store.stage(part).wave == wave]
+        chosen.update(every[len(every) * number // shares : len(every) * (number + 1) // shares])
+    return chosen

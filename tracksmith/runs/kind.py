@@ -1,0 +1,104 @@
+"""What a kind of run says of itself; everything else is done by :mod:`tracksmith.runs.job`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tracksmith.files import aside
+from tracksmith.models.registry import Registry
+from tracksmith.progress import Progress
+from tracksmith.runs.estimate import Disk, ModelCost
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.record import Limits, Places, PlanRecord, Results
+from tracksmith.runs.request import Request
+from tracksmith.runs.run import Run, make_folder
+
+__all__ = ["Draft", "Kind", "Worker"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan that is not written yet, with all that was found out on the way.
+
+    ``texts`` are small files that lie beside ``run.json``, by name. ``files``
+    are the names of the finished files; ``cure`` says how to need less disk.
+    """
+
+    plan: PlanRecord
+    places: Places
+    files: tuple[str, ...]
+    disk: Disk
+    texts: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    cure: str = "fewer tracks with -t"
+
+    def write(self, folder: Path) -> Run:
+        """Write it as a new run into a folder."""
+        run = Run(folder, self.plan, self.places, self.limits)
+        self.settle(run, folder)
+        return run
+
+    def settle(self, run: Run, folder: Path) -> None:
+        """Write a run that was tried elsewhere into its own folder."""
+        make_folder(folder)
+        for name, text in self.texts.items():
+            with aside(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        run.folder = folder
+        run.create()
+
+
+class Worker(Protocol):
+    """A run opened on one device: computes parts and joins them into files."""
+
+    store: PartStore
+
+    def load(self) -> None:
+        """Load what the first part of each stage would load, so that faults show now."""
+
+    def compute(self, part: int) -> None:
+        """Compute one part and write it, whole or not at all; count its units as progress."""
+
+    def size(self, part: int) -> int:
+        """Return how many units, which progress counts, a part has."""
+
+    def finish(self, progress: Progress) -> Results:
+        """Write every finished file, whole or not at all; all parts are there."""
+
+    def costs(self) -> list[ModelCost]:
+        """Return the cost of every model, after a trial."""
+
+    def close(self) -> None:
+        """Let go of files."""
+
+
+class Kind(Protocol):
+    """A kind of run."""
+
+    @property
+    def name(self) -> str:
+        """What ``run.json`` calls it."""
+
+    def draft(self, request: Request, registry: Registry, progress: Progress) -> Draft:
+        """Open all files, fill in every default, and cut the work into parts.
+
+        Raises
+        ------
+        TracksmithError
+            Of the kind that fits; nothing was written.
+        """
+
+    def open(self, run: Run, device: str, progress: Progress) -> Worker:
+        """Open a planned run on a device.
+
+        Raises
+        ------
+        TrustError
+            A file, a model or a version is not what was planned.
+        """
+
+    def accept(self, run: Run) -> None:
+        """Check a finished run once more when its command is repeated."""

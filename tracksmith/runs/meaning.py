@@ -1,0 +1,76 @@
+"""Whether what was asked has a meaning for the kind of run and for its models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+
+from tracksmith.errors import UsageError
+from tracksmith.runs.request import ModelRequest, Request, describe_field, flag_of
+
+__all__ = ["check_meaning"]
+
+READS = {"windows": "windows along a genome", "regions": "a list of regions"}
+
+
+def check_meaning(
+    request: Request, reads: Mapping[str, str], notify: Callable[[str], None]
+) -> None:
+    """Refuse options without a meaning; tell of those that have one for some models only.
+
+    Parameters
+    ----------
+    reads
+        ``windows`` or ``regions``, by model.
+
+    Raises
+    ------
+    UsageError
+        An option that this kind of run, the model it is said for, or every
+        model has no use for.
+    """
+    _check_kind(request)
+    for name in request.given():
+        _check_models(name, "", request, reads, notify)
+    for model, name in _said(request):
+        _check_models(name, model, request, reads, notify)
+
+
+def _said(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield (model, field) of all that was said for models and is not the default."""
+    plain = ModelRequest()
+    for model, values in request.own.items():
+        for item in fields(ModelRequest):
+            if item.name in values and (model or values[item.name] != getattr(plain, item.name)):
+                yield model, item.name
+
+
+def _check_kind(request: Request) -> None:
+    for name in (*request.given(), *(name for _, name in _said(request))):
+        if name != "own" and request.kind not in describe_field(name)["kinds"]:
+            wanted = " or ".join(describe_field(name)["kinds"])
+            raise UsageError(
+                f"{flag_of(name)} has no meaning here: it belongs to `tracksmith {wanted}`."
+            )
+
+
+def _check_models(
+    name: str,
+    model: str,
+    request: Request,
+    reads: Mapping[str, str],
+    notify: Callable[[str], None],
+) -> None:
+    if name == "own":
+        return
+    wanted = describe_field(name)["reads"]
+    concerned = [model] if model else list(request.models)
+    idle = [other for other in concerned if reads[other] not in wanted]
+    if not idle:
+        return
+    kinds = {reads[other] for other in idle}
+    why = f"{', '.join(idle)}, which read{'s' * (len(idle) == 1)} {READS[kinds.pop()]}"
+    if len(idle) == len(concerned):
+        hint = "leave it out; restrict it to regions with -r" if name == "peaks" else "leave it out"
+        raise UsageError(f"{flag_of(name)} has no meaning for {why}: {hint}.")
+    notify(f"{flag_of(name)} has no meaning for {why}; it is left out there.")

@@ -1,0 +1,325 @@
+"""What ``run.json`` holds: a plan, where its files were found, and what came out.
+
+::
+
+    PlanRecord        everything that decides what is computed, named by the run's id
+    ├── GenomeRecord
+    ├── ModelRecord   one for each model
+    ├── Stage         the parts
+    ├── RegionSet     the regions asked for
+    └── VariantsRecord
+    Places            where genome, weights and other files were found; no part of the identity
+    Results           the finished files and what was counted
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tracksmith.files import canonical_json, digest_of_file
+from tracksmith.models.card import ModelCard
+from tracksmith.runs.codec import encode
+
+__all__ = [
+    "FORMAT",
+    "BaseCounts",
+    "FileEntry",
+    "FileRecord",
+    "FoldsRecord",
+    "GenomeRecord",
+    "Limits",
+    "ModelRecord",
+    "Places",
+    "PlanRecord",
+    "RegionSet",
+    "RegionsRecord",
+    "Results",
+    "Stage",
+    "TrustedFile",
+    "VariantCounts",
+    "VariantsRecord",
+]
+
+FORMAT = 3
+"""Version of ``run.json``: raised when a reader of today would misread a file of then."""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file by its name, size (bytes) and sha256."""
+
+    name: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileRecord:
+        """Read a file and return its record."""
+        return cls(path.name, path.stat().st_size, digest_of_file(path))
+
+
+@dataclass(frozen=True)
+class GenomeRecord:
+    """A genome: its file, and its contigs with their lengths (bp)."""
+
+    name: str
+    size: int
+    sha256: str
+    contigs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class FoldsRecord:
+    """The folds that are used, how they are chosen, and whether their spread is written."""
+
+    rule: str = "mean"
+    names: tuple[str, ...] = ("",)
+    spread: bool = False
+
+
+@dataclass(frozen=True)
+class RegionsRecord:
+    """What a model over regions is given beside the genome; ``inputs`` are files by their names."""
+
+    context: int
+    inputs: Mapping[str, FileRecord] = field(default_factory=dict)
+    counts_column: int | None = None
+    overlaps: str = "refuse"
+    clip: bool = False
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """One model of a run.
+
+    ``card`` holds the tracks that are computed: those of ``tracks``, which were
+    asked for, and the partners that their strands need. ``stride`` is in bp, or
+    in regions for a model over regions, which has ``regions``. ``batch_chosen``
+    says that somebody asked for this batch size. ``scores`` and ``max_allele``
+    (the longest allele that is scored, bp) belong to runs of variants.
+    """
+
+    card: ModelCard
+    tracks: tuple[str, ...]
+    plugin: str
+    stride: int
+    batch_size: int
+    folds: FoldsRecord = field(default_factory=FoldsRecord)
+    weights: Mapping[str, tuple[FileRecord, ...]] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    reverse_complement: bool = False
+    shifts: tuple[int, ...] = (0,)
+    dtype: str = "float32"
+    batch_chosen: bool = False
+    regions: RegionsRecord | None = None
+    scores: tuple[str, ...] = ()
+    max_allele: int = 0
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.card.name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a run for one model, cut into parts.
+
+    Items (chunks, regions, windows, records) are numbered from 0 to ``items``;
+    part ``i`` begins with item ``starts[i]``. Stages of a higher ``wave`` need
+    all parts of the same model in lower ones. ``unit`` is what progress counts.
+    """
+
+    model: int
+    what: str
+    unit: str
+    starts: tuple[int, ...]
+    items: int
+    wave: int = 0
+
+    def items_of(self, number: int) -> tuple[int, int]:
+        """Return the half-open range of items of the ``number``-th part of this stage."""
+        last = self.starts[number + 1] if number + 1 < len(self.starts) else self.items
+        return self.starts[number], last
+
+    @property
+    def sound(self) -> bool:
+        """Whether the parts cover every item once."""
+        edges = [*self.starts, self.items]
+        return (not self.starts and not self.items) or (
+            edges[0] == 0 and all(a < b for a, b in pairwise(edges))
+        )
+
+
+@dataclass(frozen=True)
+class RegionSet:
+    """The regions that were asked for, by their number, bases and digest."""
+
+    bases: int
+    count: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class VariantsRecord:
+    """The alleles of a run of variants.
+
+    ``source`` is vcf, bcf, table or saturation; ``file`` its file, or ``region``
+    the stretch ``(contig, start, end)`` whose every substitution is scored;
+    it has so many ``records`` (or bases) and ``alleles``.
+    ``alias`` is the sha256 of the table of aliases. ``background`` counts random
+    SNVs, drawn with ``seed``. ``around`` names variants that get tracks.
+    """
+
+    source: str
+    records: int
+    alleles: int = 0
+    file: FileRecord | None = None
+    region: tuple[str, int, int] | None = None
+    alias: str | None = None
+    background: int = 0
+    seed: int = 1
+    around: tuple[str, ...] = ()
+    ref_mismatch: str = "skip"
+    max_n: float = 0.5
+    allow_truncated: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the file is called; '' for a saturated region."""
+        return "" if self.file is None else self.file.name
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """Everything that decides what is computed, the parts included.
+
+    ``kind`` names the kind of run; ``details`` holds what only that kind knows.
+    ``device`` is the kind of device (cpu, cuda, mps): another gives other last
+    digits.
+    """
+
+    kind: str
+    genome: GenomeRecord
+    models: tuple[ModelRecord, ...]
+    stages: tuple[Stage, ...]
+    device: str
+    compressor: str
+    versions: Mapping[str, str]
+    precision: str | None = None
+    regions: RegionSet | None = None
+    variants: VariantsRecord | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def id(self) -> str:
+        """sha256 of the plan."""
+        text = canonical_json({"format": FORMAT, "plan": encode(self)})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths on this machine; ``files`` by what they are, ``regions`` as they were asked for."""
+
+    genome: str
+    weights: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    regions: tuple[str, ...] = ()
+
+    def weights_of(self, model: str) -> dict[str, tuple[Path, ...]]:
+        """Return the weight files of a model by fold."""
+        folds = self.weights.get(model, {})
+        return {fold: tuple(map(Path, files)) for fold, files in folds.items()}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many alleles may be skipped: none (``strict``), or up to a share of them."""
+
+    strict: bool = False
+    most_skipped: float = 0.05
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A finished file: what it holds, and the distribution of its values.
+
+    ``path`` is relative to the run; ``kind`` a word such as bigwig, bigbed,
+    table. ``statistic`` is mean, sd, delta ...; ``base`` the base of a
+    saturation track; ``values`` counts bases with a value, ``rows`` rows.
+    ``quantiles`` are by probability.
+    """
+
+    path: str
+    kind: str
+    size: int
+    sha256: str
+    model: str = ""
+    track: str = ""
+    statistic: str = ""
+    score: str = ""
+    base: str = ""
+    bin: int | None = None
+    variants: int | None = None
+    rows: int | None = None
+    values: int | None = None
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, path: str, kind: str, **about: Any) -> FileEntry:
+        """Return the entry of the finished file ``path`` of the run in ``folder``."""
+        full = folder / path
+        return cls(path, kind, full.stat().st_size, digest_of_file(full), **about)
+
+
+@dataclass(frozen=True)
+class BaseCounts:
+    """Bases that a model read: all, N, and other ambiguous codes."""
+
+    bases: int = 0
+    unknown: int = 0
+    ambiguous: int = 0
+
+
+@dataclass(frozen=True)
+class VariantCounts:
+    """What became of the records and alleles of a file; ``reasons`` counts skipped alleles."""
+
+    records: int = 0
+    records_outside_regions: int = 0
+    records_scored: int = 0
+    records_skipped: int = 0
+    alleles_scored: int = 0
+    alleles_skipped: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrustedFile:
+    """A weight file that was unpickled because somebody consented."""
+
+    model: str
+    fold: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a finished run holds, counted by model where it is counted."""
+
+    files: tuple[FileEntry, ...] = ()
+    bases_read: Mapping[str, BaseCounts] = field(default_factory=dict)
+    counts: Mapping[str, VariantCounts] = field(default_factory=dict)
+    without_value: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    trusted_weights: tuple[TrustedFile, ...] = ()
