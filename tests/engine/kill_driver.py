@@ -15,8 +15,10 @@ import time
 import traceback
 from pathlib import Path
 
-import tracksmith.engine.api as engine
-from tracksmith.engine.request import PredictRequest
+import verbs
+
+from tracksmith.runs.folder import remove_run
+from tracksmith.runs.run import Run
 
 
 def child(verb: str, out: Path, genome: str, environment: dict[str, str]) -> None:
@@ -25,17 +27,17 @@ def child(verb: str, out: Path, genome: str, environment: dict[str, str]) -> Non
 
     torch.set_num_threads(1)
     os.environ.update(environment)
-    asked = PredictRequest(("core-promoter",), Path(genome), parts=5, compressor="zlib")
+    asked = verbs.asked(("core-promoter",), Path(genome), parts=5, compressor="zlib")
     code = 0
     try:
         if verb == "predict":
-            engine.predict(asked, out)
+            verbs.run_all(asked, out)
         elif verb == "plan":
-            engine.plan(asked, out)
+            verbs.plan(asked, out)
         elif verb == "work":
-            engine.work(out)
+            verbs.work(out)
         else:
-            engine.finish(out)
+            verbs.finish(out)
     except BaseException:  # noqa: BLE001 - a fork must not come back
         traceback.print_exc()
         code = 1
@@ -67,7 +69,7 @@ def random_kills(out: Path, genome: str, kills: int, seed: int) -> dict[str, obj
         if attempt("predict", out, genome, generator.uniform(0.02, span)) == -signal.SIGKILL:
             hits += 1
         else:
-            engine.remove_run(engine.Run.open(out))
+            remove_run(Run.open(out))
     code = attempt("predict", out, genome, None)
     return {"hits": hits, "code": code, "span": span}
 

@@ -11,27 +11,28 @@ import time
 import traceback
 from pathlib import Path
 
+import verbs
 from region_toys import registry, toy
 
-import tracksmith.engine.region_work as work
-import tracksmith.engine.regions as engine
-from tracksmith.engine.api import remove_run
-from tracksmith.run import Run
+import tracksmith.regions.work as work
+from tracksmith.models import registry as plugins
+from tracksmith.runs.folder import remove_run
+from tracksmith.runs.run import Run
 
 work.FEATURE_BASES, work.PART_WINDOWS = 400, 2
 FOUND = registry(toy())
-engine.load_registry = lambda: FOUND
+plugins.load_registry = lambda: FOUND
 
 
 def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
     """Predict and leave without coming back."""
     os.environ.update(environment)
-    asked = engine.RegionRequest(
-        "toy", folder / "genome.fa", folder / "peaks.bed", batch_size=2, compressor="zlib"
+    asked = verbs.asked(
+        "toy", folder / "genome.fa", peaks=folder / "peaks.bed", batch_size=2, compressor="zlib"
     )
     code = 0
     try:
-        engine.predict_regions(asked, out)
+        verbs.run_all(asked, out)
     except BaseException:  # noqa: BLE001 - a fork must not come back
         traceback.print_exc()
         code = 1

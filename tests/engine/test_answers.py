@@ -1,28 +1,24 @@
 """Spreads, gaps and batches at their edges: a right answer or a refusal, never a silent gap."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+import verbs
 from engine_toys import Dense, toy_card
 from test_forward import CENTRED, closeness, masks_of, random_sequence, run_engine
 from test_runs import toy, values
 from torch import nn
 
 import tracksmith
-from tracksmith.engine import api
-from tracksmith.engine.device import BatchSize, default_batch_size
-from tracksmith.engine.estimate import estimate_model
 from tracksmith.engine.forward import Forward, ForwardOptions
-from tracksmith.engine.plan import Plan
-from tracksmith.engine.request import PredictRequest
 from tracksmith.engine.tiling import tile
 from tracksmith.engine.windows import Encoder, Stretch
 from tracksmith.errors import PluginError, UsageError
 from tracksmith.models.card import Alphabet, Fold, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.encoding import encoding_table
+from tracksmith.runs.device import BatchSize, default_batch_size
+from tracksmith.runs.record import BaseCounts
 
 
 def test_a_contig_in_no_list_of_folds_is_a_gap_in_mean_and_spread(
@@ -111,7 +107,7 @@ def test_only_bases_that_were_asked_for_are_counted(register, write_genome, rand
     bases = random_bases(1000, 1)
     genome = write_genome(chr1="N" * 10 + bases[:490] + "NNR" + bases[:497])
     run = tracksmith.predict("toy", genome, tmp_path / "run", regions=("chr1:5-14", "chr1:503-510"))
-    assert run.content["bases_read"]["toy"] == {"bases": 18, "unknown": 6, "ambiguous": 1}
+    assert run.results.bases_read["toy"] == BaseCounts(18, 6, 1)
 
 
 def test_an_estimate_counts_the_windows_that_regions_touch(
@@ -128,12 +124,11 @@ def test_an_estimate_counts_the_windows_that_regions_touch(
     register(model)
     genome = write_genome(chr1=random_bases(3000, 1), chr2=random_bases(70, 2))
     for number, regions in enumerate([("chr1:31-34", "chr1:40-41", "chr1:900-1100", "chr2"), ()]):
-        asked = PredictRequest(("toy",), genome, regions=regions)
-        run = api.plan(asked, tmp_path / f"run{number}")
-        plan = Plan(run, api.load_registry())
-        estimated = estimate_model(plan, 0, "cpu").windows
+        asked = verbs.asked(("toy",), genome, regions=regions)
+        run = verbs.plan(asked, tmp_path / f"run{number}")
+        estimated = verbs.worker(run).costs()[0].windows
         calls.clear()
-        api.work(run.folder)
+        verbs.work(run.folder)
         assert estimated == sum(calls)
 
 
@@ -195,9 +190,9 @@ def test_a_run_goes_on_with_its_own_automatic_batch_size(
 ):
     register(toy())
     genome = write_genome(chr1=random_bases(3000, 1))
-    asked = PredictRequest(("toy",), genome)
-    run = api.plan(asked, tmp_path / "run")
-    monkeypatch.setattr("tracksmith.engine.request.default_batch_size", lambda kind, window: 3)
-    assert api.plan(asked, tmp_path / "run").id == run.id
+    asked = verbs.asked(("toy",), genome)
+    run = verbs.plan(asked, tmp_path / "run")
+    monkeypatch.setattr("tracksmith.engine.reader.default_batch_size", lambda kind, window: 3)
+    assert verbs.plan(asked, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_size"):
-        api.plan(replace(asked, batch_size=5), tmp_path / "run")
+        verbs.plan(verbs.changed(asked, batch_size=5), tmp_path / "run")

@@ -9,19 +9,19 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
+import verbs
 from engine_toys import Dense, toy_card
 from torch import nn
 
 import tracksmith
 from tests.engine.test_runs import Notes
-from tracksmith.engine import api
-from tracksmith.engine.estimate import disk_needed
-from tracksmith.engine.request import PredictRequest, resolve_request
 from tracksmith.errors import PluginError, TrustError, UsageError
+from tracksmith.kinds import KINDS
 from tracksmith.models.card import Fold, Track, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.registry import RegisteredModel, Registry
-from tracksmith.run import Run
+from tracksmith.progress import Silent
+from tracksmith.runs.run import Run
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 
@@ -54,13 +54,13 @@ def test_a_genome_that_moved_is_found_where_the_repeated_plan_says(
 ):
     register(Model(toy_card(GEOMETRY, ("1",)), lambda r: Predictor({"1": Dense(GEOMETRY, 0)})))
     genome = write_genome(chr1=random_bases(2_000, 2))
-    api.plan(PredictRequest(("toy",), genome, parts=2), tmp_path / "run")
+    verbs.plan(verbs.asked(("toy",), genome, parts=2), tmp_path / "run")
     moved = tmp_path / "elsewhere" / "genome.fa"
     moved.parent.mkdir()
     shutil.move(genome, moved)
-    api.plan(PredictRequest(("toy",), moved), tmp_path / "run")
-    api.work(tmp_path / "run")
-    assert api.finish(tmp_path / "run").finished
+    verbs.plan(verbs.asked(("toy",), moved), tmp_path / "run")
+    verbs.work(tmp_path / "run")
+    assert verbs.finish(tmp_path / "run").finished
 
 
 @pytest.mark.parametrize("path", ["../victim", "/etc/hostname", "tracks/../../victim"])
@@ -107,7 +107,9 @@ def test_the_forecast_counts_the_whole_bins_of_small_regions(write_genome, rando
     genome = write_genome(chr1=random_bases(128_000, 6))
     small = tuple(f"chr1:{128 * n + 7}-{128 * n + 7}" for n in range(1000))
     needed = [
-        disk_needed(resolve_request(PredictRequest(("toy",), genome, regions), registry, print))
+        KINDS["predict"]()
+        .draft(verbs.asked(("toy",), genome, regions=regions), registry, Silent())
+        .disk
         for regions in (small, ("chr1",))
     ]
     assert needed[0] == needed[1]
@@ -187,4 +189,4 @@ def test_a_track_may_be_named_by_its_number_from_python(
     for number, tracks in enumerate((0, [0], np.array([0]).tolist(), "plus")):
         run = tracksmith.predict("toy", genome, tmp_path / f"run{number}", tracks=tracks,
                                  shifts=0, folds=1, device="cpu")  # fmt: skip
-        assert [Path(entry["path"]).name for entry in run.files] == ["toy.plus.bw"]
+        assert [Path(entry.path).name for entry in run.files] == ["toy.plus.bw"]

@@ -10,12 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+import verbs
 from engine_toys import Dense, toy_card
 
 import tracksmith
-from tracksmith.engine import api
-from tracksmith.engine.parts import PartStore
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import (
     IncompleteError,
     InputError,
@@ -26,7 +24,9 @@ from tracksmith.errors import (
 from tracksmith.files import digest_of_file
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model, Predictor
-from tracksmith.run import Run
+from tracksmith.runs.job import share
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.run import Run
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 PARTS = 4
@@ -49,15 +49,15 @@ def toy(register) -> Model:
 def run(toy, genome, tmp_path) -> Run:
     """A run whose parts are all computed, not finished."""
     out = tmp_path / "run"
-    planned = api.plan(PredictRequest(("toy",), genome, parts=PARTS), out)
-    api.work(out)
-    assert api.status(out).done == PARTS
+    planned = verbs.plan(verbs.asked(("toy",), genome, parts=PARTS), out)
+    verbs.work(out)
+    assert verbs.status(out).done == PARTS
     return planned
 
 
 def truth(genome: Path, tmp_path: Path) -> list[str]:
     done = tracksmith.predict("toy", genome, tmp_path / "undisturbed", parts=PARTS)
-    return [entry["sha256"] for entry in done.files]
+    return [entry.sha256 for entry in done.files]
 
 
 def change_byte(path: Path, place: float = 0.5) -> None:
@@ -100,20 +100,20 @@ def test_finish_finds_a_damaged_part_and_the_same_bytes_come_back(damage, run, g
     suffix, harm, message = DAMAGES[damage]
     harm(run.parts_folder / f"part-00002{suffix}")
     with pytest.raises(IncompleteError) as caught:
-        api.finish(run.folder)
+        verbs.finish(run.folder)
     assert message in str(caught.value)
     assert "1 of 4 parts" in str(caught.value)
     assert f"tracksmith work {run.folder}" in str(caught.value)
     assert not list(run.folder.glob("tracks/*"))
-    assert api.work(run.folder) == [2]
-    done = api.finish(run.folder)
-    assert [entry["sha256"] for entry in done.files] == truth(genome, tmp_path)
+    assert verbs.work(run.folder) == [2]
+    done = verbs.finish(run.folder)
+    assert [entry.sha256 for entry in done.files] == truth(genome, tmp_path)
 
 
 def test_a_damaged_part_is_moved_aside_not_deleted(run):
     change_byte(run.parts_folder / "part-00001.bin")
     with pytest.raises(IncompleteError):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
     assert sorted(path.name for path in run.parts_folder.glob(".bad-*")) == [
         ".bad-part-00001.bin",
         ".bad-part-00001.json",
@@ -124,14 +124,14 @@ def test_all_unusable_parts_are_listed_together(run):
     (run.parts_folder / "part-00000.json").unlink()
     cut_short(run.parts_folder / "part-00003.bin")
     with pytest.raises(IncompleteError, match=r"part 0: missing\n  part 3: has"):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
 
 
 def test_an_edited_plan_is_refused(run):
     path = run.folder / "run.json"
     path.write_text(path.read_text().replace('"dtype": "float32"', '"dtype": "bf16"'))
     with pytest.raises(TrustError, match="was edited"):
-        api.work(run.folder)
+        verbs.work(run.folder)
 
 
 def test_a_plan_of_another_format_is_refused(run):
@@ -139,19 +139,19 @@ def test_a_plan_of_another_format_is_refused(run):
     content["format"] = 99
     (run.folder / "run.json").write_text(json.dumps(content))
     with pytest.raises(TrustError, match="format version 99"):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"request": 1}'])
 def test_a_run_file_that_is_none_is_refused(run, text):
     (run.folder / "run.json").write_text(text)
     with pytest.raises(InputError):
-        api.status(run.folder)
+        verbs.status(run.folder)
 
 
 def test_a_folder_without_a_run_says_how_to_start_one(tmp_path):
     with pytest.raises(InputError, match="tracksmith plan"):
-        api.finish(tmp_path)
+        verbs.finish(tmp_path)
 
 
 def test_a_genome_changed_after_planning_is_refused(run, genome):
@@ -159,14 +159,14 @@ def test_a_genome_changed_after_planning_is_refused(run, genome):
     text = genome.read_text()
     genome.write_text(text[:2000] + ("A" if text[2000] != "A" else "C") + text[2001:])
     with pytest.raises(TrustError, match="same contigs, other bytes"):
-        api.work(run.folder)
+        verbs.work(run.folder)
 
 
 def test_a_genome_with_other_contigs_names_them(run, write_genome):
     (run.parts_folder / "part-00000.json").unlink()
     write_genome(chr1="ACGT" * 100, chr3="ACGT")
     with pytest.raises(TrustError, match=r"3 contigs differ \(chr1, chr2, chr3\)"):
-        api.work(run.folder)
+        verbs.work(run.folder)
 
 
 def test_a_model_changed_after_planning_is_refused_with_the_field(run, register):
@@ -174,22 +174,22 @@ def test_a_model_changed_after_planning_is_refused_with_the_field(run, register)
     card = toy_card(GEOMETRY, ("1",), version="2")
     register(Model(card, lambda request: Predictor({"1": Dense(GEOMETRY, 0)})))
     with pytest.raises(TrustError, match=r'version: "1", "2"'):
-        api.work(run.folder)
+        verbs.work(run.folder)
 
 
 def test_regions_changed_after_planning_are_refused(toy, genome, tmp_path):
-    asked = PredictRequest(("toy",), genome, regions=("chr1:1-5000",))
-    api.plan(asked, tmp_path / "run")
+    asked = verbs.asked(("toy",), genome, regions=("chr1:1-5000",))
+    verbs.plan(asked, tmp_path / "run")
     (tmp_path / "run" / "regions.bed").write_text("chr1\t0\t9\n")
     with pytest.raises(TrustError, match=r"regions\.bed is not the file of the plan"):
-        api.work(tmp_path / "run")
+        verbs.work(tmp_path / "run")
 
 
 def test_a_lost_track_of_a_finished_run_is_noticed(run):
-    done = api.finish(run.folder)
-    (run.folder / done.files[1]["path"]).unlink()
+    done = verbs.finish(run.folder)
+    (run.folder / done.files[1].path).unlink()
     with pytest.raises(IncompleteError, match=r"toy.minus.bw\n.*--overwrite"):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
 
 
 def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
@@ -203,7 +203,7 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
         tracksmith.predict("toy", genome, out, parts=PARTS, batch_size=64)
     assert "ValueError: layer lost" in str(caught.value)
     assert "Traceback" in (out / "parts" / "part-00002.failed.txt").read_text()
-    assert api.status(out).done == 3
+    assert verbs.status(out).done == 3
     register(toy)
     done = tracksmith.predict("toy", genome, out, parts=PARTS, batch_size=64)
     assert done.finished
@@ -260,21 +260,20 @@ def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
 
 FULL_DISK = """
 import pathlib, resource, signal, sys
-from tracksmith.engine import api
-from tracksmith.engine.request import PredictRequest
+import verbs
 from tracksmith.errors import TracksmithError
 
 genome, out, stage, limit = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 full = (int(limit), resource.RLIM_INFINITY)
-asked = PredictRequest(("core-promoter",), pathlib.Path(genome), parts=6)
+asked = verbs.asked(("core-promoter",), pathlib.Path(genome), parts=6)
 try:
-    api.plan(asked, pathlib.Path(out))
+    verbs.plan(asked, pathlib.Path(out))
     if stage == "work":
         resource.setrlimit(resource.RLIMIT_FSIZE, full)
-    api.work(pathlib.Path(out))
+    verbs.work(pathlib.Path(out))
     resource.setrlimit(resource.RLIMIT_FSIZE, full)
-    api.finish(pathlib.Path(out))
+    verbs.finish(pathlib.Path(out))
 except TracksmithError as error:
     print(error)
     sys.exit(error.exit_code)
@@ -291,15 +290,15 @@ def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
         assert "Cannot write" in done.stdout
         assert not list(out.glob("tracks/*")), "nothing has a final name"
         assert not list(out.rglob(".tmp-*"))
-        api.work(out)
-        assert api.finish(out).finished
+        verbs.work(out)
+        assert verbs.finish(out).finished
         found.append([digest_of_file(path) for path in sorted((out / "tracks").iterdir())])
     assert found[0] == found[1]
 
 
 def test_a_second_driver_is_refused_with_host_and_pid(run):
     with run.lock(), pytest.raises(TrustError, match=rf"process {os.getpid()} on "):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
 
 
 def test_the_lock_of_a_dead_driver_is_taken_over(run):
@@ -309,26 +308,26 @@ def test_the_lock_of_a_dead_driver_is_taken_over(run):
 
     facts = {"host": socket.gethostname(), "pid": holder.pid, "born": "1", "since": time.time()}
     (run.folder / ".lock").write_text(json.dumps(facts))
-    assert api.finish(run.folder).finished
+    assert verbs.finish(run.folder).finished
 
 
 def test_the_lock_of_another_host_is_respected(run):
     facts = {"host": "elsewhere", "pid": 1, "born": "1", "since": time.time() - 120}
     (run.folder / ".lock").write_text(json.dumps(facts))
     with pytest.raises(TrustError, match="process 1 on elsewhere, for 2 min"):
-        api.finish(run.folder)
+        verbs.finish(run.folder)
 
 
 def test_status_says_what_is_missing(run):
     (run.parts_folder / "part-00001.json").unlink()
-    found = api.status(run.folder)
+    found = verbs.status(run.folder)
     assert (found.parts, found.done, found.problems) == (4, 3, {1: "missing"})
 
 
 def test_any_share_of_the_parts_is_computed_once():
     for parts in (1, 7, 64):
         for shares in (1, 3, 10, 100):
-            shared = [list(api.share(parts, number, shares)) for number in range(shares)]
+            shared = [list(share(range(parts), number, shares)) for number in range(shares)]
             assert [part for few in shared for part in few] == list(range(parts))
 
 

@@ -6,7 +6,6 @@ import torch
 from engine_toys import Dense, complement, cut, dense_by_hand, toy_card
 from torch import nn
 
-from tracksmith.engine.device import BatchSize
 from tracksmith.engine.forward import Forward, ForwardOptions
 from tracksmith.engine.tiling import tile
 from tracksmith.engine.windows import Stretch
@@ -14,6 +13,7 @@ from tracksmith.errors import PluginError
 from tracksmith.genome.bases import encode
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Predictor
+from tracksmith.runs.device import BatchSize
 
 CPU = torch.device("cpu")
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+import verbs
 from region_toys import Neighbours, registry, toy
-
-from tracksmith.engine.regions import RegionRequest, predict_regions
 
 
 class Threads(Neighbours):
@@ -20,16 +19,16 @@ def test_the_threads_of_the_process_change_no_byte(
     write_genome, random_bases, tmp_path, monkeypatch
 ):
     found = registry(toy(Threads))
-    monkeypatch.setattr("tracksmith.engine.regions.load_registry", lambda: found)
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
     peaks = tmp_path / "peaks.bed"
     peaks.write_text("".join(f"one\t{s}\t{s + 40}\n" for s in range(0, 4_000, 100)))
-    asked = RegionRequest("toy", write_genome(one=random_bases(4_000, 1)), peaks)
+    asked = verbs.asked("toy", write_genome(one=random_bases(4_000, 1)), peaks=peaks)
     digests = []
     before = torch.get_num_threads()
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        run = predict_regions(asked, tmp_path / f"{threads}")
-        digests.append([entry["sha256"] for entry in run.files])
+        run = verbs.run_all(asked, tmp_path / f"{threads}")
+        digests.append([entry.sha256 for entry in run.files])
     torch.set_num_threads(before)
     assert digests[0] == digests[1]
 
@@ -42,7 +41,7 @@ def test_two_workers_write_the_bytes_of_one_device(small_get, random_bases, tmp_
     asked = replace(small_get.asked, genome=genome, peaks=peaks, stride=10, batch_size=1)
     digests = []
     for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
-        run = predict_regions(replace(asked, device=device), tmp_path / name)
-        digests.append([entry["sha256"] for entry in run.files])
-    assert list(map(len, run.parts)) == [3, 4]
+        run = verbs.run_all(verbs.changed(asked, device=device), tmp_path / name)
+        digests.append([entry.sha256 for entry in run.files])
+    assert [len(stage.starts) for stage in run.plan.stages] == [3, 4]
     assert digests[0] == digests[1]

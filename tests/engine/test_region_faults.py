@@ -7,19 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import verbs
 from click.testing import CliRunner
 from region_toys import BaseCounts, registry, toy
 
 from tracksmith.cli import main
-from tracksmith.engine import api, regions
-from tracksmith.engine.parts import PartStore
-from tracksmith.engine.regions import RegionRequest, predict_regions
 from tracksmith.errors import IncompleteError, ResourceError, TrustError, UsageError
 from tracksmith.files import digest_of_file
+from tracksmith.runs.parts import PartStore
+from tracksmith.runs.request import Request
+from tracksmith.runs.run import Run
 
 DRIVER = Path(__file__).with_name("region_kill_driver.py")
 CRASH_POINTS = [
@@ -33,22 +33,22 @@ CRASH_POINTS = [
 def install(monkeypatch):
     def install(model):
         found = registry(model)
-        monkeypatch.setattr("tracksmith.engine.regions.load_registry", lambda: found)
+        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
 
     install(toy())
-    monkeypatch.setattr("tracksmith.engine.region_work.FEATURE_BASES", 400)
-    monkeypatch.setattr("tracksmith.engine.region_work.PART_WINDOWS", 2)
+    monkeypatch.setattr("tracksmith.regions.work.FEATURE_BASES", 400)
+    monkeypatch.setattr("tracksmith.regions.work.PART_WINDOWS", 2)
     return install
 
 
 @pytest.fixture
-def asked(write_genome, random_bases, tmp_path) -> RegionRequest:
+def asked(write_genome, random_bases, tmp_path) -> Request:
     """46 peaks on two contigs: in the fixture's parts 7 of features and 7 of values."""
     genome = write_genome(one=random_bases(4_200, 1), two=random_bases(900, 2))
     rows = [f"one\t{100 * i}\t{100 * i + 40 + 7 * (i % 5)}\tp{i}\n" for i in range(42)]
     rows += [f"two\t{200 * i + 3}\t{200 * i + 190}\tq{i}\n" for i in range(4)]
     (tmp_path / "peaks.bed").write_text("".join(rows))
-    return RegionRequest("toy", genome, tmp_path / "peaks.bed", batch_size=2, compressor="zlib")
+    return verbs.asked("toy", genome, peaks=tmp_path / "peaks.bed", batch_size=2, compressor="zlib")
 
 
 def outputs(folder: Path) -> dict[str, str]:
@@ -89,10 +89,13 @@ def test_a_death_at_any_step_of_writing_is_mended_by_the_same_command(asked, tmp
 def stopped(install, asked, tmp_path, monkeypatch) -> Path:
     """A run with all parts and without its files."""
     with monkeypatch.context() as patched:
-        patched.setattr(regions, "write_files", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "tracksmith.regions.worker.write_region_files",
+            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
         with pytest.raises(KeyboardInterrupt):
-            predict_regions(asked, tmp_path / "run")
-    found = api.status(tmp_path / "run")
+            verbs.run_all(asked, tmp_path / "run")
+    found = verbs.status(tmp_path / "run")
     assert (found.parts, found.done) == (14, 14)
     return tmp_path / "run"
 
@@ -107,7 +110,7 @@ def test_a_repeated_command_computes_what_is_missing_only(stopped, asked, monkey
         "write",
         lambda self, part, fill: computed.append(part) or original(self, part, fill),
     )
-    predict_regions(asked, stopped)
+    verbs.run_all(asked, stopped)
     assert computed == [3, 10]
 
 
@@ -118,30 +121,30 @@ def test_a_damaged_part_is_found_and_the_same_bytes_come_back(stopped, asked, tm
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
     with pytest.raises(IncompleteError, match=rf"part {part}: its bytes do not match"):
-        regions.finish(stopped)
+        verbs.finish(stopped)
     assert not list(stopped.glob("tracks/*"))
     assert (stopped / "parts" / f".bad-part-{part:05}.bin").exists()
-    assert regions.work(stopped) == [part]
-    done = regions.finish(stopped)
-    assert done.files == predict_regions(asked, tmp_path / "undisturbed").files
+    assert verbs.work(stopped) == [part]
+    done = verbs.finish(stopped)
+    assert done.files == verbs.run_all(asked, tmp_path / "undisturbed").files
 
 
 def test_values_are_not_made_of_damaged_features(stopped, asked):
     (stopped / "parts/part-00010.json").unlink()
     (stopped / "parts/part-00001.bin").write_bytes(b"\0" * 56)
     with pytest.raises(IncompleteError, match=r"part 1: .*\n.*tracksmith work"):
-        regions.work(stopped)
-    assert regions.work(stopped) == [1, 10]
+        verbs.work(stopped)
+    assert verbs.work(stopped) == [1, 10]
 
 
 def test_shares_of_the_parts(stopped, asked, tmp_path):
     for path in stopped.glob("parts/*"):
         path.unlink()
     with pytest.raises(IncompleteError, match="parts still to do"):
-        regions.work(stopped, of=(0, 2))
-    assert regions.work(stopped, of=(1, 2)) == [3, 4, 5, 6, 10, 11, 12, 13]
-    assert regions.work(stopped, of=(0, 2)) == [7, 8, 9]
-    assert regions.finish(stopped).files == predict_regions(asked, tmp_path / "whole").files
+        verbs.work(stopped, of=(0, 2))
+    assert verbs.work(stopped, of=(1, 2)) == [3, 4, 5, 6, 10, 11, 12, 13]
+    assert verbs.work(stopped, of=(0, 2)) == [7, 8, 9]
+    assert verbs.finish(stopped).files == verbs.run_all(asked, tmp_path / "whole").files
 
 
 def test_the_stages_of_the_command_line_go_on_with_a_stopped_run(stopped):
@@ -160,9 +163,9 @@ def test_inputs_that_changed_since_planning_are_refused(stopped, asked):
     (stopped / "parts/part-00004.json").unlink()
     asked.peaks.write_text("one\t5\t50\n")
     with pytest.raises(TrustError, match=r"not those that were planned(.|\n)*inputs\.peaks"):
-        regions.work(stopped)
+        verbs.work(stopped)
     with pytest.raises(UsageError, match=r"holds another run(.|\n)*inputs\.peaks"):
-        predict_regions(asked, stopped)
+        verbs.run_all(asked, stopped)
 
 
 def test_an_edited_cut_into_parts_is_refused(stopped, asked):
@@ -170,25 +173,25 @@ def test_an_edited_cut_into_parts_is_refused(stopped, asked):
     content["parts"][1].pop()
     (stopped / "run.json").write_text(json.dumps(content))
     with pytest.raises(TrustError, match="cut into other parts"):
-        predict_regions(asked, stopped)
+        verbs.run_all(asked, stopped)
 
 
 def test_a_second_driver_is_refused_and_takes_nothing_away(stopped, asked):
     before = sorted(path.name for path in stopped.rglob("*"))
-    with api.Run.open(stopped).lock():
+    with Run.open(stopped).lock():
         for overwrite in (False, True):
             with pytest.raises(TrustError, match=rf"process {os.getpid()} on "):
-                predict_regions(asked, stopped, overwrite=overwrite)
+                verbs.run_all(asked, stopped, overwrite=overwrite)
     assert sorted(path.name for path in stopped.rglob("*")) == before
 
 
 def test_a_lost_file_of_a_finished_run_is_noticed(install, asked, tmp_path):
-    run = predict_regions(asked, tmp_path / "run")
-    (run.folder / run.files[0]["path"]).unlink()
-    for again in (lambda: predict_regions(asked, run.folder), lambda: regions.finish(run.folder)):
+    run = verbs.run_all(asked, tmp_path / "run")
+    (run.folder / run.files[0].path).unlink()
+    for again in (lambda: verbs.run_all(asked, run.folder), lambda: verbs.finish(run.folder)):
         with pytest.raises(IncompleteError, match=r"toy.plus.bw\n.*--overwrite"):
             again()
-    assert predict_regions(asked, run.folder, overwrite=True).files == run.files
+    assert verbs.run_all(asked, run.folder, overwrite=True).files == run.files
 
 
 def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_files(
@@ -198,13 +201,13 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
         stop = "tracksmith.engine.region_files._write_table"
         patched.setattr(stop, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            predict_regions(asked, tmp_path / "run")
+            verbs.run_all(asked, tmp_path / "run")
     assert (tmp_path / "run/tracks/toy.plus.bw").exists()
     (tmp_path / "run/tracks/mine.bw").write_text("not a file of the run")
-    other = replace(asked, tracks=("minus",))
+    other = verbs.changed(asked, tracks=("minus",))
     with pytest.raises(UsageError, match="holds another run"):
-        predict_regions(other, tmp_path / "run")
-    predict_regions(other, tmp_path / "run", overwrite=True)
+        verbs.run_all(other, tmp_path / "run")
+    verbs.run_all(other, tmp_path / "run", overwrite=True)
     names = [path.name for path in (tmp_path / "run/tracks").iterdir()]
     assert sorted(names) == ["mine.bw", "toy.minus.bw"]
 
@@ -212,27 +215,27 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
     install, asked, tmp_path, monkeypatch
 ):
-    out = predict_regions(asked, tmp_path / "run").folder
+    out = verbs.run_all(asked, tmp_path / "run").folder
     before = sorted(out.rglob("*"))
 
     def refuse(run):
         raise ResourceError("read-only")
 
-    monkeypatch.setattr(api.Run, "lock", refuse)
-    assert regions.work(out) == []
-    assert regions.finish(out).finished
-    assert predict_regions(asked, out).finished
+    monkeypatch.setattr(Run, "lock", refuse)
+    assert verbs.work(out) == []
+    assert verbs.finish(out).finished
+    assert verbs.run_all(asked, out).finished
     assert sorted(out.rglob("*")) == before
     with pytest.raises(ResourceError):
-        predict_regions(replace(asked, device="cuda:77"), out, overwrite=True)
+        verbs.run_all(verbs.changed(asked, device="cuda:77"), out, overwrite=True)
     assert sorted(out.rglob("*")) == before
 
 
 def test_another_version_may_not_go_on_with_a_run(stopped, monkeypatch):
     (stopped / "parts/part-00004.json").unlink()
-    monkeypatch.setattr("tracksmith.engine.versions.__version__", "99")
+    monkeypatch.setattr("tracksmith.runs.versions.__version__", "99")
     with pytest.raises(TrustError, match=r"other versions(.|\n)*tracksmith: .*, 99"):
-        regions.work(stopped)
+        verbs.work(stopped)
 
 
 class Broken(BaseCounts):
@@ -247,13 +250,13 @@ class Broken(BaseCounts):
 def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(install, asked, tmp_path):
     install(toy(features=Broken))
     with pytest.raises(IncompleteError, match=r"2 of 14 parts failed \(5, 6\)") as caught:
-        predict_regions(asked, tmp_path / "run")
+        verbs.run_all(asked, tmp_path / "run")
     assert "ValueError: motif lost" in str(caught.value)
     assert "Traceback" in (tmp_path / "run/parts/part-00005.failed.txt").read_text()
-    assert api.status(tmp_path / "run").done == 5
+    assert verbs.status(tmp_path / "run").done == 5
     install(toy())
-    whole = predict_regions(asked, tmp_path / "whole").files
-    assert predict_regions(asked, tmp_path / "run").files == whole
+    whole = verbs.run_all(asked, tmp_path / "whole").files
+    assert verbs.run_all(asked, tmp_path / "run").files == whole
 
 
 def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
@@ -262,19 +265,19 @@ def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(ResourceError, match=r"needs about .* where 1 MB are free"):
-        predict_regions(asked, tmp_path / "run")
+        verbs.run_all(asked, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    assert predict_regions(asked, tmp_path / "run", force=True).finished
+    assert verbs.run_all(asked, tmp_path / "run", force=True).finished
 
 
 def test_the_forecast_covers_the_parts_and_the_files(install, asked, tmp_path):
-    found = regions.estimate(asked)
+    found = verbs.estimate(asked)
     assert not (tmp_path / "run").exists()
-    run = predict_regions(asked, tmp_path / "run", keep_parts=True)
-    assert found.files == [entry["path"] for entry in run.files]
+    run = verbs.run_all(asked, tmp_path / "run", keep_parts=True)
+    assert found.files == [entry.path for entry in run.files]
     parts = sum(path.stat().st_size for path in run.parts_folder.glob("*.bin"))
     assert found.part_bytes == pytest.approx(parts, rel=0.4), "columns of the matrix, not raw ones"
-    files = sum(entry["size"] for entry in run.files)
+    files = sum(entry.size for entry in run.files)
     assert files < found.cost.bytes < files + 3 * (1 << 17) + 46 * 200
     assert (found.cost.regions, found.cost.windows, found.cost.columns) == (46, 14, 2)
 
@@ -283,23 +286,30 @@ FULL_DISK = """
 import pathlib, resource, signal, sys
 sys.path.insert(0, sys.argv.pop(1))
 import region_kill_driver as driver
-from tracksmith.engine import regions
+import verbs
 from tracksmith.errors import TracksmithError
 
 folder, out, stage, limit = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, out = pathlib.Path(folder), pathlib.Path(out)
-asked = regions.RegionRequest("toy", folder / "genome.fa", folder / "peaks.bed", compressor="zlib")
+asked = verbs.asked(
+    "toy", folder / "genome.fa", peaks=folder / "peaks.bed", compressor="zlib"
+)
 
 def fill(*arguments):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
     return original(*arguments)
 
-name = {"work": "compute_parts", "finish": "write_files"}[stage]
-original = getattr(regions, name)
-setattr(regions, name, fill)
+from tracksmith.regions import worker
+from tracksmith.runs import executors
+
+module, name = {
+    "work": (executors, "compute_parts"), "finish": (worker, "write_region_files")
+}[stage]
+original = getattr(module, name)
+setattr(module, name, fill)
 try:
-    regions.predict_regions(asked, out)
+    verbs.run_all(asked, out)
 except TracksmithError as error:
     print(error)
     sys.exit(error.exit_code)
@@ -320,16 +330,17 @@ def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
     assert not list(out.glob("tracks/*")), "nothing has a final name"
     assert not list(out.rglob(".tmp-*"))
     for folder in (out, tmp_path / "undisturbed"):
-        assert predict_regions(replace(asked, batch_size=None), folder).finished
+        assert verbs.run_all(verbs.changed(asked, batch_size=None), folder).finished
     assert outputs(out) == outputs(tmp_path / "undisturbed")
 
 
 def get_options(small_get, out: Path) -> list[str]:
     asked = small_get.asked
+    own = asked.of("get-expression")
     return [
         "-m", "get-expression", "-g", str(asked.genome), "-o", str(out), "--peaks",
-        str(asked.peaks), "--motifs", str(asked.inputs["motifs"]), "--clusters",
-        str(asked.inputs["clusters"]), "--weights", str(asked.weights), "--option", "heads=2",
+        str(own.peaks), "--input", f"motifs={own.inputs['motifs']}", "--input",
+        f"clusters={own.inputs['clusters']}", "--weights", str(own.weights), "--option", "heads=2",
     ]  # fmt: skip
 
 
@@ -340,7 +351,7 @@ def test_a_signal_ends_the_run_soon_and_the_command_goes_on(
     genome, peaks = tmp_path / "genome.fa", tmp_path / "peaks.bed"
     genome.write_text(f">chr1\n{random_bases(200_000, 1) * 100}\n")
     peaks.write_text("".join(f"chr1\t{s}\t{s + 900}\n" for s in range(0, 20_000_000, 1_000)))
-    large = small_get._replace(asked=replace(small_get.asked, genome=genome, peaks=peaks))
+    large = small_get._replace(asked=verbs.changed(small_get.asked, genome=genome, peaks=peaks))
     command = [sys.executable, "-m", "tracksmith.cli", "predict"]
     process = subprocess.Popen(
         [*command, *get_options(large, tmp_path / "run")], stderr=subprocess.PIPE, text=True
@@ -353,7 +364,7 @@ def test_a_signal_ends_the_run_soon_and_the_command_goes_on(
     assert process.returncode == 128 + number, said
     assert "repeat the command to go on" in said
     assert not list((tmp_path / "run").rglob(".tmp-*"))
-    assert 0 < api.status(tmp_path / "run").done < api.status(tmp_path / "run").parts
+    assert 0 < verbs.status(tmp_path / "run").done < verbs.status(tmp_path / "run").parts
 
 
 def test_the_command_says_what_a_run_would_cost_and_writes_nothing(small_get, tmp_path):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracksmith.engine.region_windows import region_windows
 from tracksmith.errors import UsageError
+from tracksmith.regions.windows import region_windows
 
 sizes = st.integers(1, 30).flatmap(
     lambda context: st.tuples(st.integers(0, 200), st.just(context), st.integers(1, context))

@@ -6,15 +6,15 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
+import verbs
 from region_toys import BaseCounts, Neighbours, registry, toy
 from torch import nn
 
-from tracksmith.engine.region_peaks import PeaksRequest, read_peaks
-from tracksmith.engine.regions import RegionRequest, predict_regions
 from tracksmith.errors import InputError, PluginError, ResourceError, TrustError, UsageError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.models.card import Fold, WindowGeometry
 from tracksmith.progress import Silent
+from tracksmith.regions.peaks import PeaksRequest, read_peaks
 
 CONTIGS = Contigs(["one", "two", "bare"], [3_000, 900, 500])
 
@@ -23,7 +23,7 @@ CONTIGS = Contigs(["one", "two", "bare"], [3_000, 900, 500])
 def install(monkeypatch):
     def install(model):
         found = registry(model)
-        monkeypatch.setattr("tracksmith.engine.regions.load_registry", lambda: found)
+        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
 
     install(toy())
     return install
@@ -82,7 +82,7 @@ def table_of(run):
 
 
 def test_every_peak_gets_its_value_in_tracks_and_table(tmp_path, install, genome, peaks):
-    run = predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     expected = by_hand(genome, ROWS)
     heading, *rows = table_of(run)
     assert heading == ["#contig", "start", "end", "name", "plus", "minus"]
@@ -97,8 +97,8 @@ def test_every_peak_gets_its_value_in_tracks_and_table(tmp_path, install, genome
         np.testing.assert_allclose(
             [item[3] for item in found], sign * expected[:, column], rtol=0, atol=1e-6
         )
-    assert [entry["kind"] for entry in run.files] == ["bigwig", "bigwig", "table", "normalisers"]
-    assert run.files[0]["values"] == sum(row[2] - row[1] for row in ROWS)
+    assert [entry.kind for entry in run.files] == ["bigwig", "bigwig", "table", "normalisers"]
+    assert run.files[0].values == sum(row[2] - row[1] for row in ROWS)
 
 
 def test_the_batch_size_does_not_change_the_values_and_bytes_are_repeatable(
@@ -106,15 +106,15 @@ def test_the_batch_size_does_not_change_the_values_and_bytes_are_repeatable(
 ):
     digests = set()
     for name, batch in (("a", 1), ("b", 7), ("c", 7)):
-        asked = RegionRequest("toy", genome, peaks, batch_size=batch)
-        run = predict_regions(asked, tmp_path / name)
-        digests.add(tuple(entry["sha256"] for entry in run.files))
+        asked = verbs.asked("toy", genome, peaks=peaks, batch_size=batch)
+        run = verbs.run_all(asked, tmp_path / name)
+        digests.add(tuple(entry.sha256 for entry in run.files))
     assert len(digests) == 1
 
 
 def test_tracks_can_be_chosen_and_values_rounded(tmp_path, install, genome, peaks):
-    asked = RegionRequest("toy", genome, peaks, tracks=("minus",), precision="1decimals")
-    run = predict_regions(asked, tmp_path / "out")
+    asked = verbs.asked("toy", genome, peaks=peaks, tracks=("minus",), precision="1decimals")
+    run = verbs.run_all(asked, tmp_path / "out")
     assert [path.name for path in (run.folder / "tracks").iterdir()] == ["toy.minus.bw"]
     with pyBigWig.open(str(run.folder / "tracks" / "toy.minus.bw")) as file:
         found = [item[2] for c in ("one", "two") for item in file.intervals(c)]
@@ -128,8 +128,8 @@ def test_peaks_without_signal_are_left_out_before_windows_are_made(
     told = []
     progress = Silent()
     progress.note = told.append
-    asked = RegionRequest("toy", genome, peaks, counts_column=5)
-    run = predict_regions(asked, tmp_path / "out", progress)
+    asked = verbs.asked("toy", genome, peaks=peaks, counts_column=5)
+    run = verbs.run_all(asked, tmp_path / "out", progress)
     open_rows = [row for row in ROWS if row[4]]
     expected = by_hand(genome, open_rows, np.array([row[4] for row in open_rows]))
     heading, *rows = table_of(run)
@@ -150,54 +150,54 @@ def test_a_bigwig_and_a_counts_column_of_the_same_signal_agree(tmp_path, install
                 file.addEntries([contig], [middle], ends=[middle + 2], values=[count / 2])
     tables = []
     for name, how in (("a", {"counts_column": 5}), ("b", {"accessibility": path})):
-        asked = RegionRequest("toy", genome, peaks, **how)
-        tables.append(table_of(predict_regions(asked, tmp_path / name)))
+        asked = verbs.asked("toy", genome, peaks=peaks, **how)
+        tables.append(table_of(verbs.run_all(asked, tmp_path / name)))
     assert tables[0] == tables[1]
 
 
 def test_stored_normalisers_make_a_subset_of_peaks_comparable(tmp_path, install, genome, peaks):
-    whole = predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "whole")
+    whole = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "whole")
     stored = whole.folder / "regions" / "toy.normalisers.json"
     few = tmp_path / "few.bed"
     few.write_text("".join("\t".join(map(str, row)) + "\n" for row in ROWS if row[0] == "one"))
-    asked = RegionRequest("toy", genome, few, normalisers=stored)
-    again = predict_regions(asked, tmp_path / "again")
+    asked = verbs.asked("toy", genome, peaks=few, normalisers=stored)
+    again = verbs.run_all(asked, tmp_path / "again")
     assert table_of(again)[1:] == [row for row in table_of(whole) if row[0] == "one"]
-    alone = predict_regions(RegionRequest("toy", genome, few), tmp_path / "alone")
+    alone = verbs.run_all(verbs.asked("toy", genome, peaks=few), tmp_path / "alone")
     assert table_of(alone) != table_of(again)
     (tmp_path / "bad.json").write_text("{}")
-    asked = RegionRequest("toy", genome, few, normalisers=tmp_path / "bad.json")
+    asked = verbs.asked("toy", genome, peaks=few, normalisers=tmp_path / "bad.json")
     with pytest.raises(InputError, match="holds no normalisers"):
-        predict_regions(asked, tmp_path / "bad")
+        verbs.run_all(asked, tmp_path / "bad")
 
 
 def test_a_repeated_run_does_nothing_and_another_request_is_refused(
     tmp_path, install, genome, peaks
 ):
-    asked = RegionRequest("toy", genome, peaks)
-    first = predict_regions(asked, tmp_path / "out")
+    asked = verbs.asked("toy", genome, peaks=peaks)
+    first = verbs.run_all(asked, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.bw")}
-    again = predict_regions(asked, tmp_path / "out")
+    again = verbs.run_all(asked, tmp_path / "out")
     assert again.files == first.files
     assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.bw")} == before
     with pytest.raises(UsageError, match=r"stride: 3, 2"):
-        predict_regions(RegionRequest("toy", genome, peaks, stride=2), tmp_path / "out")
-    other = RegionRequest("toy", genome, peaks, stride=2)
-    replaced = predict_regions(other, tmp_path / "out", overwrite=True)
-    assert replaced.request["models"][0]["geometry"] == {"context": 6, "stride": 2}
+        verbs.run_all(verbs.asked("toy", genome, peaks=peaks, stride=2), tmp_path / "out")
+    other = verbs.asked("toy", genome, peaks=peaks, stride=2)
+    replaced = verbs.run_all(other, tmp_path / "out", overwrite=True)
+    assert (replaced.plan.models[0].regions.context, replaced.plan.models[0].stride) == (6, 2)
 
 
 def test_a_run_that_was_killed_starts_again_and_gives_the_same_files(
     tmp_path, install, genome, peaks, monkeypatch
 ):
-    whole = predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "whole")
+    whole = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "whole")
     target = "tracksmith.engine.region_files._write_table"
     with monkeypatch.context() as patched:
         patched.setattr(target, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+            verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     assert not json.loads((tmp_path / "out" / "run.json").read_text())["finished"]
-    run = predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     assert run.files == whole.files
     assert run.finished
 
@@ -236,7 +236,7 @@ def test_a_plugin_that_breaks_its_contract_is_named(
 ):
     install(model)
     with pytest.raises(PluginError, match=message):
-        predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     assert not list(tmp_path.glob("out/tracks/*.bw"))
 
 
@@ -261,22 +261,22 @@ def test_a_request_that_makes_no_sense_is_refused_before_work(
     if "inputs" in changes:
         changes = {"inputs": {name: tmp_path / path for name, path in changes["inputs"].items()}}
     with pytest.raises(error, match=message):
-        predict_regions(RegionRequest("toy", genome, peaks, **changes), tmp_path / "out")
+        verbs.run_all(verbs.asked("toy", genome, peaks=peaks, **changes), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_window_model_cannot_read_peaks(tmp_path, install, genome, peaks):
     install(toy(geometry=WindowGeometry(10, 0, 10)))
     with pytest.raises(UsageError, match=r"reads windows.*Leave out --peaks"):
-        predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
 
 
 def test_a_changed_run_is_not_believed(tmp_path, install, genome, peaks):
-    run = predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     text = (run.folder / "run.json").read_text().replace('"overlaps": "refuse"', '"overlaps": "x"')
     (run.folder / "run.json").write_text(text)
     with pytest.raises(TrustError, match="was edited"):
-        predict_regions(RegionRequest("toy", genome, peaks), tmp_path / "out")
+        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
 
 
 def bed(tmp_path, text):
@@ -336,15 +336,15 @@ def test_an_ensemble_with_missing_folds_is_refused_unless_one_is_named(
 
     model = replace(toy(folds=tuple(Fold(name) for name in "123")), find_weights=find)
     install(replace(model, load=lambda request: {fold: Neighbours() for fold in request.weights}))
-    asked = RegionRequest("toy", genome, peaks, weights=weights, device="cpu")
+    asked = verbs.asked("toy", genome, peaks=peaks, weights=weights, device="cpu")
     with pytest.raises(ResourceError, match=r"has 3 folds, .* 1 are missing: 3.*--weights FILE"):
-        predict_regions(asked, tmp_path / "run")
+        verbs.run_all(asked, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    run = predict_regions(replace(asked, weights=weights / "2.w"), tmp_path / "run")
-    assert run.request["models"][0]["folds"]["names"] == ["2"]
+    run = verbs.run_all(verbs.changed(asked, weights=weights / "2.w"), tmp_path / "run")
+    assert run.plan.models[0].folds.names == ("2",)
     (weights / "3.w").write_text("3")
-    run = predict_regions(asked, tmp_path / "whole")
-    assert run.request["models"][0]["folds"]["names"] == ["1", "2", "3"]
+    run = verbs.run_all(asked, tmp_path / "whole")
+    assert run.plan.models[0].folds.names == ("1", "2", "3")
 
 
 class Refusing(BaseCounts):
@@ -355,12 +355,12 @@ class Refusing(BaseCounts):
 def test_what_only_the_normaliser_can_refuse_costs_no_finished_run(
     install, genome, peaks, tmp_path
 ):
-    asked = RegionRequest("toy", genome, peaks, device="cpu")
-    run = predict_regions(asked, tmp_path / "run")
-    before = {entry["path"]: (run.folder / entry["path"]).read_bytes() for entry in run.files}
+    asked = verbs.asked("toy", genome, peaks=peaks, device="cpu")
+    run = verbs.run_all(asked, tmp_path / "run")
+    before = {entry.path: (run.folder / entry.path).read_bytes() for entry in run.files}
     install(toy(features=Refusing))
     with pytest.raises(UsageError, match="no such option"):
-        predict_regions(asked, tmp_path / "run", overwrite=True)
+        verbs.run_all(asked, tmp_path / "run", overwrite=True)
     install(toy())
-    assert predict_regions(asked, tmp_path / "run").finished
+    assert verbs.run_all(asked, tmp_path / "run").finished
     assert {path: (run.folder / path).read_bytes() for path in before} == before

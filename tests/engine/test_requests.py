@@ -12,6 +12,7 @@ from tracksmith.errors import ResourceError, UsageError
 from tracksmith.genome import assemblies
 from tracksmith.models.card import Fold, Option, Track, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
+from tracksmith.runs.record import FoldsRecord
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 
@@ -67,9 +68,7 @@ def test_an_incomplete_ensemble_is_refused_unless_its_folds_are_named(world):
     with pytest.raises(ResourceError, match="missing: 3"):
         world(spread=True)
     run = world(folds="mean:2,1")
-    assert run.request["models"][0]["folds"] == {
-        "rule": "mean", "names": ["1", "2"], "spread": False,
-    }  # fmt: skip
+    assert run.plan.models[0].folds == FoldsRecord("mean", ("1", "2"), spread=False)
     assert_mean(world, run, [1, 2])
     assert_mean(world, world(folds="2"), [2])
     assert_mean(world, world(weights=world.weights / "2.w"), [2])
@@ -120,7 +119,7 @@ FOR_ALL = {"options": {"scale": "yes"}}
 
 
 def test_an_option_for_the_mean_of_all_folds_is_refused_elsewhere(world):
-    assert world("123", SWITCH, **FOR_ALL).request["models"][0]["options"] == {"scale": "yes"}
+    assert world("123", SWITCH, **FOR_ALL).plan.models[0].options == {"scale": "yes"}
     held = SWITCH | HELD
     for more in ({"folds": "held-out"}, {"spread": True}, {"folds": "1"}, {"folds": "mean:1,2"}):
         with pytest.raises(UsageError, match="scale=yes holds for the mean of all 3 folds"):

@@ -5,14 +5,15 @@ import json
 import numpy as np
 import pyBigWig
 import pytest
+import verbs
 from engine_toys import Dense, cut, dense_by_hand, toy_card
 
 import tracksmith
-from tracksmith.engine import api
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import ResourceError, UsageError
 from tracksmith.models.card import Fold, Track, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
+from tracksmith.runs.record import BaseCounts
+from tracksmith.runs.run import Run
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 
@@ -131,7 +132,7 @@ def test_the_spread_is_a_file_of_its_own(register, write_genome, random_bases, t
     run = tracksmith.predict(
         "toy", write_genome(chr1=random_bases(64, 1)), tmp_path / "run", spread=True, tracks="minus"
     )
-    assert [entry["path"] for entry in run.files] == [
+    assert [entry.path for entry in run.files] == [
         "tracks/toy.minus.bw",
         "tracks/toy.minus.sd.bw",
     ]
@@ -148,7 +149,7 @@ def test_several_models_of_different_geometry_share_a_run(
     run = tracksmith.predict(
         ["toy", "coarse"], write_genome(chr1=random_bases(1000, 1)), tmp_path / "run", tracks="both"
     )
-    assert [entry["path"] for entry in run.files] == ["tracks/toy.both.bw", "tracks/coarse.both.bw"]
+    assert [entry.path for entry in run.files] == ["tracks/toy.both.bw", "tracks/coarse.both.bw"]
     with pyBigWig.open(str(run.folder / "tracks" / "coarse.both.bw")) as file:
         intervals = file.intervals("chr1")
     assert [end - start for start, end, _ in intervals] == [16] * 62 + [8]
@@ -162,7 +163,7 @@ def test_lower_case_and_crlf_change_nothing(register, write_genome, random_bases
     genome.with_name("genome.fa.fai").unlink()
     genome.write_bytes(text.encode())
     second = tracksmith.predict("toy", genome, tmp_path / "lower")
-    assert [e["sha256"] for e in first.files] == [e["sha256"] for e in second.files]
+    assert [e.sha256 for e in first.files] == [e.sha256 for e in second.files]
 
 
 def test_a_genome_of_n_gives_valid_empty_tracks_and_says_so(register, write_genome, tmp_path):
@@ -170,7 +171,7 @@ def test_a_genome_of_n_gives_valid_empty_tracks_and_says_so(register, write_geno
     notes = Notes()
     run = tracksmith.predict("toy", write_genome(chr1="N" * 500), tmp_path / "run", progress=notes)
     assert np.isnan(values(run, "toy.plus.bw", "chr1")).all()
-    assert [entry["values"] for entry in run.files] == [0, 0, 0]
+    assert [entry.values for entry in run.files] == [0, 0, 0]
     assert any("holds no value" in said for said in notes.said)
 
 
@@ -178,10 +179,10 @@ def test_run_json_holds_card_digests_and_quantiles(register, write_genome, rando
     register(toy())
     tracksmith.predict("toy", write_genome(chr1=random_bases(2000, 1)), tmp_path / "run")
     content = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert content["finished"] is True
-    assert content["request"]["models"][0]["card"]["citation"] == "none"
-    entry = content["files"][0]
-    mine = values(api.Run.open(tmp_path / "run"), "toy.plus.bw", "chr1")
+    assert content["results"] is not None
+    assert content["plan"]["models"][0]["card"]["citation"] == "none"
+    entry = content["results"]["files"][0]
+    mine = values(Run.open(tmp_path / "run"), "toy.plus.bw", "chr1")
     for probability in ("0.01", "0.5", "0.99"):
         truth = np.quantile(mine, float(probability))
         assert abs(entry["quantiles"][probability] - truth) < 0.03 * np.abs(mine).max()
@@ -208,7 +209,7 @@ def test_another_request_into_the_same_folder_is_refused_with_the_difference(
     with pytest.raises(UsageError, match=r"shifts.*\[0\], \[0, 5\]"):
         tracksmith.predict("toy", genome, tmp_path / "run", shifts=(0, 5))
     run = tracksmith.predict("toy", genome, tmp_path / "run", shifts=(0, 5), overwrite=True)
-    assert run.request["models"][0]["shifts"] == [0, 5]
+    assert run.plan.models[0].shifts == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +247,9 @@ def test_a_genome_of_100_000_scaffolds_becomes_few_parts(register, tmp_path):
     path = tmp_path / "scaffolds.fa"
     path.write_text("".join(f">s{number}\nACGTTGCA\n" for number in range(100_000)))
     register(toy())
-    run = api.plan(PredictRequest(("toy",), path), tmp_path / "run")
-    assert sum(len(starts) for starts in run.parts) == 1
-    assert len(api.Plan(run, api.load_registry()).chunks(0)) == 100_000
+    run = verbs.plan(verbs.asked(("toy",), path), tmp_path / "run")
+    assert run.parts == 1
+    assert run.plan.stages[0].items == 100_000
 
 
 def test_n_and_ambiguous_codes_are_counted(register, write_genome, random_bases, tmp_path):
@@ -256,4 +257,4 @@ def test_n_and_ambiguous_codes_are_counted(register, write_genome, random_bases,
     sequence = random_bases(9_000, 1)
     sequence = sequence[:100] + "N" * 50 + sequence[150:8_200] + "RYKn" + sequence[8_204:]
     run = tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", parts=2)
-    assert run.content["bases_read"] == {"toy": {"bases": 9_000, "unknown": 51, "ambiguous": 3}}
+    assert run.results.bases_read == {"toy": BaseCounts(9_000, 51, 3)}

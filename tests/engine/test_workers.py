@@ -11,10 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import verbs
 
 import tracksmith
-from tracksmith.engine import api
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import IncompleteError, ResourceError
 from tracksmith.files import digest_of_file
 
@@ -45,8 +44,8 @@ def digests(folder: Path) -> dict[str, str]:
 def test_parts_of_dying_workers_are_done_by_others(genome, tmp_path, monkeypatch):
     # Every worker process dies as it begins its third part.
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:3")
-    asked = PredictRequest(("core-promoter",), genome, parts=5, device="cpu,cpu")
-    api.predict(asked, tmp_path / "run")
+    asked = verbs.asked(("core-promoter",), genome, parts=5, device="cpu,cpu")
+    verbs.run_all(asked, tmp_path / "run")
     monkeypatch.delenv("TRACKSMITH_CRASH")
     tracksmith.predict("core-promoter", genome, tmp_path / "plain", parts=5, device="cpu")
     assert digests(tmp_path / "run") == digests(tmp_path / "plain")
@@ -54,9 +53,9 @@ def test_parts_of_dying_workers_are_done_by_others(genome, tmp_path, monkeypatch
 
 def test_workers_that_die_at_once_stop_the_run(genome, tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:1")
-    asked = PredictRequest(("core-promoter",), genome, parts=5, device="cpu,cpu")
+    asked = verbs.asked(("core-promoter",), genome, parts=5, device="cpu,cpu")
     with pytest.raises(ResourceError, match=r"worker process died .* finished parts are kept"):
-        api.predict(asked, tmp_path / "run")
+        verbs.run_all(asked, tmp_path / "run")
 
 
 def test_no_worker_outlives_a_killed_driver(tmp_path, random_bases):
@@ -118,10 +117,10 @@ def test_a_part_that_kills_every_worker_is_set_aside(place, tmp_path, monkeypatc
     bases = random_bases(60_000, 1)
     path = tmp_path / "genome.fa"
     path.write_text(">chr1\n" + bases[:place] + "A" * 30 + bases[place + 30 :] + "\n")
-    asked = PredictRequest(("poison",), path, parts=5, device="cpu,cpu")
+    asked = verbs.asked(("poison",), path, parts=5, device="cpu,cpu")
     out = tmp_path / "run"
     with pytest.raises(IncompleteError, match=r"1 of 5 parts failed .*\n.* died 3 times") as caught:
-        api.predict(asked, out)
+        verbs.run_all(asked, out)
     assert caught.value.exit_code == 3
     assert f"tracksmith work {out}" in str(caught.value)
-    assert api.status(out).done == 4
+    assert verbs.status(out).done == 4

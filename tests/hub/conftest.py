@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import shutil
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,18 @@ import numpy as np
 import pytest
 
 from tracksmith.models.card import ModelCard, Track, WindowGeometry
-from tracksmith.run import FORMAT, request_id
+from tracksmith.runs.record import (
+    FileEntry,
+    FileRecord,
+    FoldsRecord,
+    GenomeRecord,
+    ModelRecord,
+    Places,
+    PlanRecord,
+    RegionSet,
+    Results,
+)
+from tracksmith.runs.run import Run
 
 CONTIGS = {"chrA": 3000, "chrB": 1501}
 
@@ -99,8 +109,8 @@ class RunBuilder:
 
     folder: Path
     contigs: dict[str, int] = field(default_factory=lambda: dict(CONTIGS))
-    models: list[dict[str, Any]] = field(default_factory=list)
-    files: list[dict[str, Any]] = field(default_factory=list)
+    models: list[ModelRecord] = field(default_factory=list)
+    files: list[FileEntry] = field(default_factory=list)
     regions: list[tuple[str, int, int]] | None = None
     genome_name: str = "toy.fa"
 
@@ -113,33 +123,35 @@ class RunBuilder:
         }  # fmt: skip
         made = ModelCard(name=name, tracks=tracks, **{**facts, **card})
         self.models.append(
-            {
-                "card": json.loads(json.dumps(made.to_dict())),
-                "geometry": {"window": 100, "core_start": 20, "core_length": 60, "bin": 1,
-                             "whole_window": False},
-                "folds": {"rule": "mean", "names": ["fold0", "fold1"], "spread": False},
-                "weights": {"fold0": [{"name": "w0.pt", "size": 10, "sha256": "a" * 64}]},
-                "reverse_complement": True, "shifts": [0], "options": {},
-            }
-        )  # fmt: skip
+            ModelRecord(
+                card=made,
+                tracks=tuple(track.id for track in tracks),
+                plugin="toys 1",
+                stride=60,
+                batch_size=1,
+                folds=FoldsRecord("mean", ("fold0", "fold1")),
+                weights={"fold0": (FileRecord("w0.pt", 10, "a" * 64),)},
+                reverse_complement=True,
+            )
+        )
         return self
 
     def bigwig(self, track: str, statistic: str = "mean", scale: float = 1.0, **more: Any):
-        model = self.models[-1]["card"]["name"]
+        model = self.models[-1].name
         suffix = "" if statistic == "mean" else f".{statistic}{more.get('base', '')}"
         return self.add_bigwig(f"tracks/{model}.{track}{suffix}.bw", statistic, scale,
                                track=track, **more)  # fmt: skip
 
     def add_bigwig(self, path: str, statistic: str, scale: float = 1.0, **more: Any) -> RunBuilder:
         facts = write_bigwig(self.folder / path, self.contigs, scale)
-        model = self.models[-1]["card"]["name"]
+        model = self.models[-1].name
         self._add({"path": path, "kind": "bigwig", "model": model, "statistic": statistic,
                    **facts, **more})  # fmt: skip
         return self
 
     def variants(self, rows: list[tuple[str, int, str, str, str, float]]) -> RunBuilder:
         """Add bigBed, table and absmax bigWig of ``(contig, pos, id, ref, alt, effect)``."""
-        model = self.models[-1]["card"]["name"]
+        model = self.models[-1].name
         base = self.folder / "variants"
         base.mkdir(parents=True, exist_ok=True)
         write_bigbed(base / f"{model}.bb", self.contigs, rows, model)
@@ -153,8 +165,9 @@ class RunBuilder:
 
     def folds(self, lines: str) -> RunBuilder:
         """Add the BED of held-out folds to the last model."""
-        name = self.models[-1]["card"]["name"]
-        self.models[-1]["folds"]["rule"] = "held-out"
+        name = self.models[-1].name
+        rule = replace(self.models[-1].folds, rule="held-out")
+        self.models[-1] = replace(self.models[-1], folds=rule)
         path = f"tracks/{name}.folds.bed"
         (self.folder / path).write_text(lines)
         self._add({"path": path, "kind": "folds", "model": name})
@@ -163,9 +176,9 @@ class RunBuilder:
     def _add(self, entry: dict[str, Any]) -> None:
         path = self.folder / entry["path"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.files.append({**entry, "sha256": digest, "size": path.stat().st_size})
+        self.files.append(FileEntry(**entry, sha256=digest, size=path.stat().st_size))
 
-    def write(self, **changes: Any) -> Path:
+    def write(self, finished: bool = True) -> Path:
         fasta = self.folder.parent / self.genome_name
         if not fasta.exists():
             write_fasta(fasta, self.contigs)
@@ -173,24 +186,21 @@ class RunBuilder:
         if self.regions is not None:
             lines = "".join(f"{c}\t{s}\t{e}\n" for c, s, e in self.regions)
             (self.folder / "regions.bed").write_text(lines)
-            regions = {"count": len(self.regions), "bases": 1, "sha256": "0" * 64}
-        request = {
-            "genome": {
-                "name": self.genome_name,
-                "sha256": hashlib.sha256(fasta.read_bytes()).hexdigest(),
-                "size": fasta.stat().st_size,
-                "contigs": [[name, length] for name, length in self.contigs.items()],
-            },
-            "models": self.models, "regions": regions, "dtype": "float32", "precision": None,
-            "compressor": "zlib", "device": "cpu",
-        }  # fmt: skip
-        versions = {"tracksmith": "0.1.0", "torch": "2.13.0"}
-        content = {
-            "format": FORMAT, "id": request_id(request, versions), "request": request,
-            "versions": versions, "places": {"genome": str(fasta), "regions": [], "weights": {}},
-            "parts": [], "files": self.files, "finished": True, **changes,
-        }  # fmt: skip
-        (self.folder / "run.json").write_text(json.dumps(content), encoding="utf-8")
+            regions = RegionSet(1, len(self.regions), "0" * 64)
+        digest = hashlib.sha256(fasta.read_bytes()).hexdigest()
+        contigs = tuple(self.contigs.items())
+        plan = PlanRecord(
+            kind="predict",
+            genome=GenomeRecord(self.genome_name, fasta.stat().st_size, digest, contigs),
+            models=tuple(self.models),
+            stages=(),
+            device="cpu",
+            compressor="zlib",
+            versions={"tracksmith": "0.1.0", "torch": "2.13.0"},
+            regions=regions,
+        )
+        results = Results(tuple(self.files)) if finished else None
+        Run(self.folder, plan, Places(str(fasta)), results=results).save()
         return self.folder
 
 

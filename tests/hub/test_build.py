@@ -74,7 +74,7 @@ def test_a_built_hub_has_no_finding(case, genome, request):
 
 def test_every_track_has_a_page_with_weights_genome_licence_and_citation(variant_run):
     build_hub([variant_run], variant_run / "hub", **WHO)
-    genome = json.loads((variant_run / "run.json").read_text())["request"]["genome"]["sha256"]
+    genome = json.loads((variant_run / "run.json").read_text())["plan"]["genome"]["sha256"]
     for name, stanza in tracks(variant_run / "hub").items():
         page = (variant_run / "hub" / stanza.get("html")).read_text()
         for wanted in ("a" * 64, genome, "CC-BY-4.0", "doi:10.1/x", "mean of 2", "hub@example.org"):

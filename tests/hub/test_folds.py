@@ -115,7 +115,7 @@ def test_a_run_of_the_engine_shows_its_folds(monkeypatch, toy_fasta, tmp_path):
     networks = {fold.name: Dense(geometry, seed) for seed, fold in enumerate(folds)}
     model = Model(toy_card(geometry, folds=folds), lambda request: Predictor(networks))
     found = Registry({"toy": RegisteredModel(model, "toys", "1", "toys")}, [])
-    monkeypatch.setattr("tracksmith.engine.api.load_registry", lambda: found)
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
     fasta = toy_fasta(tmp_path / "genome.fa", {"chrA": 700, "chrB": 500, "chrC": 300})
     run = tracksmith.predict("toy", fasta, tmp_path / "run", folds="held-out")
     report = build_hub([run.folder], None, **WHO)

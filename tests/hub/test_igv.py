@@ -34,7 +34,7 @@ def test_strands_are_merged_on_one_mirrored_scale(strand_run):
 def test_every_file_of_a_run_is_in_one_row(variant_run):
     found = configs(variant_run)
     urls = [part["url"] for row in found for part in row.get("tracks", [row])]
-    files = json.loads((variant_run / "run.json").read_text())["files"]
+    files = json.loads((variant_run / "run.json").read_text())["results"]["files"]
     assert sorted(urls) == sorted(entry["path"] for entry in files if entry["kind"] != "table")
     assert [row["order"] for row in found] == list(range(1, len(found) + 1))
 

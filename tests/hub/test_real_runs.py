@@ -46,7 +46,7 @@ def test_a_hub_of_a_real_run_has_no_finding_and_shows_every_signal(runs, name, t
     build_hub([runs[name]], tmp_path / "hub", **WHO)
     assert check_hub(tmp_path / "hub") == []
     text = (tmp_path / "hub" / "hub.txt").read_text()
-    files = json.loads((runs[name] / "run.json").read_text())["files"]
+    files = json.loads((runs[name] / "run.json").read_text())["results"]["files"]
     shown = [
         item for item in files if item["kind"] in ("bigwig", "bigbed") and item.get("values") != 0
     ]

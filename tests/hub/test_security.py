@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from tracksmith.hub.check import check_hub
 from tracksmith.hub.page import write_page
 from tracksmith.hub.parse import parse_stanzas
 from tracksmith.models.card import Track
+from tracksmith.runs.record import FileRecord
 
 WHO = {"email": "hub@example.org", "name": "toyhub"}
 HOSTILE = [
@@ -81,8 +83,8 @@ def hostile(request, builder):
         "version": f"x{text}",
     }
     made = builder().model("toy", tracks, **card).bigwig("signal").bigwig("other")
-    made.models[0]["options"] = {text: text}
-    made.models[0]["weights"] = {text: [{"name": text, "size": 1, "sha256": text}]}
+    weights = {text: (FileRecord(text, 1, text),)}
+    made.models[0] = replace(made.models[0], options={text: text}, weights=weights)
     name = text.replace("\n", " ").replace("\t", " ")[:40]
     made.variants([("chrA", 700, name or "rs1", "A", "C", 0.5)])
     return text, made.write()

@@ -14,13 +14,14 @@ from tracksmith.effects.sources import SourceSize, survey_file, survey_region
 from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.reader import window_record
 from tracksmith.errors import UsageError
-from tracksmith.models.registry import Registry, load_registry
+from tracksmith.models import registry as plugins
+from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.regions.reader import place_names, region_record
+from tracksmith.runs.begin import Context, base_plan, begin
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.kind import Draft, Worker
 from tracksmith.runs.planned import ChosenModel, PlannedModel, reads_regions
-from tracksmith.runs.predict import Context, base_plan, begin
 from tracksmith.runs.record import Limits, ModelRecord, Stage, VariantsRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
@@ -84,7 +85,7 @@ class Variants:
     def open(self, run: Run, device: str, progress: Progress) -> Worker:
         """See :meth:`tracksmith.runs.kind.Kind.open`."""
         refuse_other_versions(run)
-        registry = load_registry()
+        registry = plugins.load_registry()
         refuse_other_plugins(run, registry)
         return VariantWorker(VariantPlan(run, registry, progress.note), device, progress)
 

@@ -14,11 +14,12 @@ from tracksmith.errors import UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
+from tracksmith.runs.begin import Context
 from tracksmith.runs.device import default_batch_size
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.genome import contigs_of, planned_regions
 from tracksmith.runs.planned import ChosenModel, PlannedModel, options_of
-from tracksmith.runs.predict import Context, ModelDraft, ModelWorker, Opened
+from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened
 from tracksmith.runs.record import FoldsRecord, ModelRecord, Stage
 from tracksmith.tracks.formats import FORMATS, track_path
 
@@ -74,11 +75,14 @@ class WindowReader:
         stage = Stage(number, "predict", "bp", tuple(starts), len(plan.chunks))
         form = FORMATS["bigwig"]
         files = [
-            track_path(record.name, output.track, output.statistic, form.suffix)
+            (
+                track_path(record.name, output.track, output.statistic, form.suffix),
+                f"the {output.statistic} of track {output.track} of {record.name}",
+            )
             for output in plan.outputs
         ]
         if record.folds.rule == "held-out":
-            files.append(folds_file(record.name))
+            files.append((folds_file(record.name), f"the folds of {record.name}"))
         bases = plan.widened.bases if plan.widened else context.genome.contigs.bases
         values = -(-int(bases) // plan.tiling.bin) * len(plan.outputs)
         size = form.forecast(values, context.options)

@@ -25,7 +25,7 @@ from tracksmith.runs.device import BatchSize, resolve_device, usable_cores
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartWriter
 from tracksmith.runs.planned import load_model
-from tracksmith.runs.predict import ModelResults, Opened
+from tracksmith.runs.reader import ModelResults, Opened
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.options import TrackOptions
 

@@ -14,9 +14,10 @@ from tracksmith.regions.peaks import Overlaps, PeaksRequest
 from tracksmith.regions.windows import region_windows
 from tracksmith.regions.work import RegionInputs, RegionWork
 from tracksmith.regions.worker import RegionWorker
+from tracksmith.runs.begin import Context
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.planned import ChosenModel, PlannedModel, check_file, options_of
-from tracksmith.runs.predict import Context, ModelDraft, ModelWorker, Opened
+from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened
 from tracksmith.runs.record import (
     FileRecord,
     FoldsRecord,
@@ -54,9 +55,8 @@ class RegionReader:
             Stage(number, "values", "windows", work.value_starts, len(work.placed), wave=1),
         )
         disk = Disk(_part_bytes(work), _file_bytes(work))
-        return ModelDraft(
-            record, stages, region_files(record), disk, place_names(record.name, inputs)
-        )
+        files = tuple((path, f"{path} of {record.name}") for path in region_files(record))
+        return ModelDraft(record, stages, files, disk, place_names(record.name, inputs))
 
     def open(self, planned: PlannedModel, number: int, opened: Opened) -> ModelWorker:
         """Open a planned model."""

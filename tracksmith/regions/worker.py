@@ -18,7 +18,7 @@ from tracksmith.regions.files import write_region_files
 from tracksmith.regions.work import RegionWork, feature_pieces, features_of
 from tracksmith.runs.estimate import ModelCost, human_time
 from tracksmith.runs.parts import PartStore, PartWriter
-from tracksmith.runs.predict import ModelResults, Opened
+from tracksmith.runs.reader import ModelResults, Opened
 
 __all__ = ["RegionWorker", "trial"]
 

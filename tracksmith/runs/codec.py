@@ -29,17 +29,19 @@ PLAIN = {
 }
 
 
-def encode(value: Any) -> Any:
-    """Return dataclasses as dictionaries and tuples as lists, defaults left out."""
+def encode(value: Any, *, full: bool = False) -> Any:
+    """Return dataclasses as dictionaries and tuples as lists; ``full`` keeps defaults."""
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: encode(getattr(value, field.name))
+            field.name: encode(getattr(value, field.name), full=full)
             for field in fields(value)
-            if not _is_default(field, getattr(value, field.name))
+            if full or not _is_default(field, getattr(value, field.name))
         }
     if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in value.items()}
-    return [encode(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: encode(item, full=full) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encode(item, full=full) for item in value]
+    return value
 
 
 def _is_default(field: Field[Any], value: Any) -> bool:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tracksmith.errors import UsageError
 from tracksmith.files import crash_point
-from tracksmith.models.registry import load_registry
+from tracksmith.models import registry as plugins
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
 from tracksmith.runs.device import resolve_devices
@@ -187,7 +187,7 @@ def _drafted(
     """Draft a plan; files that can be read once only are kept in ``out`` first."""
     with trusting(request.trust_weights), spooled(request, out) as (kept, spool):
         with spool.named():
-            draft = kind.draft(kept, load_registry(), progress)
+            draft = kind.draft(kept, plugins.load_registry(), progress)
         yield replace(draft, places=spool.places(draft.places)), spool
 
 
@@ -320,5 +320,10 @@ def _chosen_parts(run: Run, part: int | None, of: tuple[int, int] | None) -> set
     chosen: set[int] = set()
     for wave in waves:
         every = [part for part in range(len(store)) if store.stage(part).wave == wave]
-        chosen.update(every[len(every) * number // shares : len(every) * (number + 1) // shares])
+        chosen.update(share(every, number, shares))
     return chosen
+
+
+def share(parts: Sequence[int], number: int, shares: int) -> Sequence[int]:
+    """Return the ``number``-th of ``shares`` even shares of the parts."""
+    return parts[len(parts) * number // shares : len(parts) * (number + 1) // shares]

@@ -193,7 +193,7 @@ def open_model(run: Run, number: int, registry: Registry) -> PlannedModel:
     known = {track.id for track in full.tracks}
     ids = [track.id for track in record.card.tracks]
     installed = full.with_tracks([name for name in ids if name in known])
-    lines = differences(encode(record.card), encode(installed))
+    lines = differences(encode(record.card, full=True), encode(installed, full=True))
     if lines:
         listed = "\n".join(f"  {line}" for line in lines[:10])
         raise TrustError(

@@ -156,7 +156,7 @@ class Run:
         """
         if plan == self.plan or plan.id == self.id:
             return
-        lines = differences(encode(self.plan), encode(plan))
+        lines = differences(encode(self.plan, full=True), encode(plan, full=True))
         listed = "\n".join(f"  {line}" for line in lines[:20])
         raise UsageError(
             f"{self.folder} holds another run. What differs (there, now):\n{listed}\n"
