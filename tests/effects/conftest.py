@@ -28,7 +28,7 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def install(*models: Model) -> None:
         found = {model.card.name: RegisteredModel(model, "toys", "1", "toys") for model in models}
-        monkeypatch.setattr("tracksmith.effects.api.load_registry", lambda: Registry(found, []))
+        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: Registry(found, []))
 
     return install
 

@@ -1,8 +1,26 @@
-"""Variants as letters, and alternative sequences written out in full."""
+"""Variants as letters, alternative sequences written out in full, and runs cut into small parts."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import strategies as st
+
+from tracksmith.effects import kind
+from tracksmith.runs.record import ModelRecord, Stage
+
+CUT = "tracksmith.effects.kind._stage"
+"""What cuts the records of a model into parts."""
+
+
+def parts_of(records: int) -> Callable[[int, ModelRecord, int], Stage]:
+    """Return what cuts them into parts of so many records, to be put in the place of ``CUT``."""
+    whole = kind._stage
+
+    def cut(number: int, model: ModelRecord, count: int) -> Stage:
+        return replace(whole(number, model, count), starts=tuple(range(0, count, records)))
+
+    return cut
 
 
 class Variant(NamedTuple):

@@ -1,20 +1,26 @@
 """Variants over GET's regions against features and windows put together by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+import verbs
 from click.testing import CliRunner
 
-import tracksmith
 from tracksmith.cli import main
 from tracksmith.errors import PluginError, TrustError, UsageError
+
+MODEL = "get-expression"
 
 
 @pytest.fixture
 def world(small_get):
     return small_get
+
+
+def score(asked, source, out, mode="ratio", **changes):
+    """Score a file by what was asked of the model; ``mode`` makes the features of alleles."""
+    options = {"heads": "2", "alleles": mode}
+    return verbs.run_all(verbs.changed(asked, variants=source, options=options, **changes), out)
 
 
 def write(path, rows):
@@ -34,7 +40,7 @@ def by_hand(asked, texts, regions, row, mode):
     from tracksmith.genome.bases import encode
     from tracksmith.plugin import FeatureRequest, LoadRequest, RegionBatch
 
-    source = open_features(FeatureRequest(dict(asked.inputs), {"scan_ends": "all"}))
+    source = open_features(FeatureRequest(dict(asked.of(MODEL).inputs), {"scan_ends": "all"}))
 
     def scan(texts_of_peaks):
         bases = [encode(text) for text in texts_of_peaks]
@@ -53,9 +59,11 @@ def by_hand(asked, texts, regions, row, mode):
         changed[:-1] *= (new[0] + 0.01) / (raw[peak] + 0.01)
     else:
         changed = source.normalise(new, None, used)[0][0]
-    model = next(m for m in tracksmith_models() if m.card.name == "get-expression")
+    model = next(m for m in tracksmith_models() if m.card.name == MODEL)
     options = {"heads": "2", "accessibility": "binary"}
-    network = model.load(LoadRequest({"": (asked.weights,)}, ("plus", "minus"), options)).eval()
+    network = model.load(
+        LoadRequest({"": (asked.of(MODEL).weights,)}, ("plus", "minus"), options)
+    ).eval()
     inside = [n for n, region in enumerate(regions) if region[0] == contig]
     own = inside.index(peak)
     window = matrix[inside]
@@ -76,11 +84,11 @@ def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table
     rows.append(("chr1", 3_050, texts["chr1"][3_050], texts["chr1"][3_050] + "TGACTCAG"))
     rows.append(("chr1", 3_490, texts["chr1"][3_490], "A" if texts["chr1"][3_490] != "A" else "C"))
     source = write(tmp_path / "v.vcf", rows)
-    results = tracksmith.score_variants(
-        source, "get-expression", asked.genome, tmp_path / "run", over=asked, region_mode=mode,
+    run = score(
+        asked, source, tmp_path / "run", mode,
         max_skipped=1.0, scores=["diff", "strongest", "log2fc"],
     )  # fmt: skip
-    reasons = results.counts["get-expression"]["reasons"]
+    reasons = run.results.counts[MODEL].reasons
     expected = {"outside_peaks": 1, "length_change": 1} if mode == "ratio" else {"outside_peaks": 1}
     assert reasons == expected
     table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
@@ -130,11 +138,11 @@ def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path
         ("chr1", 798, texts["chr1"][798:804], texts["chr1"][798]),  # deletes bases on both sides
     ]
     source = write(tmp_path / "v.vcf", rows)
-    results = tracksmith.score_variants(
-        source, "get-expression", genome, tmp_path / "run", over=replace(asked, genome=genome),
-        region_mode="recompute", max_skipped=1.0, scores=["diff"], allow_other_lengths=True,
+    run = score(
+        asked, source, tmp_path / "run", "recompute", genome=genome,
+        max_skipped=1.0, scores=["diff"], allow_other_lengths=True,
     )  # fmt: skip
-    assert results.counts["get-expression"]["reasons"] == {"outside_peaks": 2}
+    assert run.results.counts[MODEL].reasons == {"outside_peaks": 2}
     table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
     assert {line["id"] for line in table} == {"v0", "v1", "v2", "v3"}
     for line in table:
@@ -152,16 +160,13 @@ def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path
 
 def test_a_prediction_that_is_not_finite_is_refused_with_its_variant(world, tmp_path):
     asked, texts, _ = world
-    weights = torch.load(asked.weights, weights_only=True)
+    weights = torch.load(asked.of(MODEL).weights, weights_only=True)
     weights["state_dict"]["model.head_exp.head.weight"][1, 0] = float("nan")
     torch.save(weights, tmp_path / "nan.ckpt")
     old = texts["chr1"][640]
     source = write(tmp_path / "v.vcf", [("chr1", 640, old, "A" if old != "A" else "C")])
-    over = replace(asked, weights=tmp_path / "nan.ckpt")
     with pytest.raises(PluginError, match=r"returned nan for track minus .*variant at chr1:641"):
-        tracksmith.score_variants(
-            source, "get-expression", asked.genome, tmp_path / "run", over=over
-        )
+        score(asked, source, tmp_path / "run", weights=tmp_path / "nan.ckpt")
 
 
 def test_the_command_scores_over_peaks(world, tmp_path):
@@ -170,10 +175,12 @@ def test_the_command_scores_over_peaks(world, tmp_path):
         tmp_path / "v.vcf",
         [("chr1", 640, texts["chr1"][640], "ACGT"[("ACGT".index(texts["chr1"][640]) + 1) % 4])],
     )
+    own = asked.of(MODEL)
     command = [
-        "variants", source, "-m", "get-expression", "-g", asked.genome, "-o", tmp_path / "run",
-        "--peaks", asked.peaks, "--motifs", asked.inputs["motifs"],
-        "--clusters", asked.inputs["clusters"], "--weights", asked.weights, "--option", "heads=2",
+        "variants", source, "-m", MODEL, "-g", asked.genome, "-o", tmp_path / "run",
+        "--peaks", own.peaks, "--input", f"motifs={own.inputs['motifs']}",
+        "--input", f"clusters={own.inputs['clusters']}", "--weights", own.weights,
+        "--option", "heads=2",
     ]  # fmt: skip
     done = CliRunner().invoke(main, list(map(str, command)))
     assert done.exit_code == 0, done.output
@@ -185,32 +192,25 @@ def test_what_a_model_over_regions_cannot_do_is_refused(world, tmp_path):
     asked, texts, _ = world
     source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "N")])
     for options, message in (
-        ({"background": 10}, "need a model over windows"),
-        ({"around": ["top:3"]}, "need a model over windows"),
-        ({"region_mode": "guess"}, "use ratio or recompute"),
-        ({"scores": ["l2"]}, "No score of a model over regions is called 'l2'"),
+        ({"background": 10}, "--background has no meaning for get-expression"),
+        ({"around": ["top:3"]}, "--around has no meaning for get-expression"),
+        ({"mode": "guess"}, "--option alleles=guess: use one of ratio, recompute"),
+        ({"scores": ["l2"]}, "a model over regions, is called 'l2'"),
     ):
         with pytest.raises(UsageError, match=message):
-            tracksmith.score_variants(
-                source, "get-expression", asked.genome, tmp_path / "run", over=asked, **options
-            )
+            score(asked, source, tmp_path / "run", **options)
+        assert not (tmp_path / "run").exists()
 
 
 def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
-    from tracksmith.effects import api
-    from tracksmith.effects.request import VariantRequest
-    from tracksmith.engine.request import PredictRequest
-
     asked, texts, _ = world
     peaks = tmp_path / "peaks.bed"
-    peaks.write_bytes(asked.peaks.read_bytes())
+    peaks.write_bytes(asked.of(MODEL).peaks.read_bytes())
     source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "T")])
-    over = replace(asked, peaks=peaks)
-    request = VariantRequest(PredictRequest(("get-expression",), asked.genome), source, over=over)
-    api.plan(request, tmp_path / "run")
+    verbs.plan(verbs.changed(asked, variants=source, peaks=peaks), tmp_path / "run")
     peaks.write_text("chr1\t500\t900\n")
-    with pytest.raises(TrustError, match="not those that were planned"):
-        api.work(tmp_path / "run")
+    with pytest.raises(TrustError, match=r"peaks\.bed is not the peaks that was planned"):
+        verbs.work(tmp_path / "run")
 
 
 def test_alleles_that_change_no_feature_have_no_effect_at_all(
@@ -223,11 +223,11 @@ def test_alleles_that_change_no_feature_have_no_effect_at_all(
         for p in range(start, end, (end - start) // 12)
     ]
     monkeypatch.setattr(
-        "tracksmith.effects.region_scorer.RegionScorer._new_rows",
+        "tracksmith.regions.scorer.RegionScorer._new_rows",
         lambda self, alleles, peak: self.matrix[peak],
     )
     source = write(tmp_path / "v.vcf", rows)
-    tracksmith.score_variants(source, "get-expression", asked.genome, tmp_path / "run", over=asked)
+    score(asked, source, tmp_path / "run")
     table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
     assert len({row["pos"] for row in table}) == len(rows)
     assert {row["value"] for row in table} == {"0"}

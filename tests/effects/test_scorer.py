@@ -12,7 +12,6 @@ from torch import nn
 from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.scores import choose_scores
 from tracksmith.effects.stretches import Alleles
-from tracksmith.engine.device import BatchSize
 from tracksmith.engine.forward import Forward, ForwardOptions
 from tracksmith.engine.tiling import tile
 from tracksmith.errors import PluginError, UsageError
@@ -20,6 +19,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Predictor, TrackScore
+from tracksmith.runs.device import BatchSize
 
 FINE = WindowGeometry(64, 13, 40, 1)
 COARSE = WindowGeometry(64, 12, 40, 8)

@@ -3,10 +3,9 @@
 import numpy as np
 import pyBigWig
 import pytest
+import verbs
 
-from tracksmith.effects import api
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
+from tracksmith.effects import files
 from tracksmith.errors import TrustError
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 from tracksmith.models.contract import TrackScore
@@ -25,10 +24,7 @@ def other(base):
 
 
 def score(source, genome, out, models=("toy",), **changes):
-    predict = {key: changes.pop(key) for key in ("tracks", "shifts") if key in changes}
-    return api.score(
-        VariantRequest(PredictRequest(models, genome, **predict), source, **changes), out
-    )
+    return verbs.run_all(verbs.asked(models, genome, variants=source, **changes), out)
 
 
 def test_a_swapped_allele_has_the_tracks_of_the_record_written_the_right_way_round(
@@ -130,17 +126,14 @@ def test_every_model_tells_why_it_skips_an_allele(
         ("chr1", 201, "differs", wrong, "A" * 8),
         ("chr1", 301, "fine", text[300], other(text[300])),
     ])  # fmt: skip
-    run = api.score(
-        VariantRequest(PredictRequest(("short", "long"), genome), source),
-        tmp_path / "run", api.Limits(most_skipped=1.0),
-    )  # fmt: skip
+    run = score(source, genome, tmp_path / "run", ("short", "long"), max_skipped=1.0)
     told = {
         (row["id"], row["reason"], row["model"])
         for row in table_of(run.folder / "variants/skipped.tsv")
     }
-    for model, counts in run.content["counts"].items():
+    for model, counts in run.results.counts.items():
         mine = [entry for entry in told if entry[2] in (model, ".")]
-        assert {reason for _, reason, _ in mine} >= set(counts["reasons"])
+        assert {reason for _, reason, _ in mine} >= set(counts.reasons)
     assert ("same", "ref_mismatch", ".") in told
     assert sum(entry[0] == "same" for entry in told) == 1
 
@@ -160,11 +153,9 @@ def test_changes_without_a_value_are_told_when_a_region_is_saturated(
 ):
     register(toy())
     told = Listening()
-    asked = VariantRequest(
-        PredictRequest(("toy",), small[0]), None, saturate="chr1:980-999", max_n=0.3
-    )
-    run = api.score(asked, tmp_path / "run", progress=told)
-    missing = run.content["without_value"]["toy"]["too_many_n"]
+    asked = verbs.asked(("toy",), small[0], saturate="chr1:980-999", max_n=0.3)
+    run = verbs.run_all(asked, tmp_path / "run", told)
+    missing = run.results.without_value["toy"]["too_many_n"]
     assert 0 < missing < 60
     assert f"WARNING: toy: {missing} changes have no value: too_many_n." in told.notes
 
@@ -175,15 +166,13 @@ def test_a_file_that_changes_while_it_is_scored_ends_the_run(
     register(toy())
     genome, texts = small
     source = write_vcf([("chr1", 401, "v", texts["chr1"][400], other(texts["chr1"][400]))])
-    import tracksmith.effects.finish as finish
-
-    write = finish.write_annotated
+    write = files.write_annotated
 
     def and_change(*arguments):
         write(*arguments)
         source.write_text(source.read_text() + "\n")
 
-    monkeypatch.setattr(finish, "write_annotated", and_change)
+    monkeypatch.setattr(files, "write_annotated", and_change)
     with pytest.raises(TrustError, match="changed while the run was at work"):
         score(source, genome, tmp_path / "run")
     assert not list((tmp_path / "run/variants").glob("annotated*"))

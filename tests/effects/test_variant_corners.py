@@ -5,13 +5,10 @@ import gzip
 import numpy as np
 import pyBigWig
 import pytest
+import verbs
 from engine_toys import cut, dense_by_hand
 from torch import nn
 
-from tracksmith.effects import api
-from tracksmith.effects.finish import Limits
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import InputError, TrustError
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.models.card import VariantDefaults, WindowGeometry
@@ -28,9 +25,8 @@ def score(tmp_path, table_of):
     made = []
 
     def run(source, genome, **options):
-        given = {k: options.pop(k) for k in ("shifts", "alias") if k in options}
-        asked = VariantRequest(PredictRequest(("toy",), genome, **given), source, **options)
-        done = api.score(asked, tmp_path / f"run{len(made)}", Limits(most_skipped=1.0))
+        asked = verbs.asked(("toy",), genome, variants=source, max_skipped=1.0, **options)
+        done = verbs.run_all(asked, tmp_path / f"run{len(made)}")
         made.append(done)
         rows = table_of(done.folder / "variants/toy.tsv.gz")
         return done, [row for row in rows if row["track"] == "plus"]
@@ -122,14 +118,13 @@ def test_aliases_that_changed_after_planning_are_refused(
     alias = tmp_path / "aliases.tsv"
     alias.write_text("seqA\tchr1\n")
     source = write_vcf([("seqA", 100, "v", text[99], other(text[99]))])
-    asked = VariantRequest(PredictRequest(("toy",), genome, alias=alias), source)
-    api.plan(asked, tmp_path / "run")
+    verbs.plan(verbs.asked(("toy",), genome, alias=alias, variants=source), tmp_path / "run")
     alias.write_text("seqA\tchr2\n")
     with pytest.raises(TrustError, match=r"aliases\.tsv is not the file of aliases"):
-        api.work(tmp_path / "run")
+        verbs.work(tmp_path / "run")
     alias.write_text("seqA\tchr1\n")
-    api.work(tmp_path / "run")
-    assert api.finish(tmp_path / "run").finished
+    verbs.work(tmp_path / "run")
+    assert verbs.finish(tmp_path / "run").finished
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import verbs
+from effect_toys import CUT, parts_of
 
 import tracksmith
-from tracksmith.effects import api
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import IncompleteError, UsageError
 from tracksmith.files import digest_of_file
-from tracksmith.run import Run
+from tracksmith.runs.run import Run
 
 pytest.importorskip("distributed")
 
@@ -53,7 +52,7 @@ def installed(tmp_path, monkeypatch):
     toys = Path(__file__).parents[1] / "engine"
     monkeypatch.setenv("PYTHONPATH", f"{folder}:{toys}")
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 40)
+    monkeypatch.setattr(CUT, parts_of(40))
 
 
 def digests(folder: Path, inner: str = "variants") -> dict[str, str]:
@@ -90,7 +89,7 @@ def test_two_workers_write_the_bytes_of_one_device(installed, plain, tmp_path):
         found = tracksmith.score_variants(
             source, "worker-toy", genome, tmp_path / name, device=device, **options
         )
-    assert [len(starts) for starts in found.run.parts] == [4]
+    assert [len(stage.starts) for stage in found.run.plan.stages] == [4]
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert digest_of_file(tmp_path / "one/run.json") == digest_of_file(tmp_path / "two/run.json")
 
@@ -100,7 +99,7 @@ def test_clipnet_on_two_workers(
 ):
     if importlib.util.find_spec("tracksmith_clipnet") is None:
         pytest.skip("the plugin tracksmith_clipnet is not installed")
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 3)
+    monkeypatch.setattr(CUT, parts_of(3))
     text = random_bases(3_000, 4)
     rows = [("chr1", at + 1, ".", text[at], other(text[at])) for at in range(1_200, 1_800, 100)]
     source, genome = write_vcf(rows), write_genome(chr1=text)
@@ -113,12 +112,14 @@ def test_clipnet_on_two_workers(
 
 
 def test_parts_of_dying_workers_are_done_by_others(demo, tmp_path, monkeypatch):
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 15)
-    predict = PredictRequest(("core-promoter",), demo.fasta, device="cpu,cpu")
+    monkeypatch.setattr(CUT, parts_of(15))
+    asked = verbs.asked(
+        ("core-promoter",), demo.fasta, variants=demo.variants_vcf, device="cpu,cpu"
+    )
     # Every worker process dies as it begins its third part.
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:3")
-    run = api.score(VariantRequest(predict, demo.variants_vcf), tmp_path / "run")
-    assert len(run.parts[0]) >= 4
+    run = verbs.run_all(asked, tmp_path / "run")
+    assert run.parts >= 4
     monkeypatch.delenv("TRACKSMITH_CRASH")
     tracksmith.score_variants(
         demo.variants_vcf, "core-promoter", demo.fasta, tmp_path / "plain", device="cpu"
@@ -131,9 +132,9 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
 ):
     source, genome, _ = variants
     out = tmp_path / "run"
-    asked = VariantRequest(PredictRequest(("worker-toy",), genome, device="cpu,cpu"), source)
+    asked = verbs.asked(("worker-toy",), genome, variants=source, device="cpu,cpu")
     with pytest.raises(IncompleteError, match=r"1 of 4 parts failed \(2\)") as caught:
-        api.score(asked, out)
+        verbs.run_all(asked, out)
     assert "ValueError: layer lost" in str(caught.value)
     assert "Traceback" in (out / "parts/part-00002.failed.txt").read_text()
     assert sorted(path.name for path in (out / "parts").glob("*.json")) == [
@@ -144,27 +145,28 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
 def test_files_that_moved_since_planning_are_found_by_the_workers(installed, plain, tmp_path):
     source, genome = plain
     out = tmp_path / "run"
-    asked = VariantRequest(PredictRequest(("worker-toy",), genome, device="cpu,cpu"), source)
-    api.plan(asked, out)
+    asked = verbs.asked(("worker-toy",), genome, variants=source, device="cpu,cpu")
+    verbs.plan(asked, out)
     moved = tmp_path / "moved"
     moved.mkdir()
     places = [Path(shutil.move(path, moved)) for path in (source, genome)]
-    asked = VariantRequest(PredictRequest(("worker-toy",), places[1], device="cpu,cpu"), places[0])
-    assert api.score(asked, out).finished
+    asked = verbs.asked(("worker-toy",), places[1], variants=places[0], device="cpu,cpu")
+    assert verbs.run_all(asked, out).finished
 
 
 def test_parts_are_computed_on_the_planned_kind_of_device_only(demo, tmp_path):
     out = tmp_path / "run"
-    predict = PredictRequest(("core-promoter",), demo.fasta, device="cpu")
-    api.plan(VariantRequest(predict, demo.variants_vcf), out)
+    verbs.plan(
+        verbs.asked(("core-promoter",), demo.fasta, variants=demo.variants_vcf, device="cpu"), out
+    )
     with pytest.raises(UsageError, match=r"was planned for cpu.*other last digits"):
-        api.work(out, device="cuda")
-    assert api.work(out, device="auto") == [0]
+        verbs.work(out, device="cuda")
+    assert verbs.work(out, device="auto") == [0]
 
 
 def test_a_model_over_regions_on_two_workers(small_get, tmp_path, monkeypatch):
     asked, texts, _ = small_get
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 8)
+    monkeypatch.setattr(CUT, parts_of(8))
     table = tmp_path / "variants.tsv"
     places = np.random.default_rng(5).integers(500, 6_000, 24)
     table.write_text(
@@ -174,10 +176,14 @@ def test_a_model_over_regions_on_two_workers(small_get, tmp_path, monkeypatch):
         )
     )
     for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
-        found = tracksmith.score_variants(
-            table, asked.model, asked.genome, tmp_path / name, over=asked, region_mode="recompute",
-            device=device, max_skipped=1.0,
+        found = verbs.run_all(
+            verbs.changed(
+                asked, variants=table, device=device, max_skipped=1.0,
+                options={"heads": "2", "alleles": "recompute"},
+            ),
+            tmp_path / name,
         )  # fmt: skip
-    assert found.counts[asked.model]["alleles_scored"] > 8
+    assert found.results.counts["get-expression"].alleles_scored > 8
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
-    assert Run.open(tmp_path / "two").parts == [[0, 8, 16]]
+    (stage,) = Run.open(tmp_path / "two").plan.stages
+    assert stage.starts == (0, 8, 16)

@@ -37,7 +37,7 @@ def test_all_files_hold_the_same_numbers(
     folder = tmp_path / "run/variants"
     table = table_of(folder / "toy.tsv.gz")
     alleles = {(row["line"], row["allele"]) for row in table}
-    assert len(alleles) == results.counts["toy"]["alleles_scored"] == len(rows) + len(rows) // 3
+    assert len(alleles) == results.counts["toy"].alleles_scored == len(rows) + len(rows) // 3
 
     pieces = list(results.pieces(rows=1000))
     assert sum(len(piece["value"]) for piece in pieces) == len(table)
@@ -193,7 +193,7 @@ def test_tables_bcf_gzip_and_standard_input_give_the_same_scores(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(vcf.read_bytes())))
     score("-", genome, tmp_path / "stdin")
     assert [row["value"] for row in table_of(tmp_path / "stdin/variants/toy.tsv.gz")] == truth
-    assert not (tmp_path / "stdin/input").exists()
+    assert not (tmp_path / "stdin/.inputs").exists()
 
 
 def test_a_file_without_records_gives_valid_empty_files(
@@ -202,7 +202,7 @@ def test_a_file_without_records_gives_valid_empty_files(
     register(toy())
     results = score(write_vcf([]), small[0], tmp_path / "run", around=["top:3"])
     folder = tmp_path / "run/variants"
-    assert results.counts["toy"]["records"] == 0
+    assert results.counts["toy"].records == 0
     assert table_of(folder / "toy.tsv.gz") == []
     with pyBigWig.open(str(folder / "toy.bb")) as file:
         assert file.isBigBed() and not file.entries("chr1", 0, 3000)
@@ -230,7 +230,7 @@ def test_no_variant_is_compared_with_an_unknown_base(
         ("n", "ambiguous_reference"),
         ("r", "ambiguous_reference"),
     ]
-    assert results.counts["toy"]["alleles_scored"] == 2
+    assert results.counts["toy"].alleles_scored == 2
     found = table_of(tmp_path / "run/variants/toy.tsv.gz")
     values = {name: [r["value"] for r in found if r["id"] == name] for name in ("plain", "beside")}
     assert values["plain"] == values["beside"]
@@ -246,7 +246,7 @@ def test_contigs_known_by_their_length_are_scored(
     header = ["##contig=<ID=MT,length=700>", *["##contig=<ID=chr1,length=901>"] * cut]
     source = write_vcf([("MT", 301, "m", text[300], other(text[300]))], header=header)
     results = score(source, genome, tmp_path / "run", allow_other_lengths=cut)
-    assert results.counts["toy"]["alleles_scored"] == 1
+    assert results.counts["toy"].alleles_scored == 1
 
 
 def test_one_contig_under_two_names_is_refused_before_the_work(

@@ -126,8 +126,8 @@ def test_clipnets_held_out_composite_and_l2_equal_a_direct_computation(clipnet_r
 
 def account(results, records):
     counts = results.counts["toy"]
-    assert counts["records"] == records
-    assert records == counts["records_scored"] + counts["records_skipped"]
+    assert counts.records == records
+    assert records == counts.records_scored + counts.records_skipped
     return counts
 
 
@@ -145,8 +145,8 @@ def test_every_record_of_na12878_is_accounted_for(quick, shared, chr21, tmp_path
         source, "toy", chr21, tmp_path / "run", allow_other_lengths=True
     )
     counts = account(results, 1_610)
-    assert counts["alleles_scored"] + counts["alleles_skipped"] == 1_627
-    assert set(counts["reasons"]) <= {"too_long"}
+    assert counts.alleles_scored + counts.alleles_skipped == 1_627
+    assert set(counts.reasons) <= {"too_long"}
     with pysam.VariantFile(str(source)) as old, pysam.VariantFile(
         str(tmp_path / "run/variants/annotated.vcf.gz")
     ) as new:  # fmt: skip
@@ -168,7 +168,7 @@ def test_symbolic_structural_variants_are_named_and_skipped(
         source, "toy", chr21, tmp_path / "run", allow_other_lengths=True, max_skipped=1.0
     )
     counts = account(results, 7)
-    assert counts["reasons"] == {"unsupported_allele": 7}
+    assert counts.reasons == {"unsupported_allele": 7}
     assert len(table_of(tmp_path / "run/variants/skipped.tsv")) == 7
 
 
@@ -182,5 +182,5 @@ def test_every_site_of_chr20_is_accounted_for(quick, shared, tmp_path):
         source, "toy", genome, tmp_path / "run", allow_other_lengths=True
     )
     counts = account(results, 28_998)
-    assert counts["reasons"]["unsupported_allele"] == 24
-    assert set(counts["reasons"]) == {"unsupported_allele", "too_long"}
+    assert counts.reasons["unsupported_allele"] == 24
+    assert set(counts.reasons) == {"unsupported_allele", "too_long"}

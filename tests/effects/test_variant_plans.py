@@ -1,26 +1,21 @@
 """What a run of variants would cost, what it refuses, and its options on runs that are there."""
 
 import io
-import json
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import verbs
 from click.testing import CliRunner
 
 import tracksmith
 from tests.engine.test_runs import Notes
 from tracksmith.cli import main
-from tracksmith.effects import api
-from tracksmith.effects.finish import Limits
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
 from tracksmith.errors import InputError, PluginError, ResourceError, TrustError, UsageError
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model
-from tracksmith.run import Run
+from tracksmith.runs.run import Run
 
 
 def other(base):
@@ -68,30 +63,32 @@ CASES = {
 def test_the_estimate_names_the_files_and_covers_the_bytes(source, small, tmp_path, case):
     changes = dict(CASES[case])
     make = changes.pop("source", lambda path: path)
-    tracks, models = changes.pop("tracks", ()), changes.pop("models", ("toy",))
-    predict = PredictRequest(models, small[0], tracks=tracks)
+    models = changes.pop("models", ("toy",))
     where = None if "saturate" in changes else make(source)
-    asked = VariantRequest(predict, where, **changes)
-    found = api.estimate(asked)
+    asked = verbs.asked(models, small[0], variants=where, **changes)
+    found = verbs.estimate(asked)
     assert not (tmp_path / "run").exists()
-    run = api.score(asked, tmp_path / "run", keep_parts=True)
-    assert sorted(found.files) == sorted(entry["path"] for entry in run.files)
+    run = verbs.run_all(asked, tmp_path / "run", keep_parts=True)
+    assert sorted(found.files) == sorted(entry.path for entry in run.files)
     parts = sum(path.stat().st_size for path in run.parts_folder.glob("*.bin"))
-    assert parts <= found.need.parts <= 3 * parts
-    files = sum(entry["size"] for entry in run.files)
-    assert files <= found.need.files <= 8 * files + (1 << 20) * len(models)
-    assert (found.need.sorting > 200_000) == (case == "unsorted")
+    assert parts <= found.disk.parts <= 3 * parts
+    files = sum(entry.size for entry in run.files)
+    assert files <= found.disk.files <= 8 * files + (1 << 20) * len(models)
+    assert (found.disk.sorting > 200_000) == (case == "unsorted")
+    records, alleles = (150, 450) if case == "saturated" else (300, 300)
+    assert [cost.model.name for cost in found.models] == list(models)
     for cost in found.models:
-        assert (cost.records, cost.alleles) == ((150, 450) if case == "saturated" else (300, 300))
-        assert cost.windows == cost.passes == cost.records + cost.alleles
+        assert cost.work == f"{alleles} alleles of {records} records"
+        assert cost.windows == cost.passes == records + alleles
         assert cost.seconds > 0
 
 
 def test_strands_shifts_and_folds_are_counted(register, toy, source, small):
     register(toy(names=("1", "2", "3")))
-    predict = PredictRequest(("toy",), small[0], reverse_complement=True, shifts=(-2, 0))
-    (cost,) = api.estimate(VariantRequest(predict, source)).models
-    assert cost.orientations == 4
+    asked = verbs.asked(
+        ("toy",), small[0], variants=source, reverse_complement=True, shifts=(-2, 0)
+    )
+    (cost,) = verbs.estimate(asked).models
     assert cost.windows == 4 * 600
     assert cost.passes == 3 * cost.windows
 
@@ -107,8 +104,8 @@ def test_the_command_prints_the_estimate_and_writes_nothing(demo, tmp_path):
     command = (demo.variants_vcf, "-m", "core-promoter", "-g", demo.fasta, "-o", out)
     said = run(*command, "--dry-run", "-d", "cpu").stdout
     count = len(demo.variants)
-    assert f"core-promoter: {count} alleles of {count} records, at most {2 * count} windows" in said
-    assert "scores diff, log2fc of 2 tracks; folds: none (mean)" in said
+    assert f"core-promoter: {count} alleles of {count} records, {2 * count} windows" in said
+    assert "2 tracks; scores diff, log2fc; folds: none (mean)" in said
     assert "variants/core-promoter.tsv.gz.tbi" in said
     assert "Disk: at most" in said
     assert not out.exists()
@@ -123,16 +120,19 @@ def test_a_model_over_regions_is_estimated(small_get, tmp_path):
     asked, texts, _ = small_get
     table = tmp_path / "v.tsv"
     table.write_text(f"chr1\t641\t{texts['chr1'][640]}\t{other(texts['chr1'][640])}\n")
+    own = asked.of("get-expression")
     command = [
         table, "-m", "get-expression", "-g", asked.genome, "-o", tmp_path / "run", "--peaks",
-        asked.peaks, "--motifs", asked.inputs["motifs"], "--clusters", asked.inputs["clusters"],
-        "--weights", asked.weights, "--option", "heads=2", "--dry-run",
+        own.peaks, "--input", f"motifs={own.inputs['motifs']}", "--input",
+        f"clusters={own.inputs['clusters']}", "--weights", own.weights, "--option", "heads=2",
+        "--dry-run",
     ]  # fmt: skip
     said = run(*command).stdout
-    assert "1 alleles of 1 records, at most 2 windows (orientations: 1) and 2 forward" in said
-    assert "scores diff, strongest of 2 tracks" in said
+    assert "1 alleles of 1 records, 2 windows and 2 forward passes, about" in said
+    assert "2 tracks; scores diff, strongest" in said
     assert not (tmp_path / "run").exists()
-    assert "--max-n needs a model over windows" in run(*command, "--max-n", 0.1, code=2).stderr
+    refused = run(*command, "--max-n", 0.1, code=2).stderr
+    assert "--max-n has no meaning for get-expression, which reads a list of regions" in refused
 
 
 def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
@@ -162,26 +162,28 @@ def test_the_command_refuses_a_small_disk_and_force_goes_on(demo, tmp_path, monk
 
 def test_limits_are_kept_with_the_run_and_hold_for_a_finished_one(source, small, tmp_path):
     out = tmp_path / "run"
-    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
-    api.plan(asked, out, limits=Limits(strict=True))
-    api.work(out)
+    asked = verbs.asked(("toy",), small[0], variants=source)
+    strict = verbs.changed(asked, strict=True)
+    verbs.plan(strict, out)
+    verbs.work(out)
     with pytest.raises(InputError, match="1 of 300 alleles cannot be scored"):
-        api.finish(out)
-    assert api.finish(out, limits=Limits()).finished
-    assert api.score(asked, out).finished
+        verbs.finish(out)
+    verbs.plan(asked, out)
+    assert verbs.finish(out).finished
+    assert verbs.run_all(asked, out).finished
     with pytest.raises(InputError, match=r"1 of 300 alleles .*without --strict"):
-        api.score(asked, out, Limits(strict=True))
+        verbs.run_all(strict, out)
     with pytest.raises(InputError, match="--max-skipped 1 goes on"):
-        api.score(asked, out, Limits(most_skipped=0.001))
+        verbs.run_all(verbs.changed(asked, max_skipped=0.001), out)
 
 
 def test_parts_that_a_kill_left_behind_go_when_the_command_is_repeated(source, small, tmp_path):
-    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
-    for again in (lambda out: api.score(asked, out), api.finish):
+    asked = verbs.asked(("toy",), small[0], variants=source)
+    for again in (lambda out: verbs.run_all(asked, out), verbs.finish):
         out = tmp_path / again.__name__
-        done = api.score(asked, out, keep_parts=True)
+        done = verbs.run_all(asked, out, keep_parts=True)
         assert list(done.parts_folder.iterdir())
-        api.score(asked, out, keep_parts=True)
+        verbs.run_all(asked, out, keep_parts=True)
         assert list(done.parts_folder.iterdir()), "they are kept where that is asked for"
         again(out)
         assert not done.parts_folder.exists()
@@ -193,7 +195,7 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 ):
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        stop = "tracksmith.effects.finish.summary_page"
+        stop = "tracksmith.effects.files.summary_page"
         patched.setattr(stop, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             tracksmith.score_variants(source, "toy", small[0], out)
@@ -209,7 +211,7 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 
 def test_a_second_driver_is_refused_and_takes_nothing_away(source, small, tmp_path):
     out = tmp_path / "run"
-    run = api.plan(VariantRequest(PredictRequest(("toy",), small[0]), source), out)
+    run = verbs.plan(verbs.asked(("toy",), small[0], variants=source), out)
     with run.lock():
         for overwrite in (False, True):
             with pytest.raises(TrustError, match="is in use by process"):
@@ -227,16 +229,17 @@ def test_other_variants_from_standard_input_leave_a_waiting_run_alone(
 ):
     out = tmp_path / "run"
     content = source.read_bytes()
-    predict = PredictRequest(("toy",), small[0])
     from_stdin(monkeypatch, content)
-    api.plan(VariantRequest(predict, Path("-")), out)
-    assert json.loads((out / "run.json").read_text())["places"]["variants"] == str(out / "input")
+    kept = out / ".inputs/input"
+    run = verbs.plan(verbs.asked(("toy",), small[0], variants="-"), out)
+    assert Run.open(out).places.files == run.places.files == {"variants": str(kept)}
     fewer = content[: content.rindex(b"\n", 0, -1) + 1]
     with pytest.raises(UsageError, match=r"holds another run(.|\n)*records: 300, 299"):
         tracksmith.score_variants(from_stdin(monkeypatch, fewer), "toy", small[0], out)
-    assert (out / "input").read_bytes() == content
-    assert api.work(out) == [0]
-    assert api.finish(out).finished
+    assert kept.read_bytes() == content
+    assert verbs.work(out) == [0]
+    assert verbs.finish(out).finished
+    assert not kept.parent.exists()
     assert not list(out.rglob(".tmp-*"))
 
 
@@ -284,12 +287,12 @@ CHANGES = {
     "regions": {"regions": ("chr1:1-900",)},
     "compressor": {"compressor": "zlib"},
     "scores": {"scores": ("l2",)},
-    "background.snvs": {"background": 9},
+    "background": {"background": 9},
     "around": {"around": ("top:3",)},
     "ref_mismatch": {"ref_mismatch": "error"},
     "max_n": {"max_n": 0.1},
     "allow_truncated": {"allow_truncated": True},
-    "variants.source": {"source": None, "saturate": "chr1:101-120"},
+    "variants.source": {"variants": None, "saturate": "chr1:101-120"},
 }
 
 
@@ -298,38 +301,31 @@ def test_every_option_that_decides_bytes_makes_another_run(
     register, toy, source, small, tmp_path, field
 ):
     register(toy(names=("1", "2")))
-    predict = PredictRequest(("toy",), small[0], compressor="deflate")
-    asked = VariantRequest(predict, source)
-    run = api.plan(asked, tmp_path / "run")
-    own = {name: CHANGES[field][name] for name in CHANGES[field] if hasattr(asked, name)}
-    more = {name: value for name, value in CHANGES[field].items() if name not in own}
-    changed = replace(asked, predict=replace(predict, **more), **own)
-    with pytest.raises(UsageError, match=rf"holds another run(.|\n)*{field}"):
-        api.plan(changed, tmp_path / "run")
-    assert api.plan(changed, tmp_path / "run", overwrite=True).id != run.id
+    asked = verbs.asked(("toy",), small[0], variants=source, compressor="deflate")
+    run = verbs.plan(asked, tmp_path / "run")
+    changed = verbs.changed(asked, **CHANGES[field])
+    with pytest.raises(UsageError, match=rf"holds another run(.|\n)*\b{field}\b"):
+        verbs.plan(changed, tmp_path / "run")
+    assert verbs.plan(changed, tmp_path / "run", overwrite=True).id != run.id
 
 
 def test_options_that_decide_no_byte_keep_the_run(source, small, tmp_path):
-    asked = VariantRequest(PredictRequest(("toy",), small[0], device="cpu"), source)
-    run = api.plan(asked, tmp_path / "run")
-    for other in (
-        replace(asked, predict=replace(asked.predict, device="cpu,cpu")),
-        replace(asked, allow_other_lengths=True),
-    ):
-        assert api.plan(other, tmp_path / "run").id == run.id
+    asked = verbs.asked(("toy",), small[0], variants=source, device="cpu")
+    run = verbs.plan(asked, tmp_path / "run")
+    for options in ({"device": "cpu,cpu"}, {"allow_other_lengths": True}, {"strict": True}):
+        assert verbs.plan(verbs.changed(asked, **options), tmp_path / "run").id == run.id
 
 
 def test_options_of_the_command_that_do_not_go_together(demo, tmp_path):
     command = (demo.variants_vcf, "-m", "core-promoter", "-g", demo.fasta, "-o", tmp_path / "run")
     for more, message in (
         (("--plan-only", "--keep-parts"), "--plan-only makes no parts"),
-        (("--region-mode", "recompute"), "--region-mode belongs to a model over regions"),
-        (("--archetypes", "a.bed.gz"), "--archetypes belongs to a model over regions"),
+        (("--option", "alleles=recompute"), "core-promoter has no options"),
+        (("--input", "archetypes=a.bed.gz"), "--input has no meaning for core-promoter"),
         (("-d", "cpu,cuda"), "of one kind"),
-        (("--max-skipped", "2"), "--max-skipped 2.0"),
+        (("--max-skipped", "2"), "--max-skipped 2:"),
     ):
         assert message in run(*command, *more, code=2).stderr
-    assert "--archetypes" not in run("--help").stdout
     assert not (tmp_path / "run").exists()
 
 
@@ -354,37 +350,36 @@ def test_overwrite_keeps_the_old_run_when_the_new_one_cannot_start(
 def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
     source, small, tmp_path, monkeypatch
 ):
-    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
-    api.score(asked, tmp_path / "run")
+    asked = verbs.asked(("toy",), small[0], variants=source)
+    verbs.run_all(asked, tmp_path / "run")
     before = sorted((tmp_path / "run").rglob("*"))
 
     def refuse(run):
         raise ResourceError("read-only")
 
     monkeypatch.setattr(Run, "lock", refuse)
-    assert api.work(tmp_path / "run") == []
-    assert api.finish(tmp_path / "run").finished
-    assert api.score(asked, tmp_path / "run").finished
+    assert verbs.work(tmp_path / "run") == []
+    assert verbs.finish(tmp_path / "run").finished
+    assert verbs.run_all(asked, tmp_path / "run").finished
     assert sorted((tmp_path / "run").rglob("*")) == before
 
 
 def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small, tmp_path):
     register(toy())
-    asked = VariantRequest(PredictRequest(("toy",), small[0]), source)
-    run = api.plan(asked, tmp_path / "run")
+    asked = verbs.asked(("toy",), small[0], variants=source)
+    run = verbs.plan(asked, tmp_path / "run")
     with pytest.MonkeyPatch.context() as patched:
         # As on a GPU with less memory.
-        patched.setattr("tracksmith.engine.request.default_batch_size", lambda kind, window: 2)
-        assert api.plan(asked, tmp_path / "run").id == run.id
-    chosen = replace(asked, predict=replace(asked.predict, batch_size=2))
+        patched.setattr("tracksmith.engine.reader.default_batch_size", lambda kind, window: 2)
+        assert verbs.plan(asked, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_chosen"):
-        api.plan(chosen, tmp_path / "run")
+        verbs.plan(verbs.changed(asked, batch_size=2), tmp_path / "run")
 
 
 def test_without_pyarrow_the_missing_table_is_said_aloud(source, small, tmp_path, monkeypatch):
     monkeypatch.setattr("tracksmith.effects.finish.has_parquet", lambda: False)
+    monkeypatch.setattr("tracksmith.effects.files.has_parquet", lambda: False)
     notes = Notes()
-    run = api.score(VariantRequest(PredictRequest(("toy",), small[0]), source), tmp_path / "run",
-                    progress=notes)  # fmt: skip
+    run = verbs.run_all(verbs.asked(("toy",), small[0], variants=source), tmp_path / "run", notes)
     assert sum("pip install pyarrow" in text for text in notes.said) == 1
-    assert not any(entry["path"].endswith(".parquet") for entry in run.files)
+    assert not any(entry.path.endswith(".parquet") for entry in run.files)

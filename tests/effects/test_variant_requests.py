@@ -37,7 +37,7 @@ def test_python_takes_a_path_as_text_and_no_share_above_one(source, small, tmp_p
     results = tracksmith.score_variants(
         tmp_path / "other.vcf", "toy", genome, tmp_path / "run", alias=str(tmp_path / "alias.tsv")
     )
-    assert results.counts["toy"]["alleles_scored"] == 20
+    assert results.counts["toy"].alleles_scored == 20
     for share in (7, -0.1, float("nan")):
-        with pytest.raises(UsageError, match=f"max_skipped={share}"):
+        with pytest.raises(UsageError, match=f"--max-skipped {share}"):
             tracksmith.score_variants(source, "toy", genome, tmp_path / "no", max_skipped=share)

@@ -1,11 +1,12 @@
 """Whole runs over files of variants: every record, every file, every field."""
 
-import json
 import shutil
 
 import numpy as np
 import pysam
 import pytest
+import verbs
+from effect_toys import CUT, parts_of
 from engine_toys import Dense, cut, dense_by_hand
 
 import tracksmith
@@ -51,7 +52,7 @@ def test_planted_variants_are_the_strongest_with_sign_and_strand(demo, tmp_path,
             assert abs(near - int(row["pos"])) < 200
             assert row["track"] == {"+": "plus", "-": "minus"}[strands[near]], row
     counts = results.counts["core-promoter"]
-    assert counts["records"] == counts["records_scored"] == len(demo.variants)
+    assert counts.records == counts.records_scored == len(demo.variants)
 
 
 def test_every_record_ends_in_a_row_or_in_a_reason(
@@ -78,10 +79,10 @@ def test_every_record_ends_in_a_row_or_in_a_reason(
     source = write_vcf(rows)
     results = score(source, genome, tmp_path / "run", max_skipped=1.0, max_n=0.3)
     counts = results.counts["toy"]
-    assert counts["records"] == len(rows)
-    assert counts["records"] == counts["records_scored"] + counts["records_skipped"]
-    assert counts["alleles_scored"] == 5
-    assert counts["reasons"] == {
+    assert counts.records == len(rows)
+    assert counts.records == counts.records_scored + counts.records_skipped
+    assert counts.alleles_scored == 5
+    assert counts.reasons == {
         "ambiguous_allele": 1, "monomorphic": 1, "outside_contig": 1, "ref_mismatch": 1,
         "too_long": 1, "too_many_n": 1, "unknown_contig": 1, "unsupported_allele": 3,
     }  # fmt: skip
@@ -121,7 +122,7 @@ def test_too_many_skipped_alleles_stop_the_run_before_any_file(
     with pytest.raises(InputError, match="--strict"):
         score(source, genome, tmp_path / "run", strict=True, max_skipped=1.0)
     results = score(source, genome, tmp_path / "run", max_skipped=0.06)
-    assert results.counts["toy"]["alleles_scored"] == 18, "what was scored before was kept"
+    assert results.counts["toy"].alleles_scored == 18, "what was scored before was kept"
 
 
 def test_indels_are_scored_in_normal_form_and_reported_as_written(
@@ -156,9 +157,9 @@ def test_records_outside_the_regions_are_counted(
     rows = [("chr1", p + 1, ".", t[p], other(t[p])) for p in range(100, 900, 100)]
     results = score(write_vcf(rows), genome, tmp_path / "run", regions=["chr1:250-520", "chr1:801"])
     counts = results.counts["toy"]
-    assert counts["records"] == 8
-    assert counts["records_outside_regions"] == 4
-    assert counts["records_scored"] == 4
+    assert counts.records == 8
+    assert counts.records_outside_regions == 4
+    assert counts.records_scored == 4
     table = table_of(tmp_path / "run/variants/toy.tsv.gz")
     assert {int(row["pos"]) for row in table} == {301, 401, 501, 801}
 
@@ -191,7 +192,7 @@ def test_held_out_folds_score_their_contigs_and_leave_out_the_rest(
     genome, texts = small
     rows = [(c, 100, c, texts[c][99], other(texts[c][99])) for c in ("chr1", "chr2")]
     results = score(write_vcf(rows), genome, tmp_path / "run", folds="held-out", max_skipped=1.0)
-    assert results.counts["toy"]["reasons"] == {"no_fold": 1}
+    assert results.counts["toy"].reasons == {"no_fold": 1}
     table = table_of(tmp_path / "run/variants/toy.tsv.gz")
     assert {row["id"] for row in table} == {"chr1"}
     truth = effect_by_hand(
@@ -266,10 +267,10 @@ def test_a_finished_or_another_run_is_left_alone(register, toy, small, write_vcf
     t = texts["chr1"]
     source = write_vcf([("chr1", 100, "a", t[99], other(t[99]))])
     first = score(source, genome, tmp_path / "run").run
-    before = {f["path"]: f["sha256"] for f in first.files}
+    before = {f.path: f.sha256 for f in first.files}
     again = score(source, genome, tmp_path / "run").run
-    assert {f["path"]: f["sha256"] for f in again.files} == before
-    with pytest.raises(UsageError, match=r"request.variants.background.snvs: 0, 7"):
+    assert {f.path: f.sha256 for f in again.files} == before
+    with pytest.raises(UsageError, match=r"  variants.background: 0, 7"):
         score(source, genome, tmp_path / "run", background=7)
     with pytest.raises(UsageError, match=r"models\[0\].scores"):
         score(source, genome, tmp_path / "run", scores=["l2"])
@@ -277,18 +278,14 @@ def test_a_finished_or_another_run_is_left_alone(register, toy, small, write_vcf
 
 
 def test_a_file_that_changed_under_way_is_refused(register, toy, small, write_vcf, tmp_path):
-    from tracksmith.effects import api
-    from tracksmith.effects.request import VariantRequest
-    from tracksmith.engine.request import PredictRequest
-
     register(toy())
     genome, texts = small
     t = texts["chr1"]
     source = write_vcf([("chr1", 100, "a", t[99], other(t[99]))])
-    api.plan(VariantRequest(PredictRequest(("toy",), genome), source), tmp_path / "run")
+    verbs.plan(verbs.asked(("toy",), genome, variants=source), tmp_path / "run")
     write_vcf([("chr1", 101, "a", t[100], other(t[100]))])
     with pytest.raises(TrustError, match="not the file of variants that was planned"):
-        api.work(tmp_path / "run")
+        verbs.work(tmp_path / "run")
 
 
 def test_parts_and_batches_do_not_change_a_byte(
@@ -300,10 +297,9 @@ def test_parts_and_batches_do_not_change_a_byte(
     rows = [("chr1", p + 1, f"v{p}", t[p], other(t[p])) for p in range(50, 900, 3)]
     source = write_vcf(rows)
     score(source, genome, tmp_path / "one")
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 128)
-    score(source, genome, tmp_path / "many")
-    many = json.loads((tmp_path / "many/run.json").read_text())
-    assert len(many["parts"][0]) == 3
+    monkeypatch.setattr(CUT, parts_of(128))
+    many = score(source, genome, tmp_path / "many").run
+    assert many.parts == 3
     for path in sorted((tmp_path / "one/variants").iterdir()):
         if path.suffix != ".parquet":  # a row group for every part
             assert path.read_bytes() == (tmp_path / "many/variants" / path.name).read_bytes()
@@ -321,7 +317,7 @@ def test_what_makes_no_sense_is_refused(register, toy, small, write_vcf, tmp_pat
         ({"stride": 5}, "--stride has no meaning"),
         ({"scores": ["nonsense"]}, "No score is called 'nonsense'"),
         ({"device": "cpu,cuda"}, "one kind"),
-        ({"region_mode": "recompute"}, "--region-mode belongs to a model over regions"),
+        ({"options": {"alleles": "recompute"}}, "--option alleles: toy has no options"),
     ):
         with pytest.raises(UsageError, match=message):
             score(source, genome, tmp_path / "run", **options)

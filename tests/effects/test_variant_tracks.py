@@ -3,6 +3,7 @@
 import numpy as np
 import pyBigWig
 import pytest
+from effect_toys import CUT, parts_of
 from engine_toys import Dense, cut, dense_by_hand
 
 import tracksmith
@@ -113,7 +114,7 @@ def test_where_variants_are_near_the_strongest_is_shown(
 def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
     register, toy, write_genome, random_bases, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("tracksmith.effects.request._part_records", lambda window: 64)
+    monkeypatch.setattr(CUT, parts_of(64))
     register(toy())
     text = random_bases(600, 5)
     text = text[:205] + "NNN" + text[208:]
@@ -121,7 +122,7 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
     run = tracksmith.score_variants(
         None, "toy", genome, tmp_path / "run", saturate="chr1:151-350"
     ).run
-    names = [f["path"] for f in run.files]
+    names = [f.path for f in run.files]
     kinds = ("A", "C", "G", "T", "mean")
     assert names == [f"ism/toy.{t}.{b}.bw" for t in ("plus", "minus", "both") for b in kinds]
     found = {base: track(run, f"ism/toy.minus.{base}.bw") for base in kinds}
@@ -141,8 +142,8 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
     for values in found.values():
         assert np.isnan(values[205:208]).all(), "N has no substitution"
         assert np.isnan(values[:150]).all() and np.isnan(values[350:]).all()
-    statistics = [(f["statistic"], f.get("base")) for f in run.files[:5]]
-    assert statistics == [("saturation", b) for b in "ACGT"] + [("letters", None)]
+    statistics = [(f.statistic, f.base) for f in run.files[:5]]
+    assert statistics == [("saturation", b) for b in "ACGT"] + [("letters", "")]
 
 
 def test_a_region_to_saturate_must_be_one_of_the_genome(register, toy, small, tmp_path):

@@ -14,14 +14,16 @@ from pathlib import Path
 import pyarrow.parquet  # noqa: F401 - imported before forking
 import pyBigWig  # noqa: F401
 import pysam  # noqa: F401
+from effect_toys import parts_of
 
-import tracksmith.effects.api as effects
-import tracksmith.effects.request as request
 import tracksmith.models.core_promoter_network  # noqa: F401
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
+from tracksmith.api import score_variants
+from tracksmith.effects import kind
+from tracksmith.models import registry as plugins
+from tracksmith.runs.folder import remove_run
+from tracksmith.runs.run import Run
 
-REGISTRY = effects.load_registry()
+REGISTRY = plugins.load_registry()
 
 
 def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
@@ -30,16 +32,14 @@ def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
 
     torch.set_num_threads(1)
     os.environ.update(environment)
-    effects.load_registry = lambda: REGISTRY
-    request._part_records = lambda window: 28
-    asked = VariantRequest(
-        PredictRequest(("core-promoter",), folder / "demo.fa", compressor="zlib"),
-        folder / "variants.vcf",
-        around=("top:3",),
-    )
+    plugins.load_registry = lambda: REGISTRY
+    kind._stage = parts_of(28)
     code = 0
     try:
-        effects.score(asked, out)
+        score_variants(
+            folder / "variants.vcf", "core-promoter", folder / "demo.fa", out,
+            compressor="zlib", around=("top:3",),
+        )  # fmt: skip
     except BaseException:  # noqa: BLE001 - a fork must not come back
         traceback.print_exc()
         code = 1
@@ -70,7 +70,7 @@ def random_kills(out: Path, folder: Path, kills: int, seed: int) -> dict[str, ob
         if attempt(out, folder, generator.uniform(0.02, span)) == -signal.SIGKILL:
             hits += 1
         else:
-            effects.remove_run(effects.Run.open(out))
+            remove_run(Run.open(out))
     return {"hits": hits, "code": attempt(out, folder, None), "span": span}
 
 
