@@ -154,7 +154,7 @@ def test_calibration_is_refused_for_fewer_than_nine_folds(published_like):
 def test_a_gpu_gives_the_original_outputs(networks, oracle):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    from tracksmith.engine.device import resolve_device
+    from tracksmith.runs.device import resolve_device
 
     device = resolve_device("cuda")  # also switches TF32 off
     with torch.inference_mode():

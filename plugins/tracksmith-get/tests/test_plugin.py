@@ -13,8 +13,8 @@ from tracksmith_get.network import build
 from tracksmith_get.plugin import ATAC, EXPRESSION, find_weights, tracksmith_models
 from tracksmith_get.scan import motif_features
 
+import tracksmith
 from tracksmith.cli import main
-from tracksmith.engine.regions import RegionRequest, predict_regions
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.registry import RegisteredModel, Registry
@@ -112,7 +112,7 @@ def test_one_checkpoint_is_found_in_a_folder_and_two_are_refused(tmp_path):
 @pytest.fixture
 def registered(monkeypatch):
     found = {name: RegisteredModel(m, "get", "1", "get") for name, m in MODELS.items()}
-    monkeypatch.setattr("tracksmith.engine.regions.load_registry", lambda: Registry(found, []))
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: Registry(found, []))
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def values_by_hand(genome, rows, state, jaspar, level=None):
 
 
 def table_of(run):
-    name = run.request["models"][0]["card"]["name"]
+    name = run.plan.models[0].name
     with gzip.open(run.folder / "regions" / f"{name}.tsv.gz", "rt") as handle:
         return [line.rstrip("\n").split("\t") for line in handle]
 
@@ -191,16 +191,17 @@ def test_a_run_gives_each_accessible_peak_its_expression(
     told = []
     progress = Silent()
     progress.note = told.append
-    asked = RegionRequest(
+    run = tracksmith.predict(
         "get-expression",
         small_genome,
-        path,
-        inputs,
+        tmp_path / "out",
+        progress=progress,
+        peaks=path,
+        inputs=inputs,
         counts_column=5,
         weights=weights,
         options={"heads": "2"},
     )
-    run = predict_regions(asked, tmp_path / "out", progress)
     kept = [row for row in rows if row[4]]
     expected = values_by_hand(small_genome, kept, state, jaspar)
     heading, *table = table_of(run)
@@ -231,16 +232,17 @@ def test_quantitative_accessibility_comes_from_the_counts(
     tables = {}
     for way in ("binary", "global", "window"):
         options = {"heads": "2", "accessibility": way}
-        asked = RegionRequest(
+        run = tracksmith.predict(
             "get-expression",
             small_genome,
-            path,
-            inputs,
+            tmp_path / way,
+            peaks=path,
+            inputs=inputs,
             counts_column=5,
             weights=weights,
             options=options,
         )
-        tables[way] = np.array(table_of(predict_regions(asked, tmp_path / way))[1:])[:, 5:]
+        tables[way] = np.array(table_of(run)[1:])[:, 5:]
     expected = values_by_hand(small_genome, kept, state, jaspar, level / level.max())
     np.testing.assert_allclose(tables["global"].astype(float), expected, rtol=0, atol=1e-5)
     differing = [
@@ -254,26 +256,22 @@ def test_the_accessibility_model_runs_without_accessibility_and_refuses_it(
 ):
     path, rows = peaks
     weights = checkpoint(tmp_path / "x.ckpt", make_state(features=40, tracks=1))
-    asked = RegionRequest(
-        "get-atac", small_genome, path, inputs, weights=weights, options={"heads": "2"}
-    )
-    run = predict_regions(asked, tmp_path / "out")
+    asked = {"peaks": path, "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
+    run = tracksmith.predict("get-atac", small_genome, tmp_path / "out", **asked)
     assert len(table_of(run)) == 1 + len(rows)
     assert [p.name for p in (run.folder / "tracks").iterdir()] == ["get-atac.atac.bw"]
     with pytest.raises(UsageError, match="get-atac does not read accessibility"):
-        asked = RegionRequest("get-atac", small_genome, path, inputs, counts_column=5)
-        predict_regions(asked, tmp_path / "other")
+        other = tmp_path / "other"
+        tracksmith.predict("get-atac", small_genome, other, **asked, counts_column=5)
 
 
 def test_wrong_clusters_are_refused_before_anything_is_scanned(
     tmp_path, registered, inputs, small_genome, peaks, make_state
 ):
     weights = checkpoint(tmp_path / "x.ckpt", make_state(features=283))
-    asked = RegionRequest(
-        "get-expression", small_genome, peaks[0], inputs, weights=weights, options={"heads": "2"}
-    )
+    asked = {"peaks": peaks[0], "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
     with pytest.raises(InputError, match=r"reads 282 motif clusters.*names 39"):
-        predict_regions(asked, tmp_path / "out")
+        tracksmith.predict("get-expression", small_genome, tmp_path / "out", **asked)
     assert not (tmp_path / "out").exists()
 
 
@@ -289,7 +287,7 @@ def test_the_command_line_runs_a_region_model(
     weights = checkpoint(tmp_path / "checkpoint-best.ckpt", make_state(features=40))
     asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
     asked += ["--peaks", peaks[0], "--weights", weights, "--option", "heads=2"]
-    asked += ["--motifs", inputs["motifs"], "--input", f"clusters={inputs['clusters']}"]
+    asked += ["--input", f"motifs={inputs['motifs']}", "--input", f"clusters={inputs['clusters']}"]
     code, output = command(*asked, "--counts-column", 5)
     assert code == 0, output
     assert "may not be used commercially (CC BY-NC 4.0" in output
@@ -305,28 +303,29 @@ def test_the_command_line_runs_a_region_model(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--motifs", "m"], "--motifs belongs to a model over regions"),
-        (["--counts-column", 4], "--counts-column belongs to a model over regions"),
-        (["--peaks", "p", "--folds", "held-out"], "--folds has no meaning with --peaks"),
-        (["--peaks", "p", "--spread"], "--spread has no meaning"),
-        (["--peaks", "p", "-m", "get-atac"], "name one model"),
+        (["--input", "motifs=m"], "get-expression reads a list of regions"),
+        (["--counts-column", 4], "get-expression reads a list of regions"),
+        (["--peaks", "p", "--folds", "held-out"], "--folds has no meaning for get-expression"),
+        (["--peaks", "p", "--spread"], "--spread has no meaning for get-expression"),
+        (["--peaks", "get-atac=p"], "--peaks names get-atac, which was not asked for"),
         (["--peaks", "p", "--input", "motifs"], "give NAME=VALUE"),
-        (["--peaks", "p", "--overlaps", "keep"], "'keep'"),
+        (["--peaks", "p", "--overlaps", "keep"], "--overlaps keep: use one of refuse, merge"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(tmp_path, options, message):
-    asked = ["predict", "-m", "get-expression", "-g", "g.fa", "-o", tmp_path / "out", *options]
-    code, output = command(*asked)
+def test_options_that_do_not_go_together_are_refused(
+    tmp_path, registered, small_genome, state, options, message
+):
+    weights = checkpoint(tmp_path / "x.ckpt", state)
+    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    code, output = command(*asked, "--weights", weights, *options)
     assert code == 2
     assert message in output
     assert not (tmp_path / "out").exists()
 
 
-def test_a_region_model_without_peaks_says_what_to_give(tmp_path, monkeypatch, small_genome, state):
-    found = {name: RegisteredModel(m, "get", "1", "get") for name, m in MODELS.items()}
-    monkeypatch.setattr("tracksmith.engine.api.load_registry", lambda: Registry(found, []))
+def test_a_region_model_without_peaks_says_what_to_give(tmp_path, registered, small_genome, state):
     weights = checkpoint(tmp_path / "x.ckpt", state)
     asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
     code, output = command(*asked, "--weights", weights)
     assert code == 2
-    assert "tracksmith predict --peaks FILE.bed" in output
+    assert "give it --peaks FILE.bed" in output
