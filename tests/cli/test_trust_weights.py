@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from tracksmith.cli import main
 from tracksmith.errors import TrustError
 from tracksmith.files import digest_of_file
 from tracksmith.models.safe_load import load_tensors
+from tracksmith.runs.codec import encode
+from tracksmith.runs.run import Run
 
 
 def need(plugin):
@@ -59,7 +62,8 @@ class World:
         return True
 
     def trusted(self, name):
-        return json.loads((self.folder / name / "run.json").read_text())["trusted_weights"]
+        content = json.loads((self.folder / name / "run.json").read_text())
+        return content["results"].get("trusted_weights", [])
 
     @property
     def provenance(self):
@@ -93,7 +97,8 @@ def test_predict_refuses_and_says_the_way_out_which_then_works(world):
     text = run(*predict, *other, code=6)
     assert f"NOTE: {' '.join(other)}: no weight file of this run" in text
     assert not world.ran()
-    run(*predict, *world.trust, *other)  # the run that was begun goes on
+    assert not (world.folder / "run").exists()
+    run(*predict, *world.trust, *other)
     assert world.ran()
     assert world.trusted("run") == world.provenance
     plain = ("predict", *world.what, "--weights", world.plain.parent, "-o", world.out("plain-run"))
@@ -109,7 +114,7 @@ def test_parts_are_computed_with_the_consent_of_each_command(world):
     assert f"tracksmith work {world.out('run')} {' '.join(world.trust)}`" in text
     assert not world.ran()
     assert world.digest not in json.dumps(
-        {**json.loads((world.folder / "run" / "run.json").read_text()), "request": None}
+        {**json.loads((world.folder / "run" / "run.json").read_text()), "plan": None}
     )
     run("work", world.out("run"), "--part", "0", code=6)
     assert not world.ran()
@@ -173,7 +178,7 @@ def regional(world):
     digest = save_with_code(folder / "get.ckpt", tensors, world.mark)
     options = (
         "-m", "get-expression", "-g", world.genome, "-d", "cpu", "--peaks", folder / "peaks.bed",
-        "--motifs", folder / "m.meme", "--clusters", folder / "clusters.tsv",
+        "--input", f"motifs={folder / 'm.meme'}", "--input", f"clusters={folder / 'clusters.tsv'}",
         "--option", "heads=4", "--weights", folder / "get.ckpt", "-o", world.out("regions"),
     )  # fmt: skip
     return options, digest
@@ -200,16 +205,24 @@ def test_a_model_over_regions(world, regional):
     assert world.trusted("regions") == provenance
 
 
+def bring_consent(folder, digest):
+    """Write consent wherever run.json takes it, under a right id and seal; return what it says."""
+    planned = Run.open(folder)
+    words = {"trust_weights": [f"sha256:{digest}"], "trusted": [f"sha256:{digest}"]}
+    plan = replace(planned.plan, details=words)
+    files = {**planned.places.files, "trust_weights": f"sha256:{digest}"}
+    Run(folder, plan, replace(planned.places, files=files), planned.limits).save()
+    assert Run.open(folder).plan.details == words
+    return run("work", folder, code=6)
+
+
 def test_a_stored_request_over_regions_brings_no_consent(world, regional):
     options, digest = regional
     given = ("--trust-weights", f"sha256:{digest}")
     run("variants", world.variants, *options, *given, "--plan-only")
     path = world.folder / "regions" / "run.json"
-    content = json.loads(path.read_text())
-    assert "trust_weights" not in content["places"]["region_request"]
-    content["places"]["region_request"]["trust_weights"] = [f"sha256:{digest}"]
-    path.write_text(json.dumps(content))
-    run("work", world.out("regions"), code=6)
+    assert "trust" not in path.read_text()
+    assert " ".join(given) in bring_consent(world.folder / "regions", digest)
     assert not world.ran()
 
 
@@ -240,7 +253,7 @@ def test_from_python(world):
     asked["trust_weights"] = f"sha256:{world.digest}"
     done = tracksmith.predict("mpralegnet", world.genome, world.out("run"), **asked)
     assert world.ran()
-    assert done.content["trusted_weights"] == world.provenance
+    assert encode(done.results.trusted_weights) == world.provenance
     with pytest.raises(TrustError):  # nothing stays behind
         tracksmith.predict(
             "mpralegnet", world.genome, world.out("again"), **asked | {"trust_weights": ()}
@@ -256,10 +269,14 @@ def test_a_folder_from_somebody_else_cannot_bring_its_own_consent(world):
     asked = ("variants", world.variants, *world.what, "--weights", world.coded.parent)
     run(*asked, "-o", world.out("run"), *world.trust, "--plan-only")
     path = world.folder / "run" / "run.json"
-    content = json.loads(path.read_text())
-    content["trusted_weights"] = world.provenance
-    for held in (content, content["places"]):
-        held["trust_weights"] = held["trusted"] = [f"sha256:{world.digest}"]
-    path.write_text(json.dumps(content))
-    run("work", world.out("run"), code=6)
+    plain = path.read_text()
+    for held in ("places", "limits", "plan"):
+        content = json.loads(plain)
+        content["trusted_weights"] = world.provenance
+        content[held]["trust_weights"] = content[held]["trusted"] = [f"sha256:{world.digest}"]
+        path.write_text(json.dumps(content))
+        run("work", world.out("run"), code=6)
+        assert not world.ran()
+    path.write_text(plain)
+    assert " ".join(world.trust) in bring_consent(world.folder / "run", world.digest)
     assert not world.ran()
