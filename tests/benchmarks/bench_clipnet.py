@@ -17,12 +17,9 @@ from bench_engine import write_genome
 from tracksmith_clipnet.network import SHAPES, Clipnet, rescale
 from tracksmith_clipnet.plugin import LCL
 
-from tracksmith.engine import api
-from tracksmith.engine.finish import finish_run
-from tracksmith.engine.plan import Plan
-from tracksmith.engine.request import PredictRequest
-from tracksmith.engine.work import PartWorker, compute_parts
-from tracksmith.genome.fasta import Genome
+import tracksmith
+from tracksmith.kinds import kind_of_run
+from tracksmith.models import registry as plugins
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.progress import Silent
@@ -51,15 +48,14 @@ def registry(folds: int) -> Registry:
 
 def measure(genome: Path, out: Path, folds: int) -> None:
     found = registry(folds)
-    api.load_registry = lambda: found
+    plugins.load_registry = lambda: found
     region = f"chr1:1-{BASES}"
-    asked = PredictRequest(
-        (LCL.name,), genome, regions=(region,), device="cpu", weights={"": genome.parent},
+    run = tracksmith.plan(
+        LCL.name, genome, out, regions=region, device="cpu", weights=genome.parent,
         folds="mean:" + ",".join(str(fold) for fold in range(1, folds + 1)),
     )  # fmt: skip
-    plan = Plan(api.plan(asked, out), found)
-    worker = PartWorker(plan, Genome.open(genome), "cpu", Silent())
-    forward = worker.forward(0)
+    worker = kind_of_run(run).open(run, "cpu", Silent())
+    forward = worker.models[0].forward
     inside = [0.0]
 
     def timed(function):
@@ -74,8 +70,9 @@ def measure(genome: Path, out: Path, folds: int) -> None:
     forward._calls._call = timed(forward._calls._call)
     forward.to_tracks = timed(forward.to_tracks)
     began, wall = time.process_time(), time.perf_counter()
-    compute_parts(worker, range(len(worker.store)))
-    finish_run(plan, Silent())
+    for part in range(len(worker.store)):
+        worker.compute(part)
+    worker.finish(Silent())
     whole, wall = time.process_time() - began, time.perf_counter() - wall
     print(
         f"CLIPNET, {folds} folds, {BASES / 1e6:g} Mb, tracks written and finished: "

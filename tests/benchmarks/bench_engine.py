@@ -20,11 +20,10 @@ import torch
 from peak import peak_megabytes
 from torch import Tensor, nn
 
-from tracksmith.engine import api
-from tracksmith.engine.plan import Plan
-from tracksmith.engine.request import PredictRequest
-from tracksmith.engine.work import PartWorker, compute_parts
-from tracksmith.genome.fasta import Genome
+import tracksmith
+from tracksmith.engine.work import WindowWorker
+from tracksmith.kinds import kind_of_run
+from tracksmith.models import registry as plugins
 from tracksmith.models.card import ModelCard, Track, WindowGeometry
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import RegisteredModel, Registry
@@ -70,27 +69,28 @@ def write_genome(path: Path, bases: int) -> Path:
     return path
 
 
-def without_writer(worker: PartWorker) -> None:
+def without_writer(model: WindowWorker) -> None:
     """Make the worker drop its values instead of encoding them."""
     done: Future[bytes] = Future()
     done.set_result(b"")
 
-    def drop(pool, model, chunk, values):
-        return [done] * len(worker.plan.models[model].outputs)
+    def drop(pool, chunk, values):
+        return [done] * len(model.plan.outputs)
 
-    worker._encode = drop
+    model._encode = drop
 
 
 def cpu_of_parts(genome: Path, out: Path, writer: bool) -> float:
     torch.set_num_threads(1)
-    api.load_registry = registry
-    run = api.plan(PredictRequest(("slice",), genome, device="cpu"), out)
-    worker = PartWorker(Plan(run, registry()), Genome.open(genome), "cpu", Silent())
+    plugins.load_registry = registry
+    run = tracksmith.plan("slice", genome, out, device="cpu")
+    worker = kind_of_run(run).open(run, "cpu", Silent())
     if not writer:
-        without_writer(worker)
-    worker.forward(0)
+        without_writer(worker.models[0])
+    worker.load()
     began = time.process_time()
-    compute_parts(worker, range(len(worker.store)))
+    for part in range(len(worker.store)):
+        worker.compute(part)
     return time.process_time() - began
 
 
@@ -112,9 +112,9 @@ def measure_engine(folder: Path) -> None:
 
 def child(genome: str, out: str) -> None:
     """Predict a whole genome; print peak memory in MB."""
-    api.load_registry = registry
+    plugins.load_registry = registry
     torch.set_num_threads(1)
-    api.predict(PredictRequest(("slice",), Path(genome), device="cpu"), Path(out))
+    tracksmith.predict("slice", genome, out, device="cpu")
     peak = peak_megabytes()
     print(json.dumps({"peak": peak, "cpu": time.process_time()}))
 

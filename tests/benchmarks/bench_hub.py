@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -47,7 +48,7 @@ def make_run(folder: Path, count: int) -> Path:
     for name in names[1:]:
         path = f"tracks/big.{name}.bw"
         shutil.copyfile(first, folder / path)
-        made.files.append({**made.files[0], "track": name, "path": path})
+        made.files.append(replace(made.files[0], track=name, path=path))
     return Path(made.write())
 
 

@@ -22,8 +22,8 @@ import torch
 from bench_engine import write_genome
 from bpnet import Dilated, Reaching
 
-from tracksmith.engine import api
-from tracksmith.engine.request import PredictRequest
+import tracksmith
+from tracksmith.models import registry as plugins
 from tracksmith.models.card import ModelCard, Track, WindowGeometry
 from tracksmith.models.contract import Model
 from tracksmith.models.layout import channels_last
@@ -71,8 +71,8 @@ def engine(genome: Path, out: Path, name: str) -> None:
     )  # fmt: skip
     model = Model(card, lambda request: NETWORKS[name]())
     found = Registry({"bpnet": RegisteredModel(model, "bench", "1", "bench")}, [])
-    api.load_registry = lambda: found
-    api.predict(PredictRequest(("bpnet",), genome, device="cpu"), out)
+    plugins.load_registry = lambda: found
+    tracksmith.predict("bpnet", genome, out, device="cpu")
 
 
 def run_once(name: str, bases: int) -> float:

@@ -20,9 +20,8 @@ from bpnet import Dilated, Reaching, check
 from peak import peak_megabytes
 from torch import Tensor, nn
 
-from tracksmith.effects import api as effects
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
+import tracksmith
+from tracksmith.models import registry as plugins
 from tracksmith.models.card import ModelCard, Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import RegisteredModel, Registry
@@ -72,22 +71,18 @@ def write_inputs(folder: Path, variants: int) -> tuple[Path, Path]:
 
 def run_once(model: str, variants: int) -> dict[str, float]:
     """Score in this process; return CPU seconds of scoring and of finishing, and the peak."""
-    effects.load_registry = registry
+    plugins.load_registry = registry
     with tempfile.TemporaryDirectory() as folder:
         genome, vcf = write_inputs(Path(folder), variants)
-        asked = VariantRequest(
-            PredictRequest(
-                (model,), genome, reverse_complement=True, device="cpu",
-                batch_size=64 if model == "dilated" else None,
-            ),
-            vcf,
-        )  # fmt: skip
         out = Path(folder) / "run"
-        effects.plan(asked, out)
+        tracksmith.plan(
+            model, genome, out, variants=vcf, reverse_complement=True, device="cpu",
+            batch_size=64 if model == "dilated" else None,
+        )  # fmt: skip
         before, began = time.process_time(), time.perf_counter()
-        effects.work(out, "cpu")
+        tracksmith.work(out, device="cpu")
         middle = time.process_time()
-        effects.finish(out, device="cpu")
+        tracksmith.finish(out)
         after, ended = time.process_time(), time.perf_counter()
     peak = peak_megabytes()
     return {
