@@ -1,13 +1,17 @@
 """Variants over GET's regions against features and windows put together by hand."""
 
+import os
+import threading
+
 import numpy as np
 import pytest
 import torch
 import verbs
 from click.testing import CliRunner
 
+from tests.engine.test_runs import Notes
 from tracksmith.cli import main
-from tracksmith.errors import PluginError, TrustError, UsageError
+from tracksmith.errors import InputError, PluginError, TrustError, UsageError
 
 MODEL = "get-expression"
 
@@ -231,3 +235,104 @@ def test_alleles_that_change_no_feature_have_no_effect_at_all(
     table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
     assert len({row["pos"] for row in table}) == len(rows)
     assert {row["value"] for row in table} == {"0"}
+
+
+def together(asked, source, **options):
+    """Ask GET and the promoter model for the effects of one file."""
+    own = {name: {MODEL: value} for name, value in asked.own[""].items()}
+    models = ("core-promoter", MODEL)
+    return verbs.asked(models, asked.genome, variants=source, device="cpu", **own, **options)
+
+
+@pytest.fixture
+def snvs(world, tmp_path):
+    """Twelve substitutions in a peak of 300 bp, and one outside of all peaks."""
+    text = world.texts["chr1"]
+    rows = [("chr1", p, text[p], "ACGT"[("ACGT".index(text[p]) + 1) % 4]) for p in
+            (300, *range(520, 760, 20))]  # fmt: skip
+    return write(tmp_path / "v.vcf", rows)
+
+
+def test_models_over_windows_and_over_regions_score_one_file_as_each_does_alone(
+    world, snvs, tmp_path, table_of
+):
+    run = verbs.run_all(together(world.asked, snvs, max_skipped=0.1), tmp_path / "both")
+    counts = run.results.counts
+    assert counts["core-promoter"].alleles_scored == 13
+    assert counts[MODEL].alleles_scored == 12 and counts[MODEL].reasons == {"outside_peaks": 1}
+    alone = verbs.changed(world.asked, variants=snvs, max_skipped=0.1)
+    verbs.run_all(alone, tmp_path / "regions")
+    plain = verbs.asked("core-promoter", world.asked.genome, variants=snvs, device="cpu")
+    verbs.run_all(plain, tmp_path / "windows")
+    for model, folder in ((MODEL, "regions"), ("core-promoter", "windows")):
+        for end in ("tsv.gz", "bb", "absmax.bw", "top.tsv", "parquet"):
+            name = f"variants/{model}.{end}"
+            one, two = ((tmp_path / of / name).read_bytes() for of in ("both", folder))
+            assert one == two, name
+    (skipped,) = table_of(tmp_path / "both/variants/skipped.tsv")
+    assert (skipped["id"], skipped["reason"], skipped["model"]) == ("v0", "outside_peaks", MODEL)
+
+
+def test_random_variants_are_left_out_for_the_model_over_regions_of_a_run_of_both(
+    world, snvs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = together(world.asked, snvs, max_skipped=0.1, background=20)
+    notes = Notes()
+    assert verbs.run_all(asked, tmp_path / "run", notes).finished
+    assert [note for note in notes.said if note.startswith("--background has no meaning")]
+    page = (tmp_path / "run/variants/summary.html").read_text()
+    assert "20 random SNVs" in page and "among the alleles of this file" in page
+
+
+def test_some_tracks_of_a_model_over_regions_are_scored_as_with_all_of_them(
+    world, snvs, tmp_path, table_of
+):
+    rows = {}
+    for name, tracks in (("all", ()), ("one", ("minus",))):
+        score(world.asked, snvs, tmp_path / name, max_skipped=0.1, tracks=tracks)
+        table = table_of(tmp_path / name / f"variants/{MODEL}.tsv.gz")
+        rows[name] = [(r["id"], r["score"], r["value"]) for r in table if r["track"] == "minus"]
+        assert {row["track"] for row in table} == (set(tracks) or {"plus", "minus"})
+    assert rows["one"] == rows["all"]
+
+
+def test_overwrite_keeps_the_old_run_when_a_model_over_regions_cannot_start(world, snvs, tmp_path):
+    out = tmp_path / "run"
+    score(world.asked, snvs, out, max_skipped=0.1)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    weights = torch.load(world.asked.of(MODEL).weights, weights_only=True)
+    for part in ("weight", "bias"):
+        name = f"model.head_exp.head.{part}"
+        weights["state_dict"][name] = weights["state_dict"][name][:1]
+    torch.save(weights, tmp_path / "other.ckpt")
+    with pytest.raises(InputError, match="predicts 1 values a region"):
+        verbs.run_all(
+            verbs.changed(world.asked, variants=snvs, weights=tmp_path / "other.ckpt"), out,
+            overwrite=True,
+        )  # fmt: skip
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def piped(path, content):
+    """A pipe at a path, which gives its content once."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
+    return path
+
+
+def test_peaks_aliases_and_variants_may_come_out_of_pipes(world, snvs, tmp_path):
+    text = snvs.read_bytes().replace(b"\nchr1\t", b"\nNC_1\t")
+    (tmp_path / "renamed.vcf").write_bytes(text)
+    (tmp_path / "alias.tsv").write_text("chr1\tNC_1\n")
+    options = {"max_skipped": 0.1, "alias": tmp_path / "alias.tsv"}
+    plain = score(world.asked, tmp_path / "renamed.vcf", tmp_path / "files", **options)
+    out = tmp_path / "pipes"
+    options["alias"] = piped(tmp_path / "alias.pipe", b"chr1\tNC_1\n")
+    peaks = piped(tmp_path / "peaks.pipe", world.asked.of(MODEL).peaks.read_bytes())
+    run = score(world.asked, piped(tmp_path / "v.pipe", text), out, peaks=peaks, **options)
+    assert run.results.counts == plain.results.counts
+    for name in (f"{MODEL}.tsv.gz", f"{MODEL}.bb", "annotated.vcf.gz"):
+        one, two = ((folder / "variants" / name).read_bytes() for folder in (out, plain.folder))
+        assert one == two, name
+    assert not (out / ".inputs").exists()

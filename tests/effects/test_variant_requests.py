@@ -1,9 +1,16 @@
 """What is refused of a request for variants before anything is planned."""
 
+import io
+import os
+import sys
+import threading
+
 import pytest
+import verbs
 
 import tracksmith
 from tracksmith.errors import UsageError
+from tracksmith.runs.run import Run
 
 
 @pytest.fixture
@@ -41,3 +48,27 @@ def test_python_takes_a_path_as_text_and_no_share_above_one(source, small, tmp_p
     for share in (7, -0.1, float("nan")):
         with pytest.raises(UsageError, match=f"--max-skipped {share}"):
             tracksmith.score_variants(source, "toy", genome, tmp_path / "no", max_skipped=share)
+
+
+def test_variants_and_aliases_may_come_out_of_pipes(source, small, tmp_path, monkeypatch):
+    genome, _ = small
+    text = source.read_bytes().replace(b"\nchr1\t", b"\nNC_1\t")
+    pipe = tmp_path / "alias.pipe"
+    os.mkfifo(pipe)
+    out = tmp_path / "run"
+    for step in ("plan", "again", "other"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        words = b"chr1\tNC_1\n" if step != "other" else b"chr2\tNC_1\n"
+        threading.Thread(target=pipe.write_bytes, args=(words,), daemon=True).start()
+        asked = verbs.asked("toy", genome, variants="-", alias=pipe)
+        if step == "other":
+            with pytest.raises(UsageError, match=r"holds another run(.|\n)*variants\.alias"):
+                verbs.plan(asked, out)
+        else:
+            run = verbs.plan(asked, out)
+    assert sorted(path.name for path in (out / ".inputs").iterdir()) == ["input", "input-alias"]
+    assert (out / ".inputs/input-alias").read_bytes() == b"chr1\tNC_1\n"
+    assert verbs.work(out) == [0]
+    assert verbs.finish(out).results.counts["toy"].alleles_scored == 20
+    assert run.id == Run.open(out).id
+    assert sorted(path.name for path in out.iterdir()) == ["run.json", "variants"]

@@ -108,6 +108,13 @@ def test_features_scan_the_regions_of_a_motif_set(shared, jaspar):
     assert found.max() > 5
 
 
+def test_a_scan_of_the_reference_is_refused_where_alleles_are_asked_for(archetypes):
+    _, files = archetypes
+    assert open_features(FeatureRequest(files)).names
+    with pytest.raises(UsageError, match=r"no allele changes it\..*--input motifs=FILE"):
+        open_features(FeatureRequest(files, alleles=True))
+
+
 @pytest.mark.parametrize("names", [(), ("motifs",), ("clusters",), ("motifs", "archetypes")])
 def test_motifs_or_archetypes_are_needed_and_clusters_always(tmp_path, names):
     with pytest.raises(UsageError, match=r"motifs=FILE\.meme --input clusters"):
