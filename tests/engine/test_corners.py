@@ -21,7 +21,7 @@ from tracksmith.models.card import Fold, Track, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.progress import Silent
-from tracksmith.runs.run import Run
+from tracksmith.runs.run import Run, _seal
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 
@@ -72,7 +72,8 @@ def test_a_run_that_lists_files_outside_itself_is_not_opened(
     tracksmith.predict("toy", genome, tmp_path / "run")
     (tmp_path / "victim").write_text("precious")
     content = json.loads((tmp_path / "run/run.json").read_text())
-    content["files"][0]["path"] = path
+    content["results"]["files"][0]["path"] = path
+    content["seal"] = _seal(content)
     (tmp_path / "run/run.json").write_text(json.dumps(content))
     with pytest.raises(TrustError, match="lies outside the run"):
         tracksmith.predict("toy", genome, tmp_path / "run", overwrite=True)
@@ -173,7 +174,12 @@ def test_a_hook_that_fails_is_named(register, write_genome, random_bases, tmp_pa
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"batch_size": "auto"}, "batch_size='auto'"), ({"shifts": "43"}, "shifts='43'")],
+    [
+        ({"batch_size": "many"}, "--batch-size many: give a whole number"),
+        ({"batch_size": 1.5}, r"--batch-size 1\.5: give a whole number"),
+        ({"shifts": "a,b"}, "--shifts a,b: give whole numbers"),
+        ({"spread": "perhaps"}, "--spread perhaps: give yes or no"),
+    ],
 )
 def test_numbers_from_python_are_numbers(register, write_genome, tmp_path, options, said):
     register(Model(toy_card(GEOMETRY, ("1",)), lambda r: Predictor({"1": Dense(GEOMETRY, 0)})))

@@ -1,7 +1,5 @@
 """Runs over regions on other threads and in several worker processes: the same bytes."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 import verbs
@@ -38,7 +36,7 @@ def test_two_workers_write_the_bytes_of_one_device(small_get, random_bases, tmp_
     genome, peaks = tmp_path / "genome.fa", tmp_path / "peaks.bed"
     genome.write_text(f">chr1\n{random_bases(2_500_000, 1)}\n")
     peaks.write_text("".join(f"chr1\t{s}\t{s + 900}\n" for s in range(0, 2_500_000, 1_000)))
-    asked = replace(small_get.asked, genome=genome, peaks=peaks, stride=10, batch_size=1)
+    asked = verbs.changed(small_get.asked, genome=genome, peaks=peaks, stride=10, batch_size=1)
     digests = []
     for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
         run = verbs.run_all(verbs.changed(asked, device=device), tmp_path / name)

@@ -161,8 +161,8 @@ def test_the_stages_of_the_command_line_go_on_with_a_stopped_run(stopped):
 
 def test_inputs_that_changed_since_planning_are_refused(stopped, asked):
     (stopped / "parts/part-00004.json").unlink()
-    asked.peaks.write_text("one\t5\t50\n")
-    with pytest.raises(TrustError, match=r"not those that were planned(.|\n)*inputs\.peaks"):
+    asked.of("toy").peaks.write_text("one\t5\t50\n")
+    with pytest.raises(TrustError, match=r"is not the peaks that was planned"):
         verbs.work(stopped)
     with pytest.raises(UsageError, match=r"holds another run(.|\n)*inputs\.peaks"):
         verbs.run_all(asked, stopped)
@@ -170,9 +170,9 @@ def test_inputs_that_changed_since_planning_are_refused(stopped, asked):
 
 def test_an_edited_cut_into_parts_is_refused(stopped, asked):
     content = json.loads((stopped / "run.json").read_text())
-    content["parts"][1].pop()
+    content["plan"]["stages"][1]["starts"].pop()
     (stopped / "run.json").write_text(json.dumps(content))
-    with pytest.raises(TrustError, match="cut into other parts"):
+    with pytest.raises(TrustError, match="was edited"):
         verbs.run_all(asked, stopped)
 
 
@@ -198,7 +198,7 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
     install, asked, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patched:
-        stop = "tracksmith.engine.region_files._write_table"
+        stop = "tracksmith.regions.files._write_table"
         patched.setattr(stop, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             verbs.run_all(asked, tmp_path / "run")
@@ -274,12 +274,14 @@ def test_the_forecast_covers_the_parts_and_the_files(install, asked, tmp_path):
     found = verbs.estimate(asked)
     assert not (tmp_path / "run").exists()
     run = verbs.run_all(asked, tmp_path / "run", keep_parts=True)
-    assert found.files == [entry.path for entry in run.files]
+    assert list(found.files) == [entry.path for entry in run.files]
     parts = sum(path.stat().st_size for path in run.parts_folder.glob("*.bin"))
-    assert found.part_bytes == pytest.approx(parts, rel=0.4), "columns of the matrix, not raw ones"
+    assert found.disk.parts == pytest.approx(parts, rel=0.4), "columns of the matrix, not raw ones"
     files = sum(entry.size for entry in run.files)
-    assert files < found.cost.bytes < files + 3 * (1 << 17) + 46 * 200
-    assert (found.cost.regions, found.cost.windows, found.cost.columns) == (46, 14, 2)
+    assert files < found.disk.files < files + 3 * (1 << 17) + 46 * 200
+    assert found.models[0].windows == 14
+    assert found.models[0].work.startswith("46 regions of ")
+    assert " with 2 features each" in found.models[0].work
 
 
 FULL_DISK = """
@@ -373,7 +375,7 @@ def test_the_command_says_what_a_run_would_cost_and_writes_nothing(small_get, tm
     )
     assert done.exit_code == 0, done.output
     assert "30 regions of 8,500 bp in all with 40 features each" in done.stdout
-    assert "2 windows of up to 200 regions" in done.stdout
+    assert "2 windows and 2 forward passes" in done.stdout
     assert "tracks/get-expression.plus.bw" in done.stdout
     assert "Disk: at most" in done.stdout
     assert not (tmp_path / "run").exists()

@@ -141,12 +141,19 @@ class RegionWork:
         PluginError
             It has another shape or dtype.
         """
-        peaks, source = self.peaks, self.source
-        matrix, used = source.normalise(raw, peaks.signal, self.normalisers)
-        if matrix.shape != (len(peaks), len(source.names)) or matrix.dtype != np.float32:
+        return self.normalise_some(raw, slice(0, len(self.peaks)))
+
+    def normalise_some(
+        self, raw: NDArray[np.float32], which: slice
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Return the same for some regions alone, as for a trial."""
+        source, signal = self.source, self.peaks.signal
+        chosen = None if signal is None else signal[which]
+        matrix, used = source.normalise(raw, chosen, self.normalisers)
+        if matrix.shape != (len(raw), len(source.names)) or matrix.dtype != np.float32:
             raise PluginError(
                 f"{self.card.name} made a matrix of {matrix.dtype} {matrix.shape} for "
-                f"{len(peaks)} regions and {len(source.names)} features; float32 is due."
+                f"{len(raw)} regions and {len(source.names)} features; float32 is due."
             )
         return matrix, used
 

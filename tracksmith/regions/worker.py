@@ -156,9 +156,7 @@ def trial(work: RegionWork) -> tuple[slice, NDArray[np.float32]]:
     ends = np.cumsum((work.peaks.ends - work.peaks.starts)[piece])
     count = int(np.searchsorted(ends, TRIAL_BASES)) + 1
     tried = slice(piece.start, min(piece.start + count, piece.stop))
-    signal = None if work.peaks.signal is None else work.peaks.signal[tried]
-    matrix, _ = work.source.normalise(features_of(work, tried), signal, work.normalisers)
-    return tried, matrix
+    return tried, work.normalise_some(features_of(work, tried), tried)[0]
 
 
 def _seconds(run: Callable[[], object]) -> float:

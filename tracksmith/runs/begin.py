@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from tracksmith.errors import UsageError
@@ -99,7 +100,8 @@ def base_plan(
     places = Places(
         genome=str(context.genome.path.resolve()),
         weights={model.card.name: model.places for model in chosen},
-        regions=_asked_regions(request),
+        regions=tuple(map(_absolute, request.regions)),
+        chroms=request.chroms,
     )
     return plan, places
 
@@ -109,15 +111,15 @@ def reads_of(card: ModelCard) -> str:
     return "regions" if reads_regions(card) else "windows"
 
 
-def _asked_regions(request: Request) -> tuple[str, ...]:
-    """Return the regions as they were asked for, to be shown."""
-    peaks = [str(values["peaks"]) for values in request.own.values() if values.get("peaks")]
-    return (*request.regions, *request.chroms, *peaks)
-
-
 def _check_numbers(request: Request) -> None:
     numbers = [(request.parts, "--parts")]
     numbers += [(request.of(name).batch_size, "--batch-size") for name in request.models]
     for value, flag in numbers:
         if value is not None and value < 1:
             raise UsageError(f"{flag} {value}: give 1 or more.")
+
+
+def _absolute(region: str) -> str:
+    """Return a region as it was asked for; a file by its whole path."""
+    path = Path(region)
+    return str(path.absolute()) if path.is_file() else region

@@ -226,12 +226,13 @@ class PlanRecord:
 
 @dataclass(frozen=True)
 class Places:
-    """Paths on this machine; ``files`` by what they are, ``regions`` as they were asked for."""
+    """Paths on this machine; ``files`` by what they are; ``regions``, ``chroms`` as asked."""
 
     genome: str
     weights: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
+    chroms: tuple[str, ...] = ()
 
     def weights_of(self, model: str) -> dict[str, tuple[Path, ...]]:
         """Return the weight files of a model by fold."""

@@ -16,9 +16,13 @@ __all__ = ["installed_versions", "refuse_other_plugins", "refuse_other_versions"
 
 
 @cache
-def installed_versions() -> Mapping[str, str]:
+def _torch() -> str:
+    return metadata.version("torch")
+
+
+def installed_versions() -> dict[str, str]:
     """Return the versions of tracksmith and torch, without importing torch."""
-    return {"tracksmith": __version__, "torch": metadata.version("torch")}
+    return {"tracksmith": __version__, "torch": _torch()}
 
 
 def same_versions(one: Any, other: Any) -> bool:

@@ -1,0 +1,95 @@
+"""A fourth kind of run has kill, resume, shares, status and dry-run without a line of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gc_kind import Gc
+
+import tracksmith
+import tracksmith.kinds
+from tracksmith.errors import TrustError, UsageError
+from tracksmith.progress import Silent
+from tracksmith.runs import job
+from tracksmith.runs.request import make_request
+
+DRIVER = Path(__file__).with_name("gc_driver.py")
+POINTS = [
+    "locked:1", "part-begin:2", "before-fsync:3", "before-rename:4", "part-data:2", "finished:1",
+]  # fmt: skip
+
+
+@pytest.fixture
+def asked(tmp_path):
+    sequence = "ACGGTNC" * 600
+    (tmp_path / "genome.fa").write_text(f">chr1\n{sequence}\n")
+    rows = [f"chr1\t{s}\t{s + 13}\n" for s in range(0, 4_000, 100)]
+    (tmp_path / "regions.bed").write_text("".join(rows))
+    return make_request(genome=tmp_path / "genome.fa", regions=[str(tmp_path / "regions.bed")])
+
+
+@pytest.fixture
+def known(monkeypatch):
+    monkeypatch.setitem(tracksmith.kinds.KINDS, "gc", Gc)
+
+
+def by_hand() -> str:
+    sequence = "ACGGTNC" * 600
+    lines = []
+    for start in range(0, 4_000, 100):
+        piece = sequence[start : start + 13]
+        share = (piece.count("G") + piece.count("C")) / 13
+        lines.append(f"chr1\t{start}\t{start + 13}\t{share:g}\n")
+    return "".join(lines)
+
+
+def test_it_runs_in_one_go(asked, tmp_path):
+    run = job.run_all(Gc(), asked, tmp_path / "run", Silent())
+    assert (run.folder / "tracks/gc.bedGraph").read_text() == by_hand()
+    assert job.run_all(Gc(), asked, tmp_path / "run", Silent()).finished
+
+
+def test_it_runs_in_shares_as_on_a_cluster(asked, known, tmp_path):
+    out = tmp_path / "run"
+    planned = job.plan(Gc(), asked, out, Silent())
+    assert planned.parts == 4
+    assert tracksmith.work(out, of=(1, 2)) == [2, 3]
+    state = tracksmith.status(out)
+    assert (state.done, state.parts, sorted(state.problems)) == (2, 4, [0, 1])
+    assert tracksmith.work(out) == [0, 1]
+    assert (tracksmith.finish(out).folder / "tracks/gc.bedGraph").read_text() == by_hand()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_any_step_is_mended_by_the_same_command(asked, tmp_path, point):
+    command = [
+        sys.executable, str(DRIVER), "all", str(asked.genome), asked.regions[0],
+        str(tmp_path / "run"),
+    ]  # fmt: skip
+    environment = os.environ | {"TRACKSMITH_CRASH": point}
+    killed = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    assert killed.returncode == 137
+    subprocess.run(command, check=True, timeout=120)
+    assert (tmp_path / "run/tracks/gc.bedGraph").read_text() == by_hand()
+    assert not list((tmp_path / "run").rglob(".tmp-*"))
+
+
+def test_it_says_what_it_would_cost(asked):
+    estimate = job.estimate(Gc(), asked, Silent())
+    assert estimate.files == ("tracks/gc.bedGraph",)
+    assert "1 files: tracks/gc.bedGraph" in estimate.lines[0]
+
+
+def test_another_request_into_its_folder_is_refused(asked, tmp_path):
+    job.plan(Gc(), asked, tmp_path / "run", Silent())
+    Path(asked.regions[0]).write_text("chr1\t0\t10\n")
+    with pytest.raises(UsageError, match=r"details\.bed"):
+        job.plan(Gc(), asked, tmp_path / "run", Silent())
+
+
+def test_a_run_of_a_kind_that_nobody_knows_is_refused_by_name(asked, tmp_path):
+    job.plan(Gc(), asked, tmp_path / "run", Silent())
+    with pytest.raises(TrustError, match="a run of the kind 'gc'"):
+        tracksmith.work(tmp_path / "run")

@@ -1,0 +1,249 @@
+"""A study: predictions, variants and the hub of them in one TOML file.
+
+::
+
+    models = ["core-promoter"]        # what stands above the tables counts in each of them
+    genome = "genome.fa"
+
+    [predict]
+    out = "run"
+    [predict.folds]                   # any option of a model, by model
+    clipnet-lcl = "mean:1,2"
+
+    [variants]
+    variants = "variants.vcf"
+    out = "effects"
+
+    [hub]
+    out = "hub"
+    email = "you@example.org"
+
+Names are those of :class:`tracksmith.runs.request.Request`, and a run has the
+same id as one of the long commands. Paths are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tracksmith.errors import InputError, UsageError
+from tracksmith.runs.record import ModelRecord
+from tracksmith.runs.request import (
+    PREDICT,
+    VARIANTS,
+    ModelRequest,
+    Request,
+    make_request,
+    request_fields,
+)
+from tracksmith.runs.run import Run
+
+__all__ = ["Step", "Study", "read_study", "study_text"]
+
+PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
+"""Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
+
+HUB = ("out", "email", "name", "title", "genome", "base_url", "templates")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a study."""
+
+    request: Request
+    out: Path
+
+
+@dataclass(frozen=True)
+class Study:
+    """The runs of a study in their order, and the options of its hub, None without one."""
+
+    steps: tuple[Step, ...]
+    hub: Mapping[str, Any] | None
+
+
+def read_study(path: Path) -> Study:
+    """Read a study.
+
+    Raises
+    ------
+    InputError
+        The file is no TOML.
+    UsageError
+        A name that no command has, or a run without a folder.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no study: {error}.") from None
+    tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
+    shared, folder = content, path.parent
+    steps = [
+        _step(path, kind, {**shared, **table}, folder)
+        for kind in (PREDICT, VARIANTS)
+        for table in _tables(path, kind, tables[kind])
+    ]
+    if not steps:
+        raise UsageError(f"{path} holds no table [predict] or [variants].")
+    hubs = _tables(path, "hub", tables["hub"])
+    return Study(tuple(steps), _hub(path, hubs[0], folder) if hubs else None)
+
+
+def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
+    tables = value if isinstance(value, list) else [value]
+    if not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{path}: {name} is no table. Write [{name}], or [[{name}]] for several.")
+    return tables
+
+
+def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
+    out = table.pop("out", None)
+    if not isinstance(out, str):
+        raise UsageError(f'{path}: [{kind}] needs a folder to write to: out = "...".')
+    if kind == PREDICT:
+        foreign = {item.name for item in request_fields() if PREDICT not in item.metadata["kinds"]}
+        table = {name: value for name, value in table.items() if name not in foreign}
+    try:
+        request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
+    except UsageError as error:
+        raise UsageError(f"{path}, [{kind}]: {error}") from None
+    if request.kind != kind:
+        raise UsageError(f'{path}: [variants] needs variants = "FILE", or saturate = "REGION".')
+    return Step(request, folder / out)
+
+
+def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    if unknown := sorted(table.keys() - set(HUB)):
+        raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}; known are {', '.join(HUB)}.")
+    if not {"out", "email"} <= table.keys():
+        raise UsageError(f"{path}: [hub] needs out and email.")
+    places: dict[str, Any] = {
+        name: str(folder / table[name]) for name in ("out", "templates") if name in table
+    }
+    return {**table, **places}
+
+
+def _placed(name: str, value: Any, folder: Path) -> Any:
+    """Return a value with its paths taken from the study's folder."""
+    if isinstance(value, Mapping):
+        plain = name not in (*PATHS, "inputs")
+        return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
+    if name == "regions":
+        several = [value] if isinstance(value, str) else value
+        return [str(folder / item) if (folder / item).is_file() else item for item in several]
+    return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
+
+
+def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
+    """Return the study that would make these runs again, as TOML with absolute paths."""
+    names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
+    lines = []
+    for kind, run in zip(names, runs, strict=True):
+        title = f"[[{kind}]]" if names.count(kind) > 1 else f"[{kind}]"
+        values = {"out": str(run.folder.absolute()), **_said(run)}
+        lines += [title, *(f"{name} = {_toml(value)}" for name, value in values.items()), ""]
+    if hub is not None:
+        lines += ["[hub]", *(f"{name} = {_toml(value)}" for name, value in hub.items()), ""]
+    return "\n".join(lines)
+
+
+def _said(run: Run) -> dict[str, Any]:
+    """Return the fields of the request that gives this run."""
+    plan, places = run.plan, run.places
+    values: dict[str, Any] = {
+        "models": [model.name for model in plan.models],
+        "genome": places.genome,
+        "regions": list(places.regions),
+        "chroms": list(places.chroms),
+        "alias": places.files.get("alias"),
+        "device": plan.device,
+        "precision": plan.precision,
+        "compressor": plan.compressor,
+    }
+    variants = plan.variants
+    if variants is not None:
+        values |= {
+            "variants": places.files.get("variants"),
+            "around": list(variants.around),
+            "background": variants.background or None,
+            "ref_mismatch": variants.ref_mismatch,
+            "max_n": variants.max_n,
+            "allow_truncated": variants.allow_truncated or None,
+            "strict": run.limits.strict or None,
+            "max_skipped": run.limits.most_skipped,
+        }
+        if variants.region is not None:
+            contig, start, end = variants.region
+            own = ("saturate", "models", "genome", "device", "compressor")
+            values["saturate"] = f"{contig}:{start + 1}-{end}"
+            values = {name: value for name, value in values.items() if name in own}
+    every = [_said_of(model, run) for model in plan.models]
+    for item in fields(ModelRequest):
+        said = {
+            m.name: own[item.name]
+            for m, own in zip(plan.models, every, strict=True)
+            if item.name in own
+        }
+        if said:
+            values[item.name] = said
+    return {name: value for name, value in values.items() if value not in (None, [], ())}
+
+
+def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
+    """Return what is said for one model, its defaults left out."""
+    folds = model.folds
+    files = [path for paths in run.places.weights.get(model.name, {}).values() for path in paths]
+    several = {str(Path(path).parent) for path in files}
+    values: dict[str, Any] = {
+        "tracks": list(model.tracks),
+        "options": dict(model.options),
+        "dtype": model.dtype,
+        "batch_size": model.batch_size if model.batch_chosen else None,
+        "scores": list(model.scores),
+        "max_allele": model.max_allele or None,
+    }
+    if files:
+        values["weights"] = files[0] if len(files) == 1 else several.pop()
+    if run.plan.variants is None:
+        values["stride"] = model.stride
+    if model.regions is None:
+        rule = folds.rule
+        named = [name for name in folds.names if name]
+        if rule in ("mean", "held-out") and named and 0 < len(named) < len(model.card.folds):
+            rule = f"{rule}:{','.join(named)}"
+        values |= {
+            "folds": rule, "spread": folds.spread or None, "shifts": list(model.shifts),
+            "reverse_complement": model.reverse_complement,
+        }  # fmt: skip
+        if model.card.reverse_complement == "wrong":
+            del values["reverse_complement"]
+    else:
+        values |= _region_inputs(model, run)
+    return {name: value for name, value in values.items() if value not in (None, [], {}, ())}
+
+
+def _region_inputs(model: ModelRecord, run: Run) -> dict[str, Any]:
+    named = model.regions.inputs if model.regions else {}
+    places = {name: run.places.files[f"{model.name}:{name}"] for name in named}
+    own = ("peaks", "accessibility", "normalisers")
+    values: dict[str, Any] = {name: places[name] for name in own if name in places}
+    values["inputs"] = {n: path for n, path in places.items() if n not in (*own, "alias")}
+    if model.regions is not None:
+        values |= {
+            "counts_column": model.regions.counts_column, "overlaps": model.regions.overlaps,
+        }  # fmt: skip
+    return values
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML; JSON's texts, numbers and lists are TOML's too."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
