@@ -1,0 +1,1 @@
+"""Two checkouts of tracksmith, one list of requests: are the finished files equal, byte by byte?"""
