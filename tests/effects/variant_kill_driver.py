@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow.parquet  # noqa: F401 - imported before forking
 import pyBigWig  # noqa: F401
 import pysam  # noqa: F401
+import tracksmith_demo.network  # noqa: F401
 
 import tracksmith.effects.api as effects
 import tracksmith.effects.request as request
-import tracksmith.models.core_promoter_network  # noqa: F401
 from tracksmith.effects.request import VariantRequest
 from tracksmith.engine.request import PredictRequest
 

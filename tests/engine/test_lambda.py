@@ -7,12 +7,12 @@ import numpy as np
 import pyBigWig
 import pytest
 import torch
+from tracksmith_demo.plugin import CARD
 
 import tracksmith
 from tracksmith.engine import api
 from tracksmith.engine.request import PredictRequest
 from tracksmith.files import digest_of_file
-from tracksmith.models.core_promoter import CARD
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,7 @@ def test_two_worker_processes_give_the_same_bytes_as_one(genome, plain, tmp_path
 def test_the_file_holds_what_the_network_says(genome, tmp_path):
     """Held against the network itself, called on windows cut from pysam's text."""
     import pysam
-
-    from tracksmith.models.core_promoter_network import CorePromoter
+    from tracksmith_demo.network import CorePromoter
 
     run = tracksmith.predict("core-promoter", genome, tmp_path / "run")
     text = pysam.FastaFile(str(genome)).fetch(reference=_only_contig(genome)).upper()

@@ -6,14 +6,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from tracksmith.cli.picture import say_picture
+from tracksmith_demo.picture import say_picture
 
 if TYPE_CHECKING:
-    from tracksmith.hub.build import HubReport
+    from tracksmith_demo.genome import DemoGenome
 
 __all__ = ["demo"]
 
@@ -29,84 +29,74 @@ __all__ = ["demo"]
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def demo(out: Path, quiet: bool) -> None:
-    """Predict a small synthetic genome with the built-in model.
+    """Predict and view a small synthetic genome.
 
     Writes a seeded genome of two contigs with planted core promoters, predicts
     it with the transparent model core-promoter, scores planted variants, says
     how both stand out, and builds a hub with sessions. Needs no download.
     """
-    from tracksmith.cli.report import say_files
-    from tracksmith.effects import api as effects
-    from tracksmith.effects.request import VariantRequest
-    from tracksmith.engine import api
-    from tracksmith.engine.request import PredictRequest
-    from tracksmith.models.demo_genome import write_demo_genome
+    # The verbs import torch; the help of this command must not.
+    import tracksmith
     from tracksmith.progress import LineProgress
+    from tracksmith_demo.genome import write_demo_genome
 
+    progress = LineProgress(quiet=quiet)
     planted = write_demo_genome(out / "genome")
-    asked = PredictRequest(models=("core-promoter",), genome=planted.fasta)
-    run = api.predict(asked, out / "run", LineProgress(quiet=quiet))
-    say_files(run, quiet)
-    wanted = VariantRequest(asked, planted.variants_vcf)
-    scored = effects.score(wanted, out / "variants", progress=LineProgress(quiet=quiet))
-    say_files(scored, quiet)
-    hub = _build_hub(out)
-    if not quiet:
-        say_picture(run, planted)
-        _say_contrast(run, planted)
-        _say_variants(scored, planted)
-        _say_hub(hub, planted, out)
-
-
-def _build_hub(out: Path) -> HubReport:
-    """Build a hub of both runs; the genome is synthetic, so the hub brings it along."""
-    from tracksmith.hub.build import OWN_GENOME, build_hub
-
-    return build_hub(
-        [out / "run", out / "variants"], out / "hub", "you@example.org", "tracksmith_demo",
-        "tracksmith demo", genome=OWN_GENOME,
+    run, scored = out / "run", out / "variants"
+    tracksmith.predict("core-promoter", planted.fasta, run, progress=progress)
+    tracksmith.score_variants(
+        planted.variants_vcf, "core-promoter", planted.fasta, scored, progress=progress
+    )
+    hub = tracksmith.build_hub(
+        [run, scored], out / "hub", email="you@example.org", name="tracksmith_demo",
+        title="tracksmith demo", genome="assembly",
     )  # fmt: skip
+    if quiet:
+        return
+    _say_files(run / "tracks", scored / "variants")
+    say_picture(run, planted)
+    _say_contrast(run, planted)
+    _say_variants(scored, planted)
+    click.echo(f"Hub of {hub.tracks} tracks: {out / 'hub' / 'hub.txt'}")
+    _say_next(out, planted)
 
 
-def _say_hub(report: HubReport, planted: Any, out: Path) -> None:
-    from tracksmith.hub.server import FIRST_PORT
-
-    folder = out / "hub"
-    click.echo(f"Hub of {report.tracks} tracks: {folder / 'hub.txt'}")
-    click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
-    click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
-    click.echo(f"The page is at http://127.0.0.1:{FIRST_PORT}/ (or the next free port) with:")
-    click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
+def _say_files(*folders: Path) -> None:
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
-def _program() -> str:
-    """Return what to type: the name alone only where the shell finds it."""
-    return "tracksmith" if shutil.which("tracksmith") else shlex.quote(sys.argv[0])
-
-
-def _say_contrast(run: Any, planted: Any) -> None:
+def _say_contrast(run: Path, planted: DemoGenome) -> None:
     """Say how high the planted promoters stand out, read back from the bigWigs."""
-    from tracksmith.tracks.reader import read_values
+    import numpy as np
 
-    for strand, track, sign in (("+", "plus", 1), ("-", "minus", -1)):
-        path = run.folder / "tracks" / f"core-promoter.{track}.bw"
-        sites = [item for item in planted.promoters if item.strand == strand]
-        heights = [
-            sign * read_values(path, item.contig, item.site, item.site + 1)[0] for item in sites
+    from tracksmith.tracks.reader import read_contigs, read_values
+
+    for strand, track in (("+", "plus"), ("-", "minus")):
+        path = run / "tracks" / f"core-promoter.{track}.bw"
+        # The minus strand is stored negative.
+        heights = {
+            contig: np.abs(read_values(path, contig, 0, length))
+            for contig, length in read_contigs(path).items()
+        }
+        edge = np.nanquantile(np.concatenate(list(heights.values())), 0.999)
+        sites = [
+            float(heights[promoter.contig][promoter.site])
+            for promoter in planted.promoters
+            if promoter.strand == strand
         ]
-        entry = next(entry for entry in run.files if entry.get("track") == track)
-        edge = max(abs(entry["quantiles"]["0.999"]), abs(entry["quantiles"]["0.001"]))
-        above = sum(height > edge for height in heights)
+        above = sum(height > edge for height in sites)
         click.echo(
             f"{len(sites)} promoters were planted on the {strand} strand: "
-            f"their start sites score {min(heights):.2f} to {max(heights):.2f}; "
+            f"their start sites score {min(sites):.2f} to {max(sites):.2f}; "
             f"{above} of them lie above 99.9 % of all positions ({edge:.2f})."
         )
 
 
-def _say_variants(run: Any, planted: Any) -> None:
+def _say_variants(scored: Path, planted: DemoGenome) -> None:
     """Say which variants come out on top, and whether those that break a promoter do."""
-    table = (run.folder / "variants" / "core-promoter.top.tsv").read_text(encoding="utf-8")
+    table = (scored / "variants" / "core-promoter.top.tsv").read_text(encoding="utf-8")
     columns, *lines = [line.split("\t") for line in table.splitlines()]
     rows = [dict(zip(columns, line, strict=True)) for line in lines]
     top = ", ".join(f"{row['id']} {float(row['effect']):+.4g}" for row in rows[:3])
@@ -120,3 +110,16 @@ def _say_variants(run: Any, planted: Any) -> None:
         f"{len(breaking)} of {count} variants planted to break a promoter have a larger effect "
         f"than every neutral one; {weaker} of them weaken it."
     )
+
+
+def _say_next(out: Path, planted: DemoGenome) -> None:
+    folder = out / "hub"
+    click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
+    click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
+    click.echo("A page with both runs, on this machine:")
+    click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
+
+
+def _program() -> str:
+    """Return what to type: the name alone only where the shell finds it."""
+    return "tracksmith" if shutil.which("tracksmith") else shlex.quote(sys.argv[0])
