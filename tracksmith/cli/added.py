@@ -68,7 +68,7 @@ def _load(entry: InstalledEntry) -> click.Command | str:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin does stays its own
         return f"{type(error).__name__}: {error}"
     if not isinstance(command, click.Command):
-        return f"it offers a {type(command).__name__}, not a click.Command"
+        return f"it offers an object of type {type(command).__name__}, not a click command"
     return command
 
 
