@@ -199,7 +199,7 @@ def test_without_any_plugin_asking_for_a_model_says_how_to_install_one(monkeypat
     monkeypatch.setenv("TRACKSMITH_NO_PLUGINS", "1")
     registry = load_registry()
     assert registry == Registry({}, [])
-    with pytest.raises(UsageError, match=r"no model 'alpha'\. No model is installed") as caught:
+    with pytest.raises(UsageError, match=r"no model 'alpha'\.\nNo model is installed") as caught:
         registry.get("alpha")
     assert "pip install" in str(caught.value)
 

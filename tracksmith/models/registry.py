@@ -91,13 +91,13 @@ class Registry:
                     f"({plugin.distribution} {plugin.version}) is broken: {plugin.reason}\n"
                     f"Repair, update or remove the package {plugin.distribution}."
                 )
-        if not self.models:
-            raise UsageError(f"There is no model {name!r}. {NONE_INSTALLED}")
+        if not self.models and not self.broken:
+            raise UsageError(f"There is no model {name!r}.\n{NONE_INSTALLED}")
         near = difflib.get_close_matches(name.lower(), self.models, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
             f"No model is called {name!r}.{hint}\n"
-            f"Known models: {', '.join(sorted(self.models))}. "
+            f"Known models: {', '.join(sorted(self.models)) or 'none'}. "
             "`tracksmith models` tells more, also of plugins that are broken."
         )
 
