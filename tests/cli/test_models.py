@@ -80,6 +80,17 @@ def test_the_list_has_every_model_and_every_broken_plugin(run):
     assert "ill (dist-ill 1)  ImportError: no thing" in text
 
 
+def test_without_a_model_the_list_says_how_to_install_one(run, monkeypatch):
+    broken = BrokenPlugin("ill", "dist-ill", "1", "ImportError: no thing")
+    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: Registry({}, [broken]))
+    text = run()
+    assert text.startswith("No model is installed")
+    assert "pip install tracksmith-NAME" in text
+    assert "tracksmith plugin new NAME" in text
+    assert "ill (dist-ill 1)  ImportError: no thing" in text
+    assert json.loads(run("list", "--json"))["models"] == []
+
+
 def test_the_list_fits_the_terminal(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "70")
     lines = run().splitlines()

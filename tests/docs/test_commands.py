@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tracksmith.models.demo_genome import write_demo_genome
+from tracksmith_demo.genome import write_demo_genome
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]

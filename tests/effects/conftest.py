@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from engine_toys import Dense, toy_card
+from tracksmith_demo.genome import DemoGenome, write_demo_genome
 
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
-from tracksmith.models.demo_genome import DemoGenome, write_demo_genome
 from tracksmith.models.registry import RegisteredModel, Registry
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)

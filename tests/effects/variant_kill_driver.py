@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow.parquet  # noqa: F401 - imported before forking
 import pyBigWig  # noqa: F401
 import pysam  # noqa: F401
+import tracksmith_demo.network  # noqa: F401
 from effect_toys import parts_of
 
-import tracksmith.models.core_promoter_network  # noqa: F401
 from tracksmith.api import score_variants
 from tracksmith.effects import kind
 from tracksmith.models import registry as plugins

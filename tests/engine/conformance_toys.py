@@ -5,7 +5,8 @@ Imports no torch at the top, as a plugin must not.
 
 from dataclasses import replace
 
-from tracksmith.models.core_promoter import CARD, load
+from tracksmith_demo.plugin import CARD, load
+
 from tracksmith.plugin import Model, ModelCard, Predictor, Track, WindowGeometry
 
 CORE_PROMOTER = Model(CARD, load)

@@ -20,7 +20,6 @@ from tracksmith.testing import conformance
 
 PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
 
-TestCorePromoter = conformance("core-promoter")
 TestClipnet = conformance("clipnet-lcl", weights=PARITY / "clipnet" / "folds")
 
 

@@ -8,10 +8,10 @@ import pyBigWig
 import pytest
 import torch
 import verbs
+from tracksmith_demo.plugin import CARD
 
 import tracksmith
 from tracksmith.files import digest_of_file
-from tracksmith.models.core_promoter import CARD
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,7 @@ def test_two_worker_processes_give_the_same_bytes_as_one(genome, plain, tmp_path
 def test_the_file_holds_what_the_network_says(genome, tmp_path):
     """Held against the network itself, called on windows cut from pysam's text."""
     import pysam
-
-    from tracksmith.models.core_promoter_network import CorePromoter
+    from tracksmith_demo.network import CorePromoter
 
     run = tracksmith.predict("core-promoter", genome, tmp_path / "run")
     text = pysam.FastaFile(str(genome)).fetch(reference=_only_contig(genome)).upper()

@@ -7,8 +7,9 @@ import textwrap
 
 import pytest
 
+from tests.distributions import write_distribution
 from tracksmith.errors import UsageError
-from tracksmith.models.registry import load_registry
+from tracksmith.models.registry import Registry, load_registry
 
 GOOD = """
 from tracksmith.plugin import Model, ModelCard, Track, WindowGeometry, hookimpl
@@ -32,16 +33,10 @@ def install(tmp_path, monkeypatch):
         distribution = distribution or f"dist-{entry_point}"
         module = f"plug_{distribution}_{entry_point}".replace("-", "_")
         (tmp_path / f"{module}.py").write_text(GOOD + textwrap.dedent(source))
-        info = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir(exist_ok=True)
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-            + "".join(f"Requires-Dist: {line}\n" for line in requires)
+        offers = {"tracksmith": {entry_point: module}}
+        return write_distribution(
+            tmp_path, distribution, offers, version=version, requires=requires
         )
-        with (info / "entry_points.txt").open("a") as handle:
-            if handle.tell() == 0:
-                handle.write("[tracksmith]\n")
-            handle.write(f"{entry_point} = {module}\n")
 
     yield write
     for name in [name for name in sys.modules if name.startswith("plug_")]:
@@ -83,15 +78,50 @@ def test_a_plugin_for_another_version_is_disabled_alone(install, requires, reaso
         assert not any(name.startswith("plug_dist_other") for name in sys.modules)
 
 
-def test_the_built_in_model_is_there_once_and_not_broken():
+def test_a_plugin_installed_twice_is_there_once(install, tmp_path, monkeypatch):
+    """An older version further down the path is hidden, as it is for imports."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    offers = {"tracksmith": {"good": "gone", "older": "gone"}}
+    write_distribution(hidden, "dist-good", offers, version="0.9")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(hidden)])
+    install("good", hook("return [Model(card=card('alpha'), load=load)]"))
     registry = load_registry()
-    assert registry.models["core-promoter"].distribution == "tracksmith"
-    assert not any(plugin.distribution == "tracksmith" for plugin in registry.broken)
+    assert registry.get("alpha").version == "1.2"
+    assert not any(plugin.distribution == "dist-good" for plugin in registry.broken)
 
 
-def test_a_checkout_without_entry_points_has_the_built_in_models(monkeypatch):
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
-    assert list(load_registry().models) == ["core-promoter"]
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("METADATA", None),
+        ("METADATA", b""),
+        ("METADATA", b"Metadata-Version: 2.1\nVersion: 1\n"),
+        ("METADATA", b"\xff\xfe"),
+        ("entry_points.txt", b"[tracksmith]\nbroken\n"),
+        ("entry_points.txt", b"[other]\nbroken\n[tracksmith]\nill = plug_dist_ill_ill\n"),
+    ],
+)
+def test_damaged_metadata_lose_one_distribution_alone(install, file, content):
+    install("good", hook("return [Model(card=card('alpha'), load=load)]"))
+    info = install("ill", hook("return [Model(card=card('beta'), load=load)]"))
+    (info / file).unlink()
+    if content is not None:
+        (info / file).write_bytes(content)
+    registry = load_registry()
+    assert "alpha" in registry.models
+    (ill,) = (plugin for plugin in registry.broken if "dist_ill" in plugin.distribution)
+    assert ill.distribution == str(info)
+    assert "metadata of this package cannot be read" in ill.reason
+
+
+@pytest.mark.parametrize("content", [b"no group\n", b"[other\n=\n", b"\xff[tracksmith]\n"])
+def test_entry_points_of_a_stranger_that_cannot_be_read_change_nothing(install, content):
+    before = load_registry()
+    info = install("ill", "")
+    (info / "entry_points.txt").write_bytes(content)
+    after = load_registry()
+    assert (list(after.models), after.broken) == (list(before.models), before.broken)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +180,6 @@ def test_of_two_models_with_one_name_the_first_by_distribution_wins(install):
     assert "already offered by 'zz' (a-first 1.2)" in loser.reason
 
 
-def test_nobody_takes_the_name_of_a_built_in_model(install):
-    install("zz", hook("return [Model(card=card('core-promoter'), load=load)]"), "aaa")
-    assert load_registry().get("core-promoter").distribution == "tracksmith"
-
-
 def test_a_misspelled_name_gets_a_suggestion():
     with pytest.raises(UsageError, match="Did you mean 'core-promoter'") as caught:
         load_registry().get("core-promotor")
@@ -167,7 +192,16 @@ def test_plugins_can_be_switched_off(install, monkeypatch, value, there):
     monkeypatch.setenv("TRACKSMITH_NO_PLUGINS", value)
     registry = load_registry()
     assert ("alpha" in registry.models) is there
-    assert "core-promoter" in registry.models
+    assert bool(registry.models) is there
+
+
+def test_without_any_plugin_asking_for_a_model_says_how_to_install_one(monkeypatch):
+    monkeypatch.setenv("TRACKSMITH_NO_PLUGINS", "1")
+    registry = load_registry()
+    assert registry == Registry({}, [])
+    with pytest.raises(UsageError, match=r"no model 'alpha'\.\nNo model is installed") as caught:
+        registry.get("alpha")
+    assert "pip install" in str(caught.value)
 
 
 def test_the_registry_imports_neither_torch_nor_numpy():

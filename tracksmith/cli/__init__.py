@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from tracksmith.cli.added import added_command, added_commands
 from tracksmith.errors import InputError, ResourceError, TracksmithError
 from tracksmith.files import remedy
 from tracksmith.version import __version__
@@ -22,7 +23,6 @@ from tracksmith.version import __version__
 __all__ = ["main"]
 
 COMMANDS = {
-    "demo": ("tracksmith.cli.demo:demo", "Predict and view a small synthetic genome."),
     "doctor": ("tracksmith.cli.doctor:doctor", "Say what this installation can do."),
     "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
@@ -62,18 +62,21 @@ class LazyGroup(click.Group):
     """Import a command's module only when that command runs: ``--help`` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if _module_exists(COMMANDS[name][0])]
+        return [*_built_in(), *added_commands(COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return added_command(cmd_name)
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in _built_in()])
+        if added := added_commands(COMMANDS):
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, entry.summary) for name, entry in added.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every error becomes a message and an exit code here."""
@@ -122,6 +125,10 @@ def _leave_closed_pipes() -> bool:
     for number in closed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     return bool(closed)
+
+
+def _built_in() -> list[str]:
+    return [name for name in COMMANDS if _module_exists(COMMANDS[name][0])]
 
 
 def _module_exists(target: str) -> bool:

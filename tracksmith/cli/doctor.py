@@ -17,7 +17,6 @@ OPTIONAL = {
     "deflate": "faster compression",
     "distributed": "several devices",
     "pyarrow": "Parquet tables",
-    "lightmotif": "faster motif scans",
 }
 
 
@@ -33,6 +32,8 @@ def doctor() -> None:
     """Say what this installation can do."""
     import torch
 
+    from tracksmith.cli import COMMANDS
+    from tracksmith.cli.added import unusable_commands
     from tracksmith.models.registry import load_registry
     from tracksmith.runs.device import usable_cores
 
@@ -47,6 +48,8 @@ def doctor() -> None:
     click.echo(f"Models: {', '.join(registry.models) or 'none'}")
     for broken in registry.broken:
         click.echo(f"BROKEN plugin {broken.entry_point} ({broken.distribution}): {broken.reason}")
+    for entry, reason in unusable_commands(COMMANDS):
+        click.echo(f"UNUSABLE command {entry.entry_point} ({entry.distribution}): {reason}")
 
 
 def _say_gpus(torch: object) -> None:

@@ -13,7 +13,7 @@ from tracksmith.cli.tables import output_width, table
 from tracksmith.errors import ResourceError, TrustError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
-from tracksmith.models.registry import load_registry
+from tracksmith.models.registry import NONE_INSTALLED, load_registry
 from tracksmith.models.weights import describe, state_of_weights
 
 __all__ = ["models"]
@@ -38,7 +38,7 @@ def list_models(as_json: bool = False) -> None:
         _print_json(listing_json(registry))
         return
     width = output_width()
-    click.echo(listing(registry, width))
+    click.echo(listing(registry, width) if registry.models else NONE_INSTALLED)
     if registry.broken:
         click.echo("\n" + broken_text(registry, width))
 

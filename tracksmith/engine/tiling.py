@@ -143,7 +143,7 @@ def orientations(tiling: Tiling, shifts: tuple[int, ...], reverse: bool) -> list
 
     A shift of whole bins is undone exactly. The rest of a shift that is no
     whole number of bins stays: bin ``b`` of the shifted window is averaged with
-    bin ``b`` of the plain one, as Karollus et al. (2023) do for Enformer.
+    bin ``b`` of the plain one, as Karollus et al. (2023) do.
 
     The reverse complement of a window whose core is off-centre is taken from
     another window, chosen so that its core covers the same bases.

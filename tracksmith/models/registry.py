@@ -8,31 +8,28 @@ the reason where something is wrong.
 from __future__ import annotations
 
 import difflib
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module, metadata
 from types import ModuleType
 
 import pluggy
-from packaging.requirements import Requirement
 
 from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
 from tracksmith.models.hook import GROUP, ModelHooks
-from tracksmith.version import __version__
+from tracksmith.models.installed import InstalledEntry, installed_entries
 
-__all__ = ["BrokenPlugin", "RegisteredModel", "Registry", "load_registry"]
+__all__ = ["NONE_INSTALLED", "BrokenPlugin", "RegisteredModel", "Registry", "load_registry"]
 
 HOOK = "tracksmith_models"
-BUILT_IN = {"core-promoter": "tracksmith.models.core_promoter"}
-"""Entry-point name to module of the models that come with tracksmith itself.
-
-They are listed here as well as in the package's entry points, so that a
-checkout that was never installed has them too.
-"""
+NONE_INSTALLED = """\
+No model is installed: each is a package of its own, and tracksmith itself brings none.
+Install one or write one:
+  pip install tracksmith-NAME          a published one
+  pip install plugins/*                those of a checkout of tracksmith, or one of them
+  tracksmith plugin new NAME           the beginning of your own"""
+"""What is said where there is no model at all."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,8 @@ class Registry:
                     f"({plugin.distribution} {plugin.version}) is broken: {plugin.reason}\n"
                     f"Repair, update or remove the package {plugin.distribution}."
                 )
+        if not self.models and not self.broken:
+            raise UsageError(f"There is no model {name!r}.\n{NONE_INSTALLED}")
         near = difflib.get_close_matches(name.lower(), self.models, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
@@ -108,26 +107,12 @@ class Registry:
         )
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Where a plugin module comes from; ``load`` imports it."""
-
-    entry_point: str
-    distribution: str
-    version: str
-    load: Callable[[], object]
-
-    def broken(self, reason: str, model: str = "") -> BrokenPlugin:
-        return BrokenPlugin(self.entry_point, self.distribution, self.version, reason, model)
-
-
 def load_registry() -> Registry:
     """Load every installed plugin and return its models.
 
     Order, and with it who wins when two plugins offer a model of one name, is
-    fixed: built-in models, then distributions and their entry points by name.
-    ``TRACKSMITH_NO_PLUGINS=1`` leaves only the built-in models. Nothing here
-    imports torch.
+    fixed: distributions and their entry points by name. ``TRACKSMITH_NO_PLUGINS=1``
+    leaves no model. Nothing here imports torch.
 
     Returns
     -------
@@ -136,8 +121,8 @@ def load_registry() -> Registry:
     """
     models: dict[str, RegisteredModel] = {}
     broken: list[BrokenPlugin] = []
-    for source in [*_built_in_sources(), *_installed_sources()]:
-        for found in _models_of(source):
+    for entry in installed_entries(GROUP):
+        for found in _models_of(entry):
             if isinstance(found, BrokenPlugin):
                 broken.append(found)
                 continue
@@ -145,7 +130,8 @@ def load_registry() -> Registry:
             if name in models:
                 first = models[name]
                 broken.append(
-                    source.broken(
+                    _broken(
+                        entry,
                         f"a model called {name!r} is already offered by {first.entry_point!r} "
                         f"({first.distribution} {first.version}), which is used",
                         name,
@@ -156,63 +142,28 @@ def load_registry() -> Registry:
     return Registry(models, broken)
 
 
-def _built_in_sources() -> Iterator[_Source]:
-    # By name: the package's root also names the verbs, which lie above this room.
-    version = import_module("tracksmith").__version__
-    for name, module in BUILT_IN.items():
-        yield _Source(name, "tracksmith", version, partial(import_module, module))
+def _broken(entry: InstalledEntry, reason: str, model: str = "") -> BrokenPlugin:
+    return BrokenPlugin(entry.entry_point, entry.distribution, entry.version, reason, model)
 
 
-def _installed_sources() -> list[_Source]:
-    if os.environ.get("TRACKSMITH_NO_PLUGINS", "0") not in ("", "0"):
-        return []
-    sources = [
-        _Source(point.name, *_distribution_of(point), partial(_load, point))
-        for point in metadata.entry_points(group=GROUP)
-        if point.value not in BUILT_IN.values()
-    ]
-    return sorted(sources, key=lambda source: (source.distribution, source.entry_point))
-
-
-def _distribution_of(point: metadata.EntryPoint) -> tuple[str, str]:
-    if point.dist is None:
-        return "unknown", "unknown"
-    return point.dist.name, point.dist.version
-
-
-def _load(point: metadata.EntryPoint) -> object:
-    """Import a plugin that was made for this version, by its own requirements."""
-    for line in (point.dist.requires or ()) if point.dist else ():
-        if not line.lower().startswith("tracksmith"):
-            continue
-        needed = Requirement(line)
-        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
-        fits = needed.specifier.contains(__version__, prereleases=True)
-        if needed.name.lower() == "tracksmith" and applies and not fits:
-            raise PluginError(
-                f"it needs tracksmith{needed.specifier}, and this is {__version__}: "
-                "install a version of either that fits the other"
-            )
-    return point.load()
-
-
-def _models_of(source: _Source) -> Iterator[RegisteredModel | BrokenPlugin]:
+def _models_of(entry: InstalledEntry) -> Iterator[RegisteredModel | BrokenPlugin]:
     """Yield the models of one plugin, and a `BrokenPlugin` for whatever is wrong with it."""
     try:
-        values = list(_call_hook(source.load()))
+        values = list(_call_hook(entry.load()))
     except TracksmithError as error:
-        yield source.broken(str(error))
+        yield _broken(entry, str(error))
         return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin does stays its own
-        yield source.broken(f"{type(error).__name__}: {error}")
+        yield _broken(entry, f"{type(error).__name__}: {error}")
         return
     if not values:
-        yield source.broken(f"{HOOK}() returns no model")
+        yield _broken(entry, f"{HOOK}() returns no model")
     for value in values:
         if isinstance(value, Model) and isinstance(value.card, ModelCard) and callable(value.load):
-            yield RegisteredModel(value, source.distribution, source.version, source.entry_point)
+            yield RegisteredModel(value, entry.distribution, entry.version, entry.entry_point)
         else:
-            yield source.broken(f"{HOOK}() returns {_shown(value)}, not a Model with card and load")
+            shown = _shown(value)
+            yield _broken(entry, f"{HOOK}() returns {shown}, not a Model with card and load")
 
 
 def _call_hook(plugin: object) -> Iterable[object]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tracksmith.models.core_promoter import (
+from tracksmith_demo.plugin import (
     CARD,
     ELEMENTS,
     INITIATOR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.files import aside
-from tracksmith.models.core_promoter import ELEMENTS, INITIATOR, IUPAC, Element
+from tracksmith_demo.plugin import ELEMENTS, INITIATOR, IUPAC, Element
 
 __all__ = ["DemoGenome", "PlantedPromoter", "PlantedVariant", "write_demo_genome"]
 
@@ -109,7 +109,7 @@ def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
 
     Raises
     ------
-    ResourceError
+    OSError
         The files cannot be written.
     """
     dice = _Dice(seed)
@@ -274,5 +274,10 @@ def _vcf_text(variants: Sequence[PlantedVariant]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    with aside(path) as temporary:
+    """Write a file that is whole or absent."""
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    try:
         temporary.write_text(text, encoding="ascii", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

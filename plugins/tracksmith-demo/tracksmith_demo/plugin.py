@@ -1,4 +1,4 @@
-"""The built-in demonstration model: fixed core-promoter motifs at their textbook places.
+"""The demonstration model: fixed core-promoter motifs at their textbook places.
 
 Nothing here was trained. Five elements of RNA polymerase II core promoters are
 scored with small weight matrices and combined by position::
@@ -186,7 +186,7 @@ CARD = ModelCard(
 
 def load(request: LoadRequest) -> Any:
     """Return the network; there are no weights to load."""
-    from tracksmith.models.core_promoter_network import CorePromoter
+    from tracksmith_demo.network import CorePromoter
 
     return CorePromoter()
 

@@ -6,9 +6,9 @@ import numpy as np
 import pysam
 import pytest
 import torch
+from tracksmith_demo.genome import write_demo_genome
+from tracksmith_demo.plugin import MARGIN, load
 
-from tracksmith.models.core_promoter import MARGIN, load
-from tracksmith.models.demo_genome import write_demo_genome
 from tracksmith.plugin import LoadRequest
 
 FASTA_SHA256 = "5518a2ddc78ad5c6e75512e42de1f77315152c5970f9bbb1c29317c8e0a549dc"

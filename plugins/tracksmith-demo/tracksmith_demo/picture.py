@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+if TYPE_CHECKING:
+    from tracksmith_demo.genome import DemoGenome
 
 __all__ = ["say_picture"]
 
@@ -15,22 +19,22 @@ BARS = " ▁▂▃▄▅▆▇█"
 HANGING = " ▔▀█"
 
 
-def say_picture(run: Any, planted: Any) -> None:
+def say_picture(run: Path, planted: DemoGenome) -> None:
     """Draw a stretch of the two tracks as a browser would, from the finished bigWigs."""
     from tracksmith.tracks.reader import read_summary
 
     contig, start, end, columns = PICTURE
     rows = {}
     for track, sign in (("plus", 1), ("minus", -1)):
-        path = run.folder / "tracks" / f"core-promoter.{track}.bw"
-        highest: Any = "max" if sign > 0 else "min"
-        found = read_summary(path, contig, start, end, columns, highest, exact=True)
-        rows[track] = [sign * value for value in found]
+        path = run / "tracks" / f"core-promoter.{track}.bw"
+        highest: Literal["max", "min"] = "max" if sign > 0 else "min"
+        heights = read_summary(path, contig, start, end, columns, highest, exact=True)
+        rows[track] = [sign * height for height in heights]
     top = max(value for row in rows.values() for value in row if value == value)
     marks = [" "] * columns
-    for item in planted.promoters:
-        if item.contig == contig and item.site < end:
-            marks[item.site * columns // end] = ">" if item.strand == "+" else "<"
+    for promoter in planted.promoters:
+        if promoter.contig == contig and promoter.site < end:
+            marks[promoter.site * columns // end] = ">" if promoter.strand == "+" else "<"
     click.echo(f"{contig}:{start + 1:,}-{end:,}, up to {top:g}; N is left blank, . is 0")
     click.echo(f"plus      {_bars(rows['plus'], top, BARS)}")
     click.echo(f"minus     {_bars(rows['minus'], top, HANGING)}")

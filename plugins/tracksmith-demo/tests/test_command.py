@@ -1,15 +1,18 @@
 """The demonstration: what it says is what its files hold, and what it ends with works."""
 
 import json
+import re
 import shlex
+import subprocess
+import sys
 
 import pyBigWig
 import pysam
 import pytest
 from click.testing import CliRunner
 
+from tracksmith import check_hub
 from tracksmith.cli import main
-from tracksmith.hub.check import check_hub
 from tracksmith.hub.server import make_site
 
 
@@ -49,6 +52,38 @@ def test_its_hub_has_no_finding_and_shows_both_runs_with_sessions(demo):
     assert (out / "hub" / session["reference"]["twoBitURL"]).is_file()
 
 
+def test_its_files_are_listed_with_their_sizes(demo):
+    out, said = demo
+    written = [*(out / "run" / "tracks").iterdir(), *(out / "variants" / "variants").iterdir()]
+    for path in written:
+        assert f"{path}  {path.stat().st_size:,} bytes\n" in said
+    assert len(written) > 4
+
+
+def test_the_heights_it_names_are_those_of_the_tracks(demo):
+    """Counted again base by base, from the BED file and the tracks as intervals."""
+    out, said = demo
+    bed = (out / "genome" / "promoters.bed").read_text()
+    rows = [line.split("\t") for line in bed.splitlines()]
+    for strand, track in (("+", "plus"), ("-", "minus")):
+        values = {}
+        with pyBigWig.open(str(out / "run" / "tracks" / f"core-promoter.{track}.bw")) as handle:
+            for contig in handle.chroms():
+                for start, end, value in handle.intervals(contig):
+                    values.update({(contig, base): abs(value) for base in range(start, end)})
+        ranked = sorted(values.values())
+        sites = [values[row[0], int(row[1])] for row in rows if row[5] == strand]
+        (line,) = (line for line in said.splitlines() if f"on the {strand} strand" in line)
+        count, low, high, above, edge = re.fullmatch(
+            r"(\d+) promoters were .* score ([\d.]+) to ([\d.]+); (\d+) of .* \(([\d.]+)\)\.", line
+        ).groups()
+        assert int(count) == len(sites)
+        assert (float(low), float(high)) == (round(min(sites), 2), round(max(sites), 2))
+        between = 0.999 * (len(ranked) - 1)
+        assert ranked[int(between)] - 0.005 <= float(edge) <= ranked[int(between) + 1] + 0.005
+        assert int(above) == sum(site > float(edge) + 0.005 for site in sites)
+
+
 def test_the_strongest_variants_it_names_are_those_of_the_vcf(demo):
     """A second reader finds them in the annotated VCF."""
     out, said = demo
@@ -79,3 +114,19 @@ def test_repeated_or_quiet_it_changes_no_file(demo):
     kept = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert invoke("demo", "-o", out, "-q") == ""
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
+
+
+def test_its_help_is_listed_and_shown_without_importing_anything_heavy():
+    code = (
+        "import sys; from tracksmith.cli import main\n"
+        "try: main(sys.argv[1:], prog_name='tracksmith')\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'pysam', 'tracksmith_demo'} & set(sys.modules)))"
+    )
+    for arguments, imported in ((["--help"], []), (["demo", "--help"], ["tracksmith_demo"])):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        )
+        *help_text, modules = done.stdout.splitlines()
+        assert modules == str(imported)
+        assert "small synthetic genome" in "\n".join(help_text)

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from tracksmith_demo.plugin import CARD, ELEMENTS, INITIATOR, MARGIN, THRESHOLD, load
 
-from tracksmith.models.core_promoter import CARD, ELEMENTS, INITIATOR, MARGIN, THRESHOLD, load
 from tracksmith.plugin import LoadRequest
 
 LETTERS = {
