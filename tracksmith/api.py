@@ -61,7 +61,7 @@ def predict(
         Fields of :class:`tracksmith.runs.request.Request` and of
         :class:`tracksmith.runs.request.ModelRequest`, such as ``regions``,
         ``folds``, ``weights`` or ``peaks``. The latter take a value for every
-        model, or a mapping from model to value: ``folds={"clipnet": "mean:1,2"}``.
+        model, or a mapping from model to value: ``folds={"MODEL": "mean:1,2"}``.
 
     Returns
     -------

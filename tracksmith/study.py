@@ -2,13 +2,13 @@
 
 ::
 
-    models = ["core-promoter"]        # what stands above the tables counts in each of them
+    models = ["MODEL"]                # what stands above the tables counts in each of them
     genome = "genome.fa"
 
     [predict]
     out = "run"
     [predict.folds]                   # any option of a model, by model
-    clipnet-lcl = "mean:1,2"
+    MODEL = "mean:1,2"
 
     [variants]
     variants = "variants.vcf"

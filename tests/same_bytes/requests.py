@@ -35,7 +35,15 @@ class Request:
 def _request(
     name: str, *steps: str, needs: str = "", stdin: str = "", new_steps: tuple[str, ...] = ()
 ) -> Request:
-    return Request(name, steps, tuple(needs.split()), stdin, new_steps)
+    said_now = new_steps or tuple(_said_now(step) for step in steps)
+    return Request(name, steps, tuple(needs.split()), stdin, said_now)
+
+
+def _said_now(step: str) -> str:
+    """Say a command of the first version as it is said since inputs go by the card's names."""
+    for name in ("motifs", "clusters", "archetypes"):
+        step = step.replace(f"--{name} ", f"--input {name}=")
+    return step.replace("--region-mode ", "--option alleles=")
 
 
 WINDOWS = (

@@ -13,7 +13,7 @@ __all__ = ["predict"]
 
 EXAMPLES = """\b
 Examples:
-  tracksmith predict -m core-promoter -g genome.fa -o run
+  tracksmith predict -m MODEL -g genome.fa -o run
   tracksmith predict -m MODEL -g genome.fa -r peaks.bed --folds held-out -o run
   tracksmith predict -m A -m B --weights A=a/ --weights B=b/ -g genome.fa -o run
 """

@@ -15,6 +15,7 @@ from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.reader import window_record
 from tracksmith.errors import UsageError
 from tracksmith.models import registry as plugins
+from tracksmith.models.card import ModelCard, VariantDefaults
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.regions.reader import place_names, region_record
@@ -136,7 +137,7 @@ def _refuse_idle(request: Request) -> None:
 def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[str, str]]:
     """Return the record of a model with its scores, and where its inputs are."""
     asked, card = context.request.of(chosen.card.name), chosen.card
-    names = asked.scores or card.variants.scores
+    names = asked.scores or _default_scores(card)
     files: dict[str, str] = {}
     if reads_regions(card):
         record, inputs = region_record(chosen, context)
@@ -147,6 +148,12 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
     scores = tuple(score.name for score in scores_of(planned))
     return replace(record, scores=scores), files
+
+
+def _default_scores(card: ModelCard) -> tuple[str, ...]:
+    if reads_regions(card) and card.variants.scores == VariantDefaults.scores:
+        return ("diff", "strongest")
+    return card.variants.scores
 
 
 def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:

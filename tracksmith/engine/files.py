@@ -22,12 +22,15 @@ def write_window_files(
 ) -> list[FileEntry]:
     """Write every file of a model from the parts of its stage; safe to kill and to repeat."""
     make_folder(store.run.folder / "tracks")
+    forms = [FORMATS[name] for name in store.run.plan.formats]
     entries = [
-        _write_output(plan, store, stage, (column, output), FORMATS["bigwig"], options)
+        entry
         for column, output in enumerate(plan.outputs)
+        for form in forms
+        for entry in _write_output(plan, store, stage, (column, output), form, options)
     ]
     for entry in entries:
-        if not entry.values:
+        if entry.values == 0:
             progress.note(
                 f"{entry.path} holds no value: everything asked for is N or not predictable."
             )
@@ -41,7 +44,7 @@ def _write_output(
     column_output: tuple[int, Output],
     form: TrackFormat,
     options: TrackOptions,
-) -> FileEntry:
+) -> list[FileEntry]:
     column, output = column_output
 
     def pieces() -> Iterator[tuple[int, EncodedPiece]]:
@@ -52,10 +55,13 @@ def _write_output(
     path = track_path(name, output.track, output.statistic, form.suffix)
     summary = form.write(folder / path, plan.track_contigs, pieces, plan.tiling.bin, options)
     crash_point("track-finished")
-    return FileEntry.of(
+    entry = FileEntry.of(
         folder, path, form.name, model=name, track=output.track, statistic=output.statistic,
         **value_facts(summary),
     )  # fmt: skip
+    longest = int(plan.contigs.lengths.max(initial=0))
+    beside = form.beside(path, longest)
+    return [entry, *(FileEntry.of(folder, other, "index", model=name) for other in beside)]
 
 
 def folds_file(model: str) -> str:

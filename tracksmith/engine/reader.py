@@ -21,7 +21,7 @@ from tracksmith.runs.genome import contigs_of, planned_regions
 from tracksmith.runs.planned import ChosenModel, PlannedModel, options_of
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened
 from tracksmith.runs.record import FoldsRecord, ModelRecord, Stage
-from tracksmith.tracks.formats import FORMATS, track_path
+from tracksmith.tracks.formats import FORMATS, track_files
 
 __all__ = ["WindowReader", "window_record"]
 
@@ -73,20 +73,21 @@ class WindowReader:
         plan = WindowPlan(planned, context.genome.contigs, context.regions)
         starts = part_starts(plan.chunks, plan.tiling, context.request.parts)
         stage = Stage(number, "predict", "bp", tuple(starts), len(plan.chunks))
-        form = FORMATS["bigwig"]
+        longest = int(context.genome.contigs.lengths.max(initial=0))
         files = [
-            (
-                track_path(record.name, output.track, output.statistic, form.suffix),
-                f"the {output.statistic} of track {output.track} of {record.name}",
-            )
+            (path, f"the {output.statistic} of track {output.track} of {record.name}")
             for output in plan.outputs
+            for path in track_files(
+                record.name, output.track, output.statistic, context.formats, longest
+            )
         ]
         if record.folds.rule == "held-out":
             files.append((folds_file(record.name), f"the folds of {record.name}"))
         bases = plan.widened.bases if plan.widened else context.genome.contigs.bases
         values = -(-int(bases) // plan.tiling.bin) * len(plan.outputs)
-        size = form.forecast(values, context.options)
-        return ModelDraft(record, (stage,), tuple(files), Disk(size, size))
+        sizes = [FORMATS[name].forecast(values, context.options) for name in context.formats]
+        parts = FORMATS["bigwig"].forecast(values, context.options)
+        return ModelDraft(record, (stage,), tuple(files), Disk(parts, sum(sizes)))
 
     def open(self, planned: PlannedModel, number: int, opened: Opened) -> ModelWorker:
         """Open a planned model."""

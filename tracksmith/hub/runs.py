@@ -16,12 +16,13 @@ from tracksmith.runs.codec import encode
 from tracksmith.runs.genome import contigs_of
 from tracksmith.runs.record import ModelRecord, PlanRecord
 from tracksmith.runs.run import Run
+from tracksmith.tracks.formats import FORMATS
 
 __all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "owner_of", "same_genome"]
 
 Facts = Mapping[str, Any]
 
-_KINDS = ("bigwig", "bigbed", "folds")
+_KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
 _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",

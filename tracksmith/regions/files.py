@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from tracksmith.regions.peaks import Peaks
 from tracksmith.regions.work import RegionWork
 from tracksmith.runs.record import FileEntry, ModelRecord
 from tracksmith.runs.run import Run, make_folder
-from tracksmith.tracks.formats import FORMATS, track_path, value_facts
+from tracksmith.tracks.formats import FORMATS, TrackFormat, track_files, track_path, value_facts
 from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
@@ -23,11 +23,14 @@ from tracksmith.tracks.piece import EncodedPiece
 __all__ = ["region_files", "write_region_files"]
 
 
-def region_files(record: ModelRecord) -> tuple[str, ...]:
+def region_files(record: ModelRecord, formats: Sequence[str], longest: int) -> tuple[str, ...]:
     """Return the files of a model by their paths in the run, in the order they are written."""
     name = record.name
-    suffix = FORMATS["bigwig"].suffix
-    tracks = [track_path(name, track, "mean", suffix) for track in _chosen(record)]
+    tracks = [
+        path
+        for track in _chosen(record)
+        for path in track_files(name, track, "mean", formats, longest)
+    ]
     return (*tracks, f"regions/{name}.tsv.gz", f"regions/{name}.normalisers.json")
 
 
@@ -54,8 +57,9 @@ def write_region_files(
         make_folder(run.folder / folder)
     entries = []
     for track, values in tracks.items():
-        entries.append(_write_track(run, model, track, peaks, values))
-        crash_point("track-finished")
+        for name in run.plan.formats:
+            entries += _write_track(run, model, (track, values), peaks, FORMATS[name])
+            crash_point("track-finished")
     table = f"regions/{model}.tsv.gz"
     _write_table(run, table, tracks, peaks)
     entries.append(FileEntry.of(run.folder, table, "table", model=model, rows=len(peaks)))
@@ -66,9 +70,14 @@ def write_region_files(
 
 
 def _write_track(
-    run: Run, model: str, track: Track, peaks: Peaks, values: NDArray[np.float32]
-) -> FileEntry:
+    run: Run,
+    model: str,
+    track_values: tuple[Track, NDArray[np.float32]],
+    peaks: Peaks,
+    form: TrackFormat,
+) -> list[FileEntry]:
     """Write one value per region; a minus strand is stored negative."""
+    track, values = track_values
     options = TrackOptions.of(run.plan.compressor, run.plan.precision)
     stored = values * np.float32(track.stored_sign)
 
@@ -86,14 +95,15 @@ def _write_track(
                 ),
             )
 
-    form = FORMATS["bigwig"]
     path = track_path(model, track.id, "mean", form.suffix)
     contigs = list(peaks.contigs)
     summary = form.write(run.folder / path, contigs, pieces, INTERVAL_BIN, options)
-    return FileEntry.of(
+    entry = FileEntry.of(
         run.folder, path, form.name, model=model, track=track.id, statistic="mean",
         **value_facts(summary),
     )  # fmt: skip
+    beside = form.beside(path, int(peaks.contigs.lengths.max(initial=0)))
+    return [entry, *(FileEntry.of(run.folder, other, "index", model=model) for other in beside)]
 
 
 def _write_table(

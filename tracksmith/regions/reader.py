@@ -55,7 +55,11 @@ class RegionReader:
             Stage(number, "values", "windows", work.value_starts, len(work.placed), wave=1),
         )
         disk = Disk(_part_bytes(work), _file_bytes(work))
-        files = tuple((path, f"{path} of {record.name}") for path in region_files(record))
+        longest = int(context.genome.contigs.lengths.max(initial=0))
+        files = tuple(
+            (path, f"{path} of {record.name}")
+            for path in region_files(record, context.formats, longest)
+        )
         return ModelDraft(record, stages, files, disk, place_names(record.name, inputs))
 
     def open(self, planned: PlannedModel, number: int, opened: Opened) -> ModelWorker:

@@ -27,6 +27,7 @@ from tracksmith.runs.planned import (
 from tracksmith.runs.record import ModelRecord, Places, PlanRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.versions import installed_versions
+from tracksmith.tracks.formats import choose_formats
 from tracksmith.tracks.options import TrackOptions
 
 __all__ = ["Context", "base_plan", "begin", "reads_of"]
@@ -40,6 +41,7 @@ class Context(NamedTuple):
     regions: Regions | None
     device: str
     options: TrackOptions
+    formats: tuple[str, ...]
     cards: tuple[ModelCard, ...]
     progress: Progress
 
@@ -74,7 +76,8 @@ def begin(
     )  # fmt: skip
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)
-    return chosen, Context(request, genome, regions, device, options, cards, progress)
+    formats = choose_formats(request.formats)
+    return chosen, Context(request, genome, regions, device, options, formats, cards, progress)
 
 
 def base_plan(
@@ -95,6 +98,7 @@ def base_plan(
         compressor=context.options.compressor,
         versions=installed_versions(),
         precision=request.precision,
+        formats=context.formats,
         regions=region_set(context.regions),
     )
     places = Places(

@@ -213,6 +213,7 @@ class PlanRecord:
     compressor: str
     versions: Mapping[str, str]
     precision: str | None = None
+    formats: tuple[str, ...] = ("bigwig",)
     regions: RegionSet | None = None
     variants: VariantsRecord | None = None
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -8,13 +8,24 @@ may be said for every model, or for one: ``{"": value, "MODEL": value}``.
 from __future__ import annotations
 
 import difflib
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
+from tracksmith.runs.values import (
+    read_number,
+    read_path,
+    read_paths_by_name,
+    read_shifts,
+    read_text,
+    read_texts,
+    read_texts_by_name,
+    read_whole,
+    read_yes,
+    shown,
+)
 
 __all__ = [
     "LISTS",
@@ -35,84 +46,8 @@ PREDICT, VARIANTS = "predict", "variants"
 WINDOWS, REGIONS = "windows", "regions"
 
 
-def _text(value: Any) -> str:
-    return str(value)
-
-
-def _path(value: Any) -> Path:
-    return Path(value)
-
-
-def _whole(value: Any) -> int | None:
-    if value == "auto":
-        return None
-    try:
-        return int(value) if isinstance(value, str) else operator.index(value)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{_shown(value)}: give a whole number.") from None
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{_shown(value)}: give a number.") from None
-
-
-def _yes(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("yes", "no"):
-        return bool(value == "yes")
-    raise UsageError(f"{_shown(value)}: give yes or no.")
-
-
-def _shifts(value: Any) -> tuple[int, ...]:
-    listed = value.split(",") if isinstance(value, str) else _listed(value)
-    try:
-        shifts = tuple(_whole(item) or 0 for item in listed)
-    except UsageError:
-        raise UsageError(
-            f"{_shown(value)}: give whole numbers with commas, e.g. -43,0,43."
-        ) from None
-    if len(set(shifts)) < len(shifts) or not shifts:
-        raise UsageError(f"{_shown(value)}: give different numbers of bp, e.g. -43,0,43.")
-    return shifts
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, _listed(value)))
-
-
-def _texts_by_name(value: Any) -> dict[str, str]:
-    return {str(name): str(item) for name, item in _named(value).items()}
-
-
-def _paths_by_name(value: Any) -> dict[str, Path]:
-    return {str(name): Path(item) for name, item in _named(value).items()}
-
-
-def _named(value: Any) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{_shown(value)}: give NAME=VALUE.")
-    return value
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    """Return the values of a field that takes several, be it none, one or more."""
-    if value is None:
-        return ()
-    one = isinstance(value, (str, Path)) or not isinstance(value, Iterable)
-    return (value,) if one else value
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-MAPPINGS = (_texts_by_name, _paths_by_name)
-LISTS = (_texts,)
+MAPPINGS = (read_texts_by_name, read_paths_by_name)
+LISTS = (read_texts,)
 
 
 SCORE_NAMES = ("log2fc", "diff", "l2", "shift", "maxabs")
@@ -145,68 +80,69 @@ class ModelRequest:
     """What one model of a run was asked."""
 
     tracks: tuple[str, ...] = option(
-        (), _texts, "Tracks: id or pattern, assay=, cell=, strand=, or number; all by default.",
+        (), read_texts, "Tracks: id or pattern, assay=, cell=, strand=, or number; all by default.",
         flag="-t", group="Models",
     )  # fmt: skip
     weights: Path | None = option(
-        None, _path, "Weights: a file or folder.", group="Models",
+        None, read_path, "Weights: a file or folder.", group="Models",
     )  # fmt: skip
     options: Mapping[str, str] = option(
-        {}, _texts_by_name, "A model's own option: NAME=VALUE.", flag="--option", group="Models",
+        {}, read_texts_by_name, "A model's own option: NAME=VALUE.", flag="--option",
+        group="Models",
     )  # fmt: skip
     folds: str = option(
-        "mean", _text, "mean, held-out, one fold, or some: mean:1,2.", reads=(WINDOWS,),
+        "mean", read_text, "mean, held-out, one fold, or some: mean:1,2.", reads=(WINDOWS,),
         group="Models",
     )  # fmt: skip
     spread: bool = option(
-        False, _yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
+        False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
         group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
-        None, _yes, "Average with the reverse complement; default by model.", flag="--rc",
+        None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
         reads=(WINDOWS,), group="Models",
     )  # fmt: skip
     shifts: tuple[int, ...] = option(
-        (0,), _shifts, "Shifts in bp to average over.", reads=(WINDOWS,), group="Models"
+        (0,), read_shifts, "Shifts in bp to average over.", reads=(WINDOWS,), group="Models"
     )
     stride: int | None = option(
-        None, _whole, "Distance between windows in bp (or in regions); default by model.",
+        None, read_whole, "Distance between windows in bp (or in regions); default by model.",
         kinds=(PREDICT,), group="Models",
     )  # fmt: skip
-    batch_size: int | None = option(None, _whole, "Windows a batch, or auto.", flag="-b")
+    batch_size: int | None = option(None, read_whole, "Windows a batch, or auto.", flag="-b")
     dtype: str = option(
-        "float32", _text, "Precision of the arithmetic.", choices=("float32", "bf16", "fp16")
+        "float32", read_text, "Precision of the arithmetic.", choices=("float32", "bf16", "fp16")
     )
     peaks: Path | None = option(
-        None, _path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
+        None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
     inputs: Mapping[str, Path] = option(
-        {}, _paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
+        {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
         reads=(REGIONS,), group="Models over regions",
     )  # fmt: skip
     accessibility: Path | None = option(
-        None, _path, "bigWig, summed over each region.", reads=(REGIONS,),
+        None, read_path, "bigWig, summed over each region.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
     counts_column: int | None = option(
-        None, _whole, "Column of the regions with counts, from 1.", reads=(REGIONS,),
+        None, read_whole, "Column of the regions with counts, from 1.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
     overlaps: str = option(
-        "refuse", _text, "What to do with regions that share a base.", reads=(REGIONS,),
+        "refuse", read_text, "What to do with regions that share a base.", reads=(REGIONS,),
         choices=("refuse", "merge"), group="Models over regions",
     )  # fmt: skip
     normalisers: Path | None = option(
-        None, _path, "Normalisers of an earlier run.", reads=(REGIONS,),
+        None, read_path, "Normalisers of an earlier run.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
     scores: tuple[str, ...] = option(
-        (), _texts, "A score: {scores}, or a model's own; repeatable. Default by model.",
+        (), read_texts, "A score: {scores}, or a model's own; repeatable. Default by model.",
         flag="--score", kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
-        None, _whole, "Longest allele that is scored, in bp; default by model.",
+        None, read_whole, "Longest allele that is scored, in bp; default by model.",
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
 
@@ -220,75 +156,83 @@ class Request:
     """
 
     models: tuple[str, ...] = option(
-        (), _texts, "Model; repeatable. Other options may be said for one of several: "
+        (), read_texts, "Model; repeatable. Other options may be said for one of several: "
         "--folds MODEL=VALUE.", flag="-m", group="Models",
     )  # fmt: skip
-    genome: Path = option(Path(), _path, "FASTA, plain or bgzipped.", flag="-g", group="Genome")
+    genome: Path = option(Path(), read_path, "FASTA, plain or bgzipped.", flag="-g", group="Genome")
     regions: tuple[str, ...] = option(
-        (), _texts, "BED file or region such as chr1:1,000-2,000; repeatable. Default: all.",
+        (), read_texts, "BED file or region such as chr1:1,000-2,000; repeatable. Default: all.",
         flag="-r", reads=(WINDOWS,), group="Genome",
     )  # fmt: skip
     chroms: tuple[str, ...] = option(
-        (), _texts, "Contig name or pattern; repeatable.", reads=(WINDOWS,), group="Genome"
+        (), read_texts, "Contig name or pattern; repeatable.", reads=(WINDOWS,), group="Genome"
     )
-    alias: Path | None = option(None, _path, "Table of contig aliases.", group="Genome")
+    alias: Path | None = option(None, read_path, "Table of contig aliases.", group="Genome")
     clip: bool = option(
-        False, _yes, "Clip regions that pass a contig's end.", kinds=(PREDICT,), group="Genome"
+        False, read_yes, "Clip regions that pass a contig's end.", kinds=(PREDICT,), group="Genome"
     )
     variants: Path | None = option(
-        None, _path, "VCF, BCF or table of variants; - for standard input.", kinds=(VARIANTS,),
+        None, read_path, "VCF, BCF or table of variants; - for standard input.", kinds=(VARIANTS,),
         group="Variants",
     )  # fmt: skip
     saturate: str | None = option(
-        None, _text, "Instead of a file: every substitution of a region, as tracks.",
+        None, read_text, "Instead of a file: every substitution of a region, as tracks.",
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     around: tuple[str, ...] = option(
-        (), _texts, "Tracks around the strongest variants (top:20) or those of a region.",
+        (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     background: int = option(
-        0, _whole, "Rank among so many random SNVs of the genome (kept for later runs).",
+        0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
         kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     ref_mismatch: str = option(
-        "skip", _text, "What becomes of a REF that the genome does not have.", kinds=(VARIANTS,),
-        choices=("skip", "error", "use-alt-as-ref"), group="Variants",
+        "skip", read_text, "What becomes of a REF that the genome does not have.",
+        kinds=(VARIANTS,), choices=("skip", "error", "use-alt-as-ref"), group="Variants",
     )  # fmt: skip
     max_n: float = option(
-        0.5, _number, "Largest share of N in a window.", kinds=(VARIANTS,), reads=(WINDOWS,),
+        0.5, read_number, "Largest share of N in a window.", kinds=(VARIANTS,), reads=(WINDOWS,),
         group="Variants",
     )  # fmt: skip
     max_skipped: float = option(
-        0.05, _number, "Largest share of alleles that may be skipped.", kinds=(VARIANTS,),
+        0.05, read_number, "Largest share of alleles that may be skipped.", kinds=(VARIANTS,),
         group="Variants",
     )  # fmt: skip
     strict: bool = option(
-        False, _yes, "Fail when any allele cannot be scored.", kinds=(VARIANTS,), group="Variants"
+        False,
+        read_yes,
+        "Fail when any allele cannot be scored.",
+        kinds=(VARIANTS,),
+        group="Variants",
     )
     allow_truncated: bool = option(
-        False, _yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS,),
+        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS,),
         group="Variants",
     )  # fmt: skip
     allow_other_lengths: bool = option(
-        False, _yes,
+        False, read_yes,
         "Contigs may have other lengths than the file declares (a genome that was cut).",
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
-    device: str = option("auto", _text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
+    device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
     precision: str | None = option(
-        None, _text, "Round values: 10bits (mantissa) or 2decimals.", kinds=(PREDICT,),
+        None, read_text, "Round values: 10bits (mantissa) or 2decimals.", kinds=(PREDICT,),
         group="Files",
     )  # fmt: skip
     compressor: str | None = option(
-        None, _text, "zlib, isal or deflate; default: the fastest installed.", group="Files"
+        None, read_text, "zlib, isal or deflate; default: the fastest installed.", group="Files"
     )
+    formats: tuple[str, ...] = option(
+        (), read_texts, "Format of the tracks: bigwig or bedgraph; repeatable. Default: bigwig.",
+        flag="--format", kinds=(PREDICT,), group="Files",
+    )  # fmt: skip
     parts: int | None = option(
-        None, _whole, "Parts per model; default: about 4 Mb each.", kinds=(PREDICT,),
+        None, read_whole, "Parts per model; default: about 4 Mb each.", kinds=(PREDICT,),
         reads=(WINDOWS,),
     )  # fmt: skip
     trust_weights: tuple[str, ...] = option(
-        (), _texts, "Unpickle the weight file with this sha256:DIGEST, though that runs code "
+        (), read_texts, "Unpickle the weight file with this sha256:DIGEST, though that runs code "
         "from it; repeatable.",
     )  # fmt: skip
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -373,7 +317,7 @@ def make_request(values: Mapping[str, Any] | None = None, /, **more: Any) -> Req
     given = {**(values or {}), **more}
     if unknown := sorted(given.keys() - {item.name for item in request_fields()}):
         raise _unknown_field(unknown[0])
-    models = _texts(given.get("models"))
+    models = read_texts(given.get("models"))
     run = {
         name: _value(name, value)
         for name, value in given.items()
@@ -402,7 +346,7 @@ def _value(name: str, value: Any) -> Any:
     except UsageError as error:
         raise UsageError(f"{flag_of(name)} {error}") from None
     except (TypeError, ValueError):
-        raise UsageError(f"{flag_of(name)} {_shown(value)}: this is no value for it.") from None
+        raise UsageError(f"{flag_of(name)} {shown(value)}: this is no value for it.") from None
     if known["choices"] and read not in known["choices"]:
         raise UsageError(f"{flag_of(name)} {read}: use one of {', '.join(known['choices'])}.")
     return read

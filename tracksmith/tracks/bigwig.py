@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,10 @@ from tracksmith.tracks.trees import BLOCK, BlockTable, write_position_tree
 from tracksmith.tracks.verify import Probe, verify_bigwig
 from tracksmith.tracks.zoom import BINS_PER_RECORD
 
-__all__ = ["TrackSummary", "write_bigwig"]
+__all__ = ["Pieces", "TrackSummary", "write_bigwig"]
+
+Pieces: TypeAlias = Callable[[], Iterable[tuple[int, EncodedPiece]]]
+"""Yields (number of the contig, piece), contigs in order and starts ascending."""
 
 MAGIC = 0x888FFC26
 
@@ -53,7 +56,7 @@ class TrackSummary:
 def write_bigwig(
     path: Path,
     contigs: Sequence[tuple[str, int]],
-    pieces: Callable[[], Iterable[tuple[int, EncodedPiece]]],
+    pieces: Pieces,
     bin_size: int,
     options: TrackOptions,
 ) -> TrackSummary:

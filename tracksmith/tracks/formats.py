@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-from tracksmith.tracks.bigwig import TrackSummary, write_bigwig
+from tracksmith.errors import UsageError
+from tracksmith.tracks.bedgraph import BedGraph
+from tracksmith.tracks.bigwig import Pieces, TrackSummary, write_bigwig
 from tracksmith.tracks.options import TrackOptions, forecast_bytes
-from tracksmith.tracks.piece import EncodedPiece
 
-__all__ = ["FORMATS", "Pieces", "TrackFormat", "track_path", "value_facts"]
-
-Pieces: TypeAlias = Callable[[], Iterable[tuple[int, EncodedPiece]]]
-"""Yields (number of the contig, piece), contigs in order and starts ascending."""
+__all__ = [
+    "FORMATS", "TrackFormat", "choose_formats", "track_files", "track_path", "value_facts",
+]  # fmt: skip
 
 PROBABILITIES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 
@@ -44,6 +44,9 @@ class TrackFormat(Protocol):
     ) -> TrackSummary:
         """Write a track from its pieces, whole or not at all, and read it back."""
 
+    def beside(self, path: str, longest: int) -> tuple[str, ...]:
+        """Return the files that lie beside one, given the longest contig (bp)."""
+
     def forecast(self, values: int, options: TrackOptions) -> int:
         """Return an upper estimate of the size in bytes of so many values."""
 
@@ -67,12 +70,41 @@ class BigWig:
         """See :class:`TrackFormat`."""
         return write_bigwig(path, contigs, pieces, bin_size, options)
 
+    def beside(self, path: str, longest: int) -> tuple[str, ...]:
+        """Nothing lies beside it."""
+        return ()
+
     def forecast(self, values: int, options: TrackOptions) -> int:
         """See :class:`TrackFormat`."""
         return forecast_bytes(values, options)
 
 
-FORMATS: Mapping[str, TrackFormat] = {item.name: item for item in (BigWig(),)}
+FORMATS: Mapping[str, TrackFormat] = {item.name: item for item in (BigWig(), BedGraph())}
+
+
+def choose_formats(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats that were asked for, each once; none means bigWig.
+
+    Raises
+    ------
+    UsageError
+        There is no such format.
+    """
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(f"--format {name}: use {', '.join(FORMATS)}.")
+    return tuple(dict.fromkeys(names)) or ("bigwig",)
+
+
+def track_files(
+    model: str, track: str, statistic: str, formats: Sequence[str], longest: int
+) -> list[str]:
+    """Return the paths of a track in every format, and of what lies beside them."""
+    paths = []
+    for form in (FORMATS[name] for name in formats):
+        path = track_path(model, track, statistic, form.suffix)
+        paths += [path, *form.beside(path, longest)]
+    return paths
 
 
 def track_path(model: str, track: str, statistic: str, suffix: str, folder: str = "tracks") -> str:

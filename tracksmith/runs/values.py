@@ -1,0 +1,101 @@
+"""How the values of options are read: what is no such value is refused in a sentence."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tracksmith.errors import UsageError
+
+__all__ = [
+    "read_number", "read_path", "read_paths_by_name", "read_shifts", "read_text", "read_texts",
+    "read_texts_by_name", "read_whole", "read_yes", "shown",
+]  # fmt: skip
+
+
+def read_text(value: Any) -> str:
+    """Return a value as text."""
+    return str(value)
+
+
+def read_path(value: Any) -> Path:
+    """Return a value as a path."""
+    return Path(value)
+
+
+def read_whole(value: Any) -> int | None:
+    """Return a whole number; None for ``auto``."""
+    if value == "auto":
+        return None
+    try:
+        return int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{shown(value)}: give a whole number.") from None
+
+
+def read_number(value: Any) -> float:
+    """Return a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{shown(value)}: give a number.") from None
+
+
+def read_yes(value: Any) -> bool:
+    """Return yes or no as a boolean."""
+    if isinstance(value, bool):
+        return value
+    if value in ("yes", "no"):
+        return bool(value == "yes")
+    raise UsageError(f"{shown(value)}: give yes or no.")
+
+
+def read_shifts(value: Any) -> tuple[int, ...]:
+    """Return different whole numbers, from a list or a text with commas."""
+    listed = value.split(",") if isinstance(value, str) else _listed(value)
+    try:
+        shifts = tuple(read_whole(item) or 0 for item in listed)
+    except UsageError:
+        raise UsageError(
+            f"{shown(value)}: give whole numbers with commas, e.g. -43,0,43."
+        ) from None
+    if len(set(shifts)) < len(shifts) or not shifts:
+        raise UsageError(f"{shown(value)}: give different numbers of bp, e.g. -43,0,43.")
+    return shifts
+
+
+def read_texts(value: Any) -> tuple[str, ...]:
+    """Return several texts, from one or a list."""
+    return tuple(map(str, _listed(value)))
+
+
+def read_texts_by_name(value: Any) -> dict[str, str]:
+    """Return texts by name."""
+    return {str(name): str(item) for name, item in _named(value).items()}
+
+
+def read_paths_by_name(value: Any) -> dict[str, Path]:
+    """Return paths by name."""
+    return {str(name): Path(item) for name, item in _named(value).items()}
+
+
+def _named(value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{shown(value)}: give NAME=VALUE.")
+    return value
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    """Return the values of a field that takes several, be it none, one or more."""
+    if value is None:
+        return ()
+    one = isinstance(value, (str, Path)) or not isinstance(value, Iterable)
+    return (value,) if one else value
+
+
+def shown(value: Any) -> str:
+    """Return a value as text of at most 80 letters, for a message."""
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
