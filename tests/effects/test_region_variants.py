@@ -227,7 +227,7 @@ def test_alleles_that_change_no_feature_have_no_effect_at_all(
         for p in range(start, end, (end - start) // 12)
     ]
     monkeypatch.setattr(
-        "tracksmith.regions.scorer.RegionScorer._new_rows",
+        "tracksmith.effects.region_scorer.RegionScorer._new_rows",
         lambda self, alleles, peak: self.matrix[peak],
     )
     source = write(tmp_path / "v.vcf", rows)

@@ -110,7 +110,7 @@ class RunBuilder:
     folder: Path
     contigs: dict[str, int] = field(default_factory=lambda: dict(CONTIGS))
     models: list[ModelRecord] = field(default_factory=list)
-    files: list[FileEntry] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
     regions: list[tuple[str, int, int]] | None = None
     genome_name: str = "toy.fa"
 
@@ -176,7 +176,7 @@ class RunBuilder:
     def _add(self, entry: dict[str, Any]) -> None:
         path = self.folder / entry["path"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.files.append(FileEntry(**entry, sha256=digest, size=path.stat().st_size))
+        self.files.append({**entry, "sha256": digest, "size": path.stat().st_size})
 
     def write(self, finished: bool = True) -> Path:
         fasta = self.folder.parent / self.genome_name
@@ -199,7 +199,8 @@ class RunBuilder:
             versions={"tracksmith": "0.1.0", "torch": "2.13.0"},
             regions=regions,
         )
-        results = Results(tuple(self.files)) if finished else None
+        files = tuple(FileEntry(**entry) for entry in self.files)
+        results = Results(files) if finished else None
         Run(self.folder, plan, Places(str(fasta)), results=results).save()
         return self.folder
 

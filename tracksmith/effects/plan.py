@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from tracksmith.effects.records import RecordSource
+from tracksmith.effects.region_scorer import region_units
+from tracksmith.effects.region_scores import choose_region_scores
 from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.errors import TrustError
@@ -22,8 +24,6 @@ from tracksmith.genome.vcf import VariantFile
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import TrackScore
 from tracksmith.models.registry import Registry
-from tracksmith.regions.scorer import region_units
-from tracksmith.regions.scores import choose_region_scores
 from tracksmith.runs.genome import contigs_of, open_genome, planned_regions
 from tracksmith.runs.planned import PlannedModel, check_file, open_model, reads_regions
 from tracksmith.runs.record import ModelRecord, VariantsRecord

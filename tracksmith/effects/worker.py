@@ -10,6 +10,7 @@ import numpy as np
 from tracksmith.effects.finish import finish_variants
 from tracksmith.effects.plan import PlannedRegions, VariantPlan
 from tracksmith.effects.records import SWAPPED, Taken
+from tracksmith.effects.region_scorer import RegionScorer
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
@@ -19,7 +20,6 @@ from tracksmith.files import crash_point
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.regions.reader import planned_inputs
-from tracksmith.regions.scorer import RegionScorer
 from tracksmith.regions.work import RegionWork
 from tracksmith.runs.device import resolve_device
 from tracksmith.runs.estimate import ModelCost

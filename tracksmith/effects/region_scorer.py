@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.records import Taken
+from tracksmith.effects.region_scores import compute_of
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score, Units
 from tracksmith.effects.stretches import Alleles
@@ -23,7 +24,6 @@ from tracksmith.errors import PluginError
 from tracksmith.genome.alleles import Reason
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
-from tracksmith.regions.scores import compute_of
 from tracksmith.regions.work import RegionWork, region_features
 
 __all__ = ["RegionScorer", "region_units"]
