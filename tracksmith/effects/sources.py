@@ -9,7 +9,7 @@ from pathlib import Path
 from tracksmith.effects.plan import contig_names
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
-from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Notify
 from tracksmith.genome.intervals import parse_region
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
@@ -92,6 +92,7 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
     named: dict[int, str] = {}
+    unknown: list[str] = []
     for record in records:
         number += 1
         alleles += len(record.alts)
@@ -101,8 +102,16 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
             in_order &= contig not in seen
             seen.add(contig)
             _refuse_second_name(record, names, named)
+            if names.find(record.contig) is None:
+                unknown.append(record.contig)
         in_order &= record.position >= position
         position = record.position
+    if number and len(set(unknown)) == len(seen):
+        raise InputError(
+            f"{names.source}: none of its contigs is one of the genome. The file has "
+            f"{shown(sorted(seen))}, the genome {shown(names.contigs.names)}. Give the genome that "
+            "the variants were called on, or --alias FILE with two columns of names."
+        )
     return SourceSize(number, alleles, text, in_order)
 
 
