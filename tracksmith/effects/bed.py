@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_HELP, FLAG_TEXTS
 from tracksmith.effects.results import PartResult
 from tracksmith.effects.scores import Score
 from tracksmith.effects.survey import ModelResults, headlines
@@ -33,7 +33,6 @@ STRONG = 50.0
 
 LONGEST_NAME = 200  # bytes
 LONGEST_ALLELE = 65_000
-FLAGS = [flag_names(flags) for flags in range(8)]
 BATCH = 1 << 16
 
 
@@ -51,7 +50,7 @@ def schema(model: str, score: Score) -> AutoSql:
         Column("float", "percentile", "Percentage of variants with a smaller effect"),
         Column("uint", "nTracks", "Number of tracks"),
         Column("string", "model", "Model"),
-        Column("string", "flags", "edge: window passes the end of the contig; nInWindow; swapped"),
+        Column("string", "flags", FLAG_HELP),
         Column("lstring", "_mouseOver", "Text shown under the mouse"),
     )
     return bed9_schema("variantEffects", f"Variant effects by {model}", columns)
@@ -109,7 +108,7 @@ class _Rows:
             yield (
                 self.contigs[contig], start, end, name, score, self.strands[top], start, end,
                 color, ref, alt, value, size, r, a, self.tracks[top], share, count, model,
-                FLAGS[flags], hover,
+                FLAG_TEXTS[flags], hover,
             )  # fmt: skip
 
 

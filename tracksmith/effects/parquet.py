@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_TEXTS
 from tracksmith.effects.results import PartResult
 from tracksmith.effects.survey import ModelResults
 from tracksmith.effects.tables import COLUMNS
@@ -94,7 +94,7 @@ class _Columns:
             self._floats(scored.alternative),
             self.pyarrow.array(place, mask=place == 0),
             self._numbers(rows["unknown"].astype(np.float32)),
-            self._coded(rows["flags"][self.row].astype(np.int32), map(flag_names, range(8))),
+            self._coded(rows["flags"][self.row].astype(np.int32), FLAG_TEXTS),
         ]
 
     def _words(self, values: Sequence[str]) -> Any:

@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import (
-    EDGE,
-    SWAPPED,
-    UNKNOWN,
-    SkippedAllele,
-    Taken,
-    skipped_rows,
-)
+from tracksmith.effects.flags import SWAPPED, UNKNOWN
+from tracksmith.effects.records import SkippedAllele, Taken, skipped_rows
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score
 from tracksmith.engine.parts import PartStore
@@ -69,7 +63,7 @@ class PartResult:
             spread if spread.ndim == 3 else None,
             place,
             rows["unknown"],
-            (rows["flags"] & EDGE) > 0,
+            rows["flags"],
         )
         skipped = [SkippedAllele(*entry) for entry in facts["skipped"]]
         texts = text.split("\n") if len(rows) else []
@@ -103,7 +97,7 @@ def join(
     """
     rows = taken.rows
     rows["unknown"] = scored.unknown
-    rows["flags"] |= np.where(scored.edge, EDGE, 0).astype(np.uint8)
+    rows["flags"] |= scored.flags
     rows["flags"] |= np.where(scored.unknown > 0, UNKNOWN, 0).astype(np.uint8)
     turned = (rows["flags"] & SWAPPED) > 0
     if turned.any():

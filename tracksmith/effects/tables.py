@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_TEXTS
 from tracksmith.effects.results import PartResult
 from tracksmith.effects.scores import Score, Units
 
@@ -22,8 +22,6 @@ COLUMNS = (
 SKIPPED_COLUMNS = (
     "line", "chrom", "pos", "id", "ref", "alt", "reason", "detail", "model",
 )  # fmt: skip
-
-FLAGS = [flag_names(flags) for flags in range(8)]
 
 
 def number_texts(values: NDArray[np.floating]) -> list[str]:
@@ -58,7 +56,7 @@ class TableLines:
         labels, width = self._labels, len(self._labels)
         for row, text in enumerate(result.texts):
             head = f"{text}\t{alleles[row]}\t{self.model}\t"
-            tail = f"\t{unknown[row]}\t{FLAGS[flags[row]]}\n"
+            tail = f"\t{unknown[row]}\t{FLAG_TEXTS[flags[row]]}\n"
             at = row * width
             cells = zip(
                 labels,

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from tracksmith.effects.records import SWAPPED, RecordSource, Taken
+from tracksmith.effects.flags import SWAPPED
+from tracksmith.effects.records import RecordSource, Taken
 from tracksmith.effects.region_plan import PlannedRegionModel, RegionPlan
 from tracksmith.effects.region_scorer import RegionScorer, choose_region_scores, region_units
 from tracksmith.effects.request import contig_names, reads_regions
