@@ -45,17 +45,11 @@ def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:
         found.append(
             InfoField(
                 info_key(model.name, "percentile"), "A", "Float",
-                f"{what}: percentage of {_whose(model)} with a smaller |{first.name}|",
+                f"{what}: {model.percentile_text}",
             )
         )  # fmt: skip
     text = "Why the allele was not scored by the last of the models that skipped it"
     return [*found, InfoField(SKIPPED, "A", "String", text)]
-
-
-def _whose(model: ModelResults) -> str:
-    if model.plan.facts["background"]["snvs"]:
-        return f"{model.plan.facts['background']['snvs']} random SNVs of the genome"
-    return "the alleles of this file"
 
 
 def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.flags import FLAG_HELP, FLAG_TEXTS
 from tracksmith.effects.results import PartResult
-from tracksmith.effects.scores import Score
 from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.genome.contigs import Contigs
 from tracksmith.tracks.autosql import AutoSql, Column, bed9_schema
@@ -36,8 +35,9 @@ LONGEST_ALLELE = 65_000
 BATCH = 1 << 16
 
 
-def schema(model: str, score: Score) -> AutoSql:
+def schema(model: ModelResults) -> AutoSql:
     """Return the columns; ``effect`` is the model's first score."""
+    score = model.scores[0]
     sign = "positive: more in the alternative" if score.signed else "a size, without sign"
     columns = (
         Column("lstring", "ref", "Reference allele"),
@@ -47,13 +47,13 @@ def schema(model: str, score: Score) -> AutoSql:
         Column("float", "refPred", "Prediction for the reference, 0 where the score has none"),
         Column("float", "altPred", "Prediction for the alternative, 0 where the score has none"),
         Column("string", "topTrack", "Track that changes most"),
-        Column("float", "percentile", "Percentage of variants with a smaller effect"),
+        Column("float", "percentile", model.percentile_text.capitalize()),
         Column("uint", "nTracks", "Number of tracks"),
         Column("string", "model", "Model"),
         Column("string", "flags", FLAG_HELP),
         Column("lstring", "_mouseOver", "Text shown under the mouse"),
     )
-    return bed9_schema("variantEffects", f"Variant effects by {model}", columns)
+    return bed9_schema("variantEffects", f"Variant effects by {model.name}", columns)
 
 
 def bed_rows(model: ModelResults) -> Iterator[BedRow]:
@@ -74,6 +74,7 @@ class _Rows:
         self.tracks = model.units.names[: model.units.tracks]
         self.strands = [strands[track] for track in self.tracks]
         self.contigs = model.plan.engine.contigs.names
+        self.among = model.ranked_among
 
     def rows(self, result: PartResult) -> Iterator[BedRow]:
         rows = result.rows
@@ -103,7 +104,7 @@ class _Rows:
             color = INCREASE if sign > 0 else DECREASE if sign < 0 else WEAK
             hover = (
                 f"{name} {_short(ref)}>{_short(alt)} {self.score} {value:.3g} {self.tracks[top]} "
-                f"({share:.3g} %)"
+                f"(larger than {share:.3g} % of {self.among})"
             )
             yield (
                 self.contigs[contig], start, end, name, score, self.strands[top], start, end,

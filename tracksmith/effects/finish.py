@@ -198,7 +198,7 @@ class _Files:
         self.limits.check(found.counts, self.plan.source["name"])
         ranks = found.ranks
         if self.plan.facts["background"]["snvs"]:
-            ranks = background_ranks(facts, self._window_scorer(number))
+            ranks = background_ranks(facts, self._window_scorer(number), self.progress.note)
         return ModelResults(self.plan, number, self.store, found, ranks)
 
     def _window_scorer(self, number: int) -> Scorer:
@@ -268,7 +268,7 @@ class _Files:
         }
         write_bigbed(
             self.folder / path, list(contigs), bed_rows(model),
-            schema(model.name, model.scores[0]), compressor=self.options.compressor,
+            schema(model), compressor=self.options.compressor,
             presorted=model.survey.in_genome_order,
         )  # fmt: skip
         if not facts["rows"]:

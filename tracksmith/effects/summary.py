@@ -149,12 +149,12 @@ def _distribution(model: ModelResults) -> str:
 
 
 def _ranked_by(model: ModelResults) -> str:
-    snvs = model.plan.facts["background"]["snvs"]
-    if snvs:
-        return f"Percentiles are among {snvs:,} random SNVs of the genome (--background)."
+    text = f"Percentile: {model.percentile_text}."
+    if model.plan.facts["background"]["snvs"]:
+        return f"{text} (--background)"
     return (
-        "Percentiles are among the alleles of this file: they say nothing about how rare such "
-        "effects are in the genome. --background 10000 compares with random variants."
+        f"{text} They say nothing about how rare such effects are in the genome: "
+        "--background 10000 compares with random variants."
     )
 
 

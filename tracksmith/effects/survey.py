@@ -135,6 +135,17 @@ class ModelFacts:
         return self.card.name
 
     @property
+    def ranked_among(self) -> str:
+        """What the percentiles are percentages of."""
+        snvs = self.plan.facts["background"]["snvs"]
+        return f"{snvs:,} random SNVs of the genome" if snvs else "the alleles of this file"
+
+    @property
+    def percentile_text(self) -> str:
+        """What a percentile is, in the words of all files."""
+        return f"percentage of {self.ranked_among} with a strictly smaller absolute effect"
+
+    @property
     def scores(self) -> list[Score]:
         """The scores, the headline first."""
         return self.plan.scores(self.number)
