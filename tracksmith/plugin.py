@@ -19,6 +19,7 @@ from tracksmith.models.contract import (
     Model,
     Predictor,
     RegionBatch,
+    ScoreRecord,
     TrackScore,
     WeightPaths,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Predictor",
     "RegionBatch",
     "RegionGeometry",
+    "ScoreRecord",
     "Track",
     "TrackScore",
     "TrustError",

@@ -297,7 +297,7 @@ def test_a_plugin_may_add_a_score(genome):
     tracks = matched_by_hand(FINE, texts["one"], variant, [net], (0,), False)
     truth = [max(p.alternative for p in t) - max(p.reference for p in t) for t in tracks]
     assert np.allclose(found.value[0, 0, :3], truth, atol=1e-3)
-    assert np.isnan(found.value[0, 0, 3]), "a pair has no score of the plugin's own"
+    assert np.isnan(found.value[0, 0, 3]), "this score is of tracks"
 
 
 def test_only_the_scored_bins_count(genome):
@@ -319,10 +319,11 @@ def test_only_the_scored_bins_count(genome):
 
 def test_what_cannot_be_scored_is_refused(genome):
     opened, _ = genome
+    plain = VariantDefaults(("diff",))
     with pytest.raises(UsageError, match="may be negative"):
-        make_scorer(opened, FINE, ("log2fc",))
+        make_scorer(opened, FINE, ("log2fc",), variants=plain)
     with pytest.raises(UsageError, match="one value a window"):
-        make_scorer(opened, WHOLE, ("maxabs",))
+        make_scorer(opened, WHOLE, ("maxabs",), variants=plain)
     with pytest.raises(UsageError, match="No score is called 'difff'"):
         make_scorer(opened, FINE, ("difff",))
     with pytest.raises(UsageError, match="out of its core"):

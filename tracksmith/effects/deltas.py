@@ -53,7 +53,7 @@ def chosen_variants(model: ModelResults) -> list[Key]:
     found: list[tuple[float, int, int]] = []
     names = model.plan.engine.contigs.names
     for result in model.parts():
-        rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+        rows, size = result.rows, np.abs(headlines(result, model).effect)
         inside = np.zeros(len(rows), np.bool_)
         for region in regions:
             inside |= (
@@ -142,8 +142,8 @@ def _in_place(
 
 def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bool_]:
     """Say which bins from ``start`` bp hold no known base; as in tracks, these are gaps."""
-    size, contig = scorer.card.window_geometry.bin, int(block.contig[0])
-    if scorer.card.window_geometry.whole_window:
+    size, contig = scorer.frame.size, int(block.contig[0])
+    if scorer.frame.whole:
         return np.zeros(bins, np.bool_)
     name = scorer.genome.contigs.names[contig]
     masks = scorer.genome.read(name, start, start + bins * size)
@@ -160,7 +160,7 @@ def write_deltas(
     source = model.plan.records_of(scorer.limit)
     shown = _shown(scorer, source, chosen)
     source.close()
-    contigs, size = model.plan.engine.contigs, model.card.window_geometry.bin
+    contigs, size = model.plan.engine.contigs, scorer.frame.size
     wanted = {t["id"] for t in model.plan.models[model.number].entry["card"]["tracks"]}
     entries = []
     for row, track in enumerate(model.card.tracks):

@@ -16,7 +16,7 @@ from tracksmith.effects.region_scorer import region_units
 from tracksmith.effects.request import ResolvedVariants, SourceSize, reads_regions
 from tracksmith.effects.saturation_tracks import BASES
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import units_of
+from tracksmith.effects.units import units_of
 from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.plan import with_partners
 from tracksmith.engine.region_estimate import estimate_regions
@@ -114,7 +114,7 @@ def _delta_bytes(resolved: ResolvedVariants, entry: Mapping[str, Any], card: Mod
     alleles = resolved.size.alleles
     if not resolved.request["variants"]["around"]:
         return 0
-    core = card.window_geometry.core_length
+    core = card.variant_geometry.core_length
     for text in resolved.request["variants"]["around"]:
         if text.startswith("top:"):
             bases += core * min(alleles, int(text[4:]))
@@ -180,6 +180,9 @@ def estimate_model(worker: VariantWorker, number: int, size: SourceSize) -> Vari
     else:
         options = engine.models[number].options
         orientations = len(options.shifts) * (2 if options.reverse else 1)
+        geometry = planned.card.variant_geometry
+        if geometry.bin > 1 and not geometry.whole_window:
+            windows += size.indels  # these are predicted in two registers
         windows *= orientations
         seconds = _trial(worker, number, size)
     return VariantEstimate(
@@ -189,7 +192,7 @@ def estimate_model(worker: VariantWorker, number: int, size: SourceSize) -> Vari
 
 
 def _trial(worker: VariantWorker, number: int, size: SourceSize) -> float | None:
-    window = worker.plan.models[number].card.window_geometry.window
+    window = worker.plan.models[number].card.variant_geometry.window
     tried = min(size.records, max(4, min(256, TRIAL_BASES // window)))
     scorer = worker.scorer(number)
     taken = scorer.admit(worker.source(number).take(0, tried))

@@ -186,10 +186,7 @@ class _Files:
         """Read the results of a model once."""
         facts = ModelFacts(self.plan, number)
         listed = [int(text[4:]) for text in self.plan.facts["around"] if text.startswith("top:")]
-        found = survey(
-            read_results(self.store, number), len(facts.scores), facts.units,
-            max(LISTED, *listed, 0),
-        )  # fmt: skip
+        found = survey(read_results(self.store, number), facts, max(LISTED, *listed, 0))
         if not found.counts.adds_up or found.counts.records != self.plan.records:
             raise TracksmithError(
                 f"The counts of {facts.name} do not add up: {found.counts.to_dict()} for "
@@ -242,11 +239,11 @@ class _Files:
         suffix = ".csi" if longest >= 2**29 else ".tbi"
         with aside(path) as temporary:
             with BgzfWriter(temporary) as out:
-                out.write(("#" + "\t".join(COLUMNS) + "\n").encode())
+                out.write(("\t".join(COLUMNS) + "\n").encode())
                 for record in self._table_rows(model, path.parent):
                     out.write(record[_ORDER.size :])
             with aside(path.with_name(path.name + suffix)) as index:
-                write_tabix_index(temporary, index, "vcf", longest)
+                write_tabix_index(temporary, index, "table", longest)
 
     def _table_rows(self, model: ModelResults, folder: Path) -> Iterator[bytes]:
         if model.survey.sorted:
@@ -310,7 +307,7 @@ class _Files:
 
 def _in_file_order(model: ModelResults) -> Iterator[bytes]:
     """Yield the lines of every row after its place, as a record that can be sorted."""
-    lines = TableLines(model.name, model.scores, model.units)
+    lines = TableLines(model)
     number = 0
     for result in model.parts():
         rows = result.rows

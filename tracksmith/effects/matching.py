@@ -70,6 +70,10 @@ class Match:
     alternative: Positions
     share: Values
 
+    def of(self, bins: NDArray[np.bool_]) -> Match:
+        """Return some of the bins."""
+        return Match(self.reference[bins], self.alternative[bins], self.share[bins])
+
     @property
     def inserted(self) -> NDArray[np.bool_]:
         """Which bins stand for inserted bases alone, or for their share of a bin."""
@@ -83,9 +87,11 @@ def matches(bins: Bins, indel: Indel) -> tuple[list[Match], Positions]:
     An inserted bin is shown at the bin of the base before it, int64 (bins,).
     """
     table = _Table(bins, indel)
-    found = table.insertions() if indel.change > 0 else table.deletions()
-    whole = [match for match, complete in found if complete]
-    return whole or [match for match, _ in found], table.place
+    every = list(table.insertions() if indel.change > 0 else table.deletions())
+    found = [match for match, complete in every if complete] or [match for match, _ in every]
+    used = np.any([(match.reference >= 0) | (match.alternative >= 0) for match in found], axis=0)
+    used[0] |= not used.any()
+    return [match.of(used) for match in found], table.place[used]
 
 
 class _Table:

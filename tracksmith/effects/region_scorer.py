@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.records import Taken
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import Pairs, Score, ScoreValues, Units
+from tracksmith.effects.scores import Pairs, Score, ScoreValues
 from tracksmith.effects.stretches import Alleles
+from tracksmith.effects.units import Units
 from tracksmith.effects.windows import Positions, splice
 from tracksmith.engine.region_work import RegionWork, region_features
 from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.genome.alleles import Reason
+from tracksmith.models import scores as known_scores
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
 
@@ -49,20 +51,8 @@ def _elsewhere(pairs: Pairs) -> ScoreValues:
 
 
 REGION_SCORES: Mapping[str, Score] = {
-    score.name: score
-    for score in (
-        Score("diff", "a - r at the variant's own peak", "units of the track", True, _elsewhere),
-        Score(
-            "strongest", "a - r of the region of the window where |a - r| is largest",
-            "units of the track", True, _elsewhere,
-        ),
-        Score(
-            "log2fc", "log2((10^a - 1 + 1) / (10^r - 1 + 1)) at the variant's own peak",
-            "log2 ratio", True, _elsewhere,
-        ),
-    )
-}  # fmt: skip
-DEFAULT = ("diff", "strongest")
+    name: Score.of(facts, _elsewhere) for name, facts in known_scores.REGION_SCORES.items()
+}
 
 
 def choose_region_scores(names: Sequence[str]) -> list[Score]:
@@ -79,13 +69,13 @@ def choose_region_scores(names: Sequence[str]) -> list[Score]:
                 f"No score of a model over regions is called {name!r}. "
                 f"Use {', '.join(REGION_SCORES)}."
             )
-    return [REGION_SCORES[name] for name in dict.fromkeys(names or DEFAULT)]
+    return [REGION_SCORES[name] for name in dict.fromkeys(names or known_scores.REGION_DEFAULT)]
 
 
 def region_units(card: ModelCard) -> Units:
     """Return the tracks: logarithms of two strands are not added."""
     ids = tuple(track.id for track in card.tracks)
-    return Units(ids, np.empty((0, 2), np.int64), tuple(range(len(ids))))
+    return Units(ids, np.empty((0, 2), np.int64))
 
 
 def _shared_ends(old: bytes, new: bytes) -> tuple[int, int]:

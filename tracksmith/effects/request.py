@@ -11,6 +11,7 @@ from tracksmith.effects.info_keys import refuse_shared_keys
 from tracksmith.effects.region_plan import resolve_over_regions
 from tracksmith.effects.region_scorer import MODES, choose_region_scores
 from tracksmith.effects.scores import choose_scores
+from tracksmith.effects.units import refuse_parts_of_a_model, refuse_without_tracks
 from tracksmith.engine.regions import RegionRequest
 from tracksmith.engine.request import (
     Notify,
@@ -89,13 +90,15 @@ class SourceSize:
     """How much a file of variants holds.
 
     ``text`` counts the letters of the alleles, identifiers and contig names;
-    ``sorted`` says whether records come contig by contig with ascending positions.
+    ``sorted`` says whether records come contig by contig with ascending positions;
+    ``indels`` counts the alleles that have another length than their reference.
     """
 
     records: int
     alleles: int
     text: int
     sorted: bool
+    indels: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,11 +157,7 @@ def resolve_variants(
             "which are small differences of large numbers."
         )
     parts = [
-        list(
-            range(
-                0, source["records"], _part_records(entry["geometry"].get("window", REGION_WINDOW))
-            )
-        )
+        list(range(0, source["records"], _part_records(_window(entry, REGION_WINDOW))))
         for entry in request["models"]
     ]
     return ResolvedVariants(
@@ -225,21 +224,38 @@ def reads_regions(entry: Mapping[str, Any]) -> bool:
 def _with_scores(
     entry: dict[str, Any], asked: VariantRequest, registry: Registry
 ) -> dict[str, Any]:
+    names = asked.scores or tuple(entry["card"]["variants"]["scores"])
     if reads_regions(entry):
-        regional = [score.name for score in choose_region_scores(asked.scores)]
+        regional = [score.name for score in choose_region_scores(names)]
         return {**entry, "scores": regional, "mode": asked.region_mode}
     registered = registry.get(entry["card"]["name"])
-    names = asked.scores or tuple(entry["card"]["variants"]["scores"])
     chosen = choose_scores(names, registered.card, registered.model.scores)
+    wanted = [track["id"] for track in entry["card"]["tracks"]]
+    every = [track.id for track in registered.card.tracks]
+    refuse_parts_of_a_model(registered.card.name, chosen, wanted, every)
+    if asked.saturate is not None:
+        refuse_without_tracks(registered.card.name, chosen)
     return {**entry, "scores": [score.name for score in chosen]}
 
 
 def _with_batch(entry: dict[str, Any], asked: VariantRequest, kind: str) -> dict[str, Any]:
-    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred."""
-    window = entry["geometry"].get("window", SHORT_WINDOW + 1)
-    if asked.predict.batch_size is not None or kind != "cpu" or window > SHORT_WINDOW:
+    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred.
+
+    Where variants have a window of their own, as many bases make a batch.
+    """
+    window = _window(entry, SHORT_WINDOW + 1)
+    if asked.predict.batch_size is not None:
         return entry
-    return {**entry, "batch_size": SHORT_BATCHES * entry["batch_size"]}
+    longer = max(1, entry["geometry"].get("window", window) // window)
+    batch = entry["batch_size"] * longer
+    short = kind == "cpu" and window <= SHORT_WINDOW
+    return {**entry, "batch_size": batch * (SHORT_BATCHES if short else 1)}
+
+
+def _window(entry: Mapping[str, Any], of_regions: int) -> int:
+    """Return how many bp a model reads of a variant; ``of_regions`` for a model over regions."""
+    own = entry["card"]["variants"].get("geometry") or entry["geometry"]
+    return int(own.get("window", of_regions))
 
 
 def _part_records(window: int) -> int:
@@ -263,13 +279,14 @@ def _file_facts(
 
 
 def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
-    number = alleles = text = 0
+    number = alleles = text = indels = 0
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
     named: dict[int, str] = {}
     for record in records:
         number += 1
         alleles += len(record.alts)
+        indels += sum(len(alt) != len(record.ref) for alt in record.alts)
         text += len(record.id) + len(record.ref) + sum(map(len, record.alts)) + len(record.contig)
         if record.contig != contig:
             contig, position = record.contig, -1
@@ -278,7 +295,7 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
             _refuse_second_name(record, names, named)
         in_order &= record.position >= position
         position = record.position
-    return SourceSize(number, alleles, text, in_order)
+    return SourceSize(number, alleles, text, in_order, indels)
 
 
 def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:

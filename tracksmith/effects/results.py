@@ -104,9 +104,10 @@ def join(
         signed = np.array([score.signed and score.symmetric for score in scores])
         cells = np.ix_(turned, signed)
         scored.value[cells] = 0 - scored.value[cells]  # not times -1, which makes -0 of 0
-        old = scored.reference[turned].copy()
-        scored.reference[turned] = scored.alternative[turned]
-        scored.alternative[turned] = old
+        cells = np.ix_(turned, np.array([score.symmetric for score in scores]))
+        old = scored.reference[cells]
+        scored.reference[cells] = scored.alternative[cells]
+        scored.alternative[cells] = old
     blind = scored.unknown > most_unknown
     skipped = list(taken.skipped)
     if blind.any():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from tracksmith.effects.flags import EDGE, FILLS_BINS, REPEAT
 from tracksmith.effects.matching import Bins, Closest, Indel, Match, closest, matches
 from tracksmith.effects.records import Taken
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import Pairs, Score, ScoreValues, chosen_units, units_of
+from tracksmith.effects.scores import Pairs, Score, ScoreValues
 from tracksmith.effects.stretches import (
     Alleles,
     Bases,
@@ -23,6 +22,7 @@ from tracksmith.effects.stretches import (
     edge_and_span,
     read_bases,
 )
+from tracksmith.effects.units import chosen_units, units_of
 from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, place
 from tracksmith.engine.forward import Forward
 from tracksmith.genome.alleles import Reason
@@ -86,18 +86,21 @@ class Scorer:
 
     def __post_init__(self) -> None:
         card = self.forward.card
+        geometry = card.variant_geometry
+        if card.variants.geometry is not None:
+            self.forward = self.forward.over(geometry)
         ways = self.forward.orientations
         self.card = card
-        self._every = units_of(card)
+        self._every = units_of(card, self.scores)
         wanted_ids = self._every.names if self.wanted is None else self.wanted
-        self.units, self._columns = chosen_units(card, wanted_ids)
-        window = card.window_geometry.window
+        self.units, self._columns = chosen_units(card, wanted_ids, self.scores)
+        window = geometry.window
         wanted = card.variants.position
         offset = window // 2 if wanted is None else wanted
         longest = card.variants.max_allele if self.max_allele is None else self.max_allele
         self.placement = place(window, offset, [way.delta for way in ways], longest)
         self.frame = frame_of(card, [way.moved_bins for way in ways], self.every_bin)
-        self.core_offset = card.window_geometry.core_start - offset
+        self.core_offset = geometry.core_start - offset
         """Start of the core minus position of the variant, bp."""
         self._model = AlleleForward(self.forward, self.placement, self.frame, self.genome.contigs)
 
@@ -157,13 +160,20 @@ class Scorer:
         return self._model.predict(block, bases)
 
     def compare(self, tracks: AlleleTracks, block: Block, bases: Bases) -> Iterator[Compared]:
-        """Yield the corresponding bins: of alleles that keep the length, then of the others."""
+        """Yield the corresponding bins: of alleles that keep the length, then of the others.
+
+        Those that are yielded together have as many bins, so that nothing stands for no bin.
+        """
         change = block.change
         plain = np.ones(len(change), np.bool_) if self.frame.whole else change == 0
         if plain.any():
             yield self._by_number(tracks, np.flatnonzero(plain), bases, block)
-        if not plain.all():
-            yield self._by_match(tracks, np.flatnonzero(~plain), bases, block)
+        by_width: dict[int, list[tuple[int, MatchedAllele]]] = {}
+        for allele in np.flatnonzero(~plain).tolist():
+            match = self.matched(tracks, block, bases, allele)
+            by_width.setdefault(len(match.place), []).append((allele, match))
+        for matched in by_width.values():
+            yield self._by_match(matched)
 
     def _by_number(
         self, tracks: AlleleTracks, chosen: Positions, bases: Bases, block: Block
@@ -181,22 +191,17 @@ class Scorer:
             flags[row] = REPEAT if span else 0
         return Compared(chosen, reference, alternative, place, flags)
 
-    def _by_match(
-        self, tracks: AlleleTracks, chosen: Positions, bases: Bases, block: Block
-    ) -> Compared:
-        """Match the bins of insertions and deletions."""
-        found = [self.matched(tracks, block, bases, int(allele)) for allele in chosen]
-        width = max(len(match.place) for match in found)
-        shape = (*tracks.reference.shape[:2], len(chosen), width)
-        reference, alternative = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        place = np.zeros((len(chosen), width), np.int64)
-        for row, match in enumerate(found):
-            bins = len(match.place)
-            reference[:, :, row, :bins] = match.taken.reference
-            alternative[:, :, row, :bins] = match.taken.alternative
-            place[row, :bins] = match.place + self.frame.first
-        flags = np.array([match.flags for match in found], np.uint8)
-        return Compared(chosen, reference, alternative, place, flags)
+    def _by_match(self, matched: list[tuple[int, MatchedAllele]]) -> Compared:
+        """Put together insertions and deletions that have as many bins."""
+        alleles = np.array([allele for allele, _ in matched], np.int64)
+        found = [match for _, match in matched]
+        return Compared(
+            alleles,
+            np.stack([match.taken.reference for match in found], axis=2),
+            np.stack([match.taken.alternative for match in found], axis=2),
+            np.stack([match.place for match in found]) + self.frame.first,
+            np.array([match.flags for match in found], np.uint8),
+        )
 
     def matched(
         self, tracks: AlleleTracks, block: Block, bases: Bases, allele: int
@@ -230,34 +235,39 @@ class Scorer:
         found.flags[rows] |= compared.flags[mine]
         site = block.site_of_allele[block.allele_of_row[here]]
         core = block.position[site] + self.core_offset
-        cells = np.ix_(np.array(self._columns, np.int64), mine)
         pairs = self._pairs(compared, block)
         for number, score in enumerate(self.scores):
-            values = score.compute(pairs)
-            self._put_value(values, number, rows, cells, found)
+            self._put(score.compute(pairs), number, (rows, mine, core), found)
             if not score.symmetric and (again := np.flatnonzero(turned[rows])).size:
-                other = score.compute(pairs.exchanged())
-                few = np.ix_(np.array(self._columns, np.int64), mine[again])
-                self._put_value(other, number, rows[again], few, found)
-            if values.reference is not None and values.alternative is not None:
-                _put(found.reference, rows, number, values.reference[0][cells])
-                _put(found.alternative, rows, number, values.alternative[0][cells])
-            if values.place is not None:
-                place = values.place[0][cells].astype(np.int64) + core
-                place = np.maximum(place, 0)  # a bin may begin before the contig
-                found.place[rows, number] = np.where(
-                    np.isnan(found.value[rows, number]), -1, place.T
-                )
+                few = (rows[again], mine[again], core[again])
+                self._put(score.compute(pairs.exchanged()), number, few, found)
 
-    @staticmethod
-    def _put_value(
-        values: ScoreValues, number: int, rows: Positions, cells: Any, found: Scored
+    def _put(
+        self,
+        values: ScoreValues,
+        number: int,
+        which: tuple[Positions, Positions, Positions],
+        found: Scored,
     ) -> None:
-        """Store a score of some rows and its spread over folds."""
-        _put(found.value, rows, number, values.value[0][cells])
+        """Store a score of some rows, its spread over folds, and what it was made of.
+
+        ``which`` are the rows, their alleles among those compared, and where their cores start.
+        """
+        rows, alleles, core = which
+        own = np.array(self.units.of(self.scores[number]), np.int64)
+        cells = np.ix_(np.array(self._columns, np.int64)[own], alleles)
+        target = (rows[:, None], number, own[None])
+        found.value[target] = values.value[0][cells].T
         if found.spread is not None and len(values.value) > 2:
-            spread = values.value[1:].std(axis=0, ddof=1)
-            _put(found.spread, rows, number, spread[cells])
+            found.spread[target] = values.value[1:].std(axis=0, ddof=1)[cells].T
+        if values.reference is not None and values.alternative is not None:
+            found.reference[target] = values.reference[0][cells].T
+            found.alternative[target] = values.alternative[0][cells].T
+        if values.place is not None:
+            place = values.place[0][cells].T + core[:, None]
+            known = ~np.isnan(found.value[target]) & ~np.isnan(place)
+            # A bin may begin before the contig.
+            found.place[target] = np.where(known, np.maximum(np.nan_to_num(place), 0), -1)
 
     def _pairs(self, compared: Compared, block: Block) -> Pairs:
         first, last = self.frame.scored
@@ -280,8 +290,3 @@ class Scorer:
         start = pairs.place + core[:, None]
         outside: NDArray[np.bool_] = (start + size <= 0) | (start >= length[:, None])
         return outside if outside.any() else None
-
-
-def _put(target: NDArray[np.float32], rows: Positions, score: int, values: NDArray[Any]) -> None:
-    """Store ``(units, alleles)`` as the score of some alleles."""
-    target[rows, score] = values.T

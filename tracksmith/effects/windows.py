@@ -154,7 +154,7 @@ def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> 
     UsageError
         A shift moves the scored bins out of the core.
     """
-    geometry = card.window_geometry
+    geometry = card.variant_geometry
     if geometry.whole_window:
         return Frame(0, 1, (0, 1), geometry.bin, whole=True)
     low, high = max(0, *moved), geometry.bins + min(0, *moved)

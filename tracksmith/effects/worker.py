@@ -15,7 +15,8 @@ from tracksmith.effects.request import contig_names, reads_regions
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
+from tracksmith.effects.scores import Score, choose_scores
+from tracksmith.effects.units import Units, chosen_units
 from tracksmith.engine.device import resolve_device
 from tracksmith.engine.parts import PartStore, PartWriter
 from tracksmith.engine.plan import Plan, PlannedModel, check_genome
@@ -84,7 +85,7 @@ class VariantPlan:
         card = self.models[model].card
         if isinstance(self.engine, RegionPlan):
             return region_units(card)
-        return chosen_units(card, self.wanted(model))[0]
+        return chosen_units(card, self.wanted(model), self.scores(model))[0]
 
     def wanted(self, model: int) -> set[str]:
         """Return the tracks that were asked for; their partners are computed with them."""
