@@ -21,6 +21,7 @@ from tracksmith.models.contract import (
     RegionBatch,
     RegionEffect,
     RegionScore,
+    ScoreRecord,
     TrackScore,
     WeightPaths,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "RegionEffect",
     "RegionGeometry",
     "RegionScore",
+    "ScoreRecord",
     "Track",
     "TrackScore",
     "TrustError",

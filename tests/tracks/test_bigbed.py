@@ -42,7 +42,7 @@ QUICK = settings(
 def row(contig="chr2", start=10, end=11, name="rs1", effect=0.5, **changes):
     values = {
         "chrom": contig, "chromStart": start, "chromEnd": end, "name": name, "score": 7,
-        "strand": "+", "thickStart": start, "thickEnd": end, "itemRgb": "202,0,32",
+        "strand": "+", "thickStart": start, "thickEnd": end, "reserved": "202,0,32",
         "ref": "A", "effect": effect, "nTracks": 3, "_mouseOver": "A>G  +0.5",
     }  # fmt: skip
     return tuple((values | changes).values())
@@ -247,9 +247,9 @@ def test_long_items_stay_open_while_many_short_ones_pass(tmp_path, decode, monke
         (row(score=1_001), r"column score .* 0 to 1000"),
         (row(score=0.5), r"column score .* whole number"),
         (row(strand="?"), r"column strand .* \+ - \."),
-        (row(itemRgb="300,0,0"), "column itemRgb"),
-        (row(itemRgb="red"), "column itemRgb"),
-        (row(itemRgb=0), "column itemRgb"),
+        (row(reserved="300,0,0"), "column reserved"),
+        (row(reserved="red"), "column reserved"),
+        (row(reserved=0), "column reserved"),
         (row(thickStart=9), "drawn thick at 9-11"),
         (row(thickEnd=12), "drawn thick at 10-12"),
         (row(effect=float("nan")), r"column effect .* not finite"),

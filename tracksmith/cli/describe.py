@@ -156,7 +156,8 @@ def _reading(card: ModelCard) -> Iterator[tuple[str, str]]:
             f"--option {option.name}",
             f"{option.help.rstrip('.')}. Default {option.default}{choices}.",
         )
-    yield "Variant scores", f"{', '.join(card.variants.scores)}; {card.variants.reduce} over bins"
+    how = "" if isinstance(geometry, RegionGeometry) else f"; {card.variants.reduce} over bins"
+    yield "Variant scores", f"{', '.join(card.default_scores)}{how}"
 
 
 def _alphabet(card: ModelCard) -> str:

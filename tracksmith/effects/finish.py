@@ -95,9 +95,7 @@ def _results(worker: VariantWorker, job: FilesJob, number: int) -> ModelResults:
     plan = worker.plan
     model = ModelFacts(plan, number)
     tops = [int(text[4:]) for text in plan.variants.around if text.startswith("top:")]
-    overview = survey(
-        read_results(worker.store, number), len(model.scores), model.units, max(LISTED, *tops, 0)
-    )
+    overview = survey(read_results(worker.store, number), model, max(LISTED, *tops, 0))
     counts = overview.counts
     if plan.saturated is None and not (counts.adds_up and counts.records == plan.records):
         raise TracksmithError(
@@ -111,7 +109,7 @@ def _ranks(model: ModelFacts, job: FilesJob, overview: Survey) -> Ranks:
     """Return the ranks among random variants where these were asked for, else of the file."""
     if not job.outline.variants.background:
         return overview.ranks
-    return background_ranks(model, job.scorer(model.number))
+    return background_ranks(model, job.scorer(model.number), job.progress.note)
 
 
 def _window_scorer(worker: VariantWorker, number: int) -> Scorer:

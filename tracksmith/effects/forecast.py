@@ -9,8 +9,8 @@ from tracksmith.effects.parquet import has_parquet
 from tracksmith.effects.plan import units_for
 from tracksmith.effects.records import ROW
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import units_of
 from tracksmith.effects.sources import SourceSize
+from tracksmith.effects.units import units_of
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.runs.estimate import Disk
@@ -58,7 +58,7 @@ def _delta_bytes(planned: PlannedModel, variants: VariantsRecord, contigs: Conti
     if not variants.around:
         return 0
     bases = 0
-    core = planned.card.window_geometry.core_length
+    core = planned.card.variant_geometry.core_length
     for text in variants.around:
         if text.startswith("top:"):
             bases += core * min(variants.alleles, int(text[4:]))

@@ -11,11 +11,11 @@ from tracksmith.effects.info_keys import refuse_shared_keys
 from tracksmith.effects.limits import check_limits
 from tracksmith.effects.plan import ALIAS, VARIANTS, VariantPlan, scores_of
 from tracksmith.effects.sources import SourceSize, survey_file, survey_region
+from tracksmith.effects.units import refuse_parts_of_a_model, refuse_without_tracks
 from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.reader import window_record
 from tracksmith.errors import UsageError
 from tracksmith.models import registry as plugins
-from tracksmith.models.card import ModelCard, VariantDefaults
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.regions.reader import place_names, region_record
@@ -137,7 +137,7 @@ def _refuse_idle(request: Request) -> None:
 def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[str, str]]:
     """Return the record of a model with its scores, and where its inputs are."""
     asked, card = context.request.of(chosen.card.name), chosen.card
-    names = asked.scores or _default_scores(card)
+    names = asked.scores or card.default_scores
     files: dict[str, str] = {}
     if reads_regions(card):
         record, inputs = region_record(chosen, context)
@@ -146,22 +146,26 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
         record = _larger_batch(window_record(chosen, context), context.device)
     record = replace(record, scores=names, max_allele=asked.max_allele or card.variants.max_allele)
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
-    scores = tuple(score.name for score in scores_of(planned))
-    return replace(record, scores=scores), files
-
-
-def _default_scores(card: ModelCard) -> tuple[str, ...]:
-    if reads_regions(card) and card.variants.scores == VariantDefaults.scores:
-        return ("diff", "strongest")
-    return card.variants.scores
+    scores = scores_of(planned)
+    if not reads_regions(card):
+        every = [track.id for track in card.tracks]
+        refuse_parts_of_a_model(card.name, scores, record.tracks, every)
+    if context.request.saturate is not None:
+        refuse_without_tracks(card.name, scores)
+    return replace(record, scores=tuple(score.name for score in scores)), files
 
 
 def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:
-    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred."""
-    window = record.card.window_geometry.window
-    if record.batch_chosen or device != "cpu" or window > SHORT_WINDOW:
+    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred.
+
+    Where variants have a window of their own, as many bases make a batch.
+    """
+    if record.batch_chosen:
         return record
-    return replace(record, batch_size=SHORT_BATCHES * record.batch_size)
+    window = record.card.variant_geometry.window
+    longer = max(1, record.card.window_geometry.window // window)
+    short = device == "cpu" and window <= SHORT_WINDOW
+    return replace(record, batch_size=record.batch_size * longer * (SHORT_BATCHES if short else 1))
 
 
 def _survey(request: Request, context: Context) -> tuple[VariantsRecord, SourceSize]:
@@ -174,7 +178,7 @@ def _survey(request: Request, context: Context) -> tuple[VariantsRecord, SourceS
 def _stage(number: int, model: ModelRecord, records: int) -> Stage:
     window = REGION_WINDOW
     if not reads_regions(model.card):
-        window = model.card.window_geometry.window
+        window = model.card.variant_geometry.window
     step = max(64, min(4096, PART_BASES // window))
     return Stage(number, "variants", "variants", tuple(range(0, records, step)), records)
 

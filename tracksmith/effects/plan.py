@@ -11,7 +11,8 @@ from typing import TypeAlias, cast
 from tracksmith.effects.records import RecordSource
 from tracksmith.effects.region_scorer import region_units
 from tracksmith.effects.region_scores import choose_region_scores
-from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
+from tracksmith.effects.scores import Score, choose_scores
+from tracksmith.effects.units import Units, chosen_units
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.errors import TrustError
 from tracksmith.files import digest_of_file
@@ -70,7 +71,7 @@ def units_for(planned: PlannedModel) -> Units:
     """Return what the scores of a model are taken over."""
     if reads_regions(planned.full):
         return region_units(planned.full.with_tracks(planned.record.tracks))
-    return chosen_units(planned.card, set(planned.record.tracks))[0]
+    return chosen_units(planned.card, set(planned.record.tracks), scores_of(planned))[0]
 
 
 def contig_names(contigs: Contigs, source: str, alias: Path | None, notify: Notify) -> ContigNames:

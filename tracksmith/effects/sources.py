@@ -24,13 +24,15 @@ class SourceSize:
     """How much a file of variants holds.
 
     ``text`` counts the letters of the alleles, identifiers and contig names;
-    ``sorted`` says whether records come contig by contig with ascending positions.
+    ``sorted`` says whether records come contig by contig with ascending positions;
+    ``indels`` counts the alleles that have another length than their reference.
     """
 
     records: int
     alleles: int
     text: int
     sorted: bool
+    indels: int = 0
 
 
 def survey_file(
@@ -76,6 +78,7 @@ def _record(
         source=source,
         records=size.records,
         alleles=size.alleles,
+        indels=size.indels,
         file=file,
         region=region,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
@@ -88,7 +91,7 @@ def _record(
 
 
 def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
-    number = alleles = text = 0
+    number = alleles = text = indels = 0
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
     named: dict[int, str] = {}
@@ -96,6 +99,7 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
     for record in records:
         number += 1
         alleles += len(record.alts)
+        indels += sum(len(alt) != len(record.ref) for alt in record.alts)
         text += len(record.id) + len(record.ref) + sum(map(len, record.alts)) + len(record.contig)
         if record.contig != contig:
             contig, position = record.contig, -1
@@ -112,7 +116,7 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
             f"{shown(sorted(seen))}, the genome {shown(names.contigs.names)}. Give the genome that "
             "the variants were called on, or --alias FILE with two columns of names."
         )
-    return SourceSize(number, alleles, text, in_order)
+    return SourceSize(number, alleles, text, in_order, indels)
 
 
 def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from tracksmith.effects.finish import finish_variants
+from tracksmith.effects.flags import SWAPPED
 from tracksmith.effects.plan import PlannedRegions, VariantPlan
-from tracksmith.effects.records import SWAPPED, Taken
+from tracksmith.effects.records import Taken
 from tracksmith.effects.region_scorer import RegionScorer
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
@@ -146,7 +147,13 @@ class VariantWorker:
         record = self.plan.models[number].record
         alleles = self.plan.variants.alleles
         ways = len(record.shifts) * (2 if record.reverse_complement else 1)
-        windows = (self.plan.records + alleles) * ways
+        windows = self.plan.records + alleles
+        planned = self.plan.models[number]
+        if isinstance(planned, WindowPlan):
+            geometry = planned.card.variant_geometry
+            if geometry.bin > 1 and not geometry.whole_window:
+                windows += self.plan.variants.indels  # these are predicted in two registers
+        windows *= ways
         text = f"{alleles:,} alleles of {self.plan.records:,} records"
         passes = windows * len(record.folds.names)
         return ModelCost(record, text, windows, passes, self._trial(number, alleles))
@@ -156,7 +163,7 @@ class VariantWorker:
         planned = self.plan.models[number]
         window = 1 << 13
         if isinstance(planned, WindowPlan):
-            window = planned.card.window_geometry.window
+            window = planned.card.variant_geometry.window
         tried = min(self.plan.records, max(4, min(256, TRIAL_BASES // window)))
         scorer = self.scorer(number)
         taken = scorer.admit(self.source(number).take(0, tried))

@@ -75,9 +75,12 @@ class BgzfWriter:
 
 
 def write_tabix_index(
-    path: Path, index: Path, preset: Literal["vcf", "bed"], longest: int = 0
+    path: Path, index: Path, preset: Literal["vcf", "bed", "table"], longest: int = 0
 ) -> None:
     """Index a sorted bgzip file; a contig of 2**29 bp or more (``longest``) makes it a CSI.
+
+    A ``table`` has one line of names, then contig, first and last base (1-based) in its first
+    three columns.
 
     Raises
     ------
@@ -85,7 +88,9 @@ def write_tabix_index(
         htslib refuses the file: it is not sorted.
     """
     csi = longest >= _TBI_LIMIT
+    columns = {"seq_col": 0, "start_col": 1, "end_col": 2, "line_skip": 1}
+    how = columns if preset == "table" else {"preset": preset}
     try:
-        pysam.tabix_index(str(path), preset=preset, index=str(index), force=True, csi=csi)
+        pysam.tabix_index(str(path), index=str(index), force=True, csi=csi, **how)
     except OSError as error:
         raise TracksmithError(f"Cannot index {path}: {error}.") from error

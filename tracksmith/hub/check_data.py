@@ -23,7 +23,7 @@ _FIELD_SETTINGS = (
     "filterType.", "filterPriority.",
 )  # fmt: skip
 _BUILT_IN = ("chrom", "chromStart", "chromEnd", "name", "score", "strand", "thickStart",
-             "thickEnd", "itemRgb")  # fmt: skip
+             "thickEnd", "reserved")  # fmt: skip
 
 
 def check_data(

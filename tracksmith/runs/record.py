@@ -172,7 +172,7 @@ class VariantsRecord:
 
     ``source`` is vcf, bcf, table or saturation; ``file`` its file, or ``region``
     the stretch ``(contig, start, end)`` whose every substitution is scored;
-    it has so many ``records`` (or bases) and ``alleles``.
+    it has so many ``records`` (or bases), ``alleles`` and ``indels`` among them.
     ``alias`` is the sha256 of the table of aliases. ``background`` counts random
     SNVs, drawn with ``seed``. ``around`` names variants that get tracks.
     """
@@ -180,6 +180,7 @@ class VariantsRecord:
     source: str
     records: int
     alleles: int = 0
+    indels: int = 0
     file: FileRecord | None = None
     region: tuple[str, int, int] | None = None
     alias: str | None = None
