@@ -12,12 +12,12 @@ from torch import Tensor
 
 from tracksmith.effects.stretches import Bases, Block
 from tracksmith.effects.windows import Frame, Placement, Positions
-from tracksmith.runs.device import MEMORY_ERRORS, is_out_of_memory
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.contigs import Contigs
+from tracksmith.runs.device import MEMORY_ERRORS, is_out_of_memory
 
 __all__ = ["AlleleForward", "AlleleTracks"]
 

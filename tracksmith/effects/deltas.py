@@ -24,6 +24,7 @@ from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import Track
+from tracksmith.runs.planned import reads_regions
 from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.formats import FORMATS, track_path, value_facts
@@ -152,7 +153,7 @@ def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bo
 
 def delta_paths(model: ModelRecord, variants: VariantsRecord) -> list[str]:
     """Return the paths of the tracks around variants, none where none were asked for."""
-    if not variants.around:
+    if not variants.around or reads_regions(model.card):
         return []
     return [_path(model.name, track, kind) for track in model.tracks for kind in STATISTICS]
 

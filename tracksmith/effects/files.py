@@ -222,7 +222,7 @@ def _write_absmax(job: FilesJob, model: ModelResults) -> list[FileEntry]:
 
 
 def _write_deltas(job: FilesJob, model: ModelResults) -> list[FileEntry]:
-    if not job.outline.variants.around:
+    if not delta_paths(model.plan.models[model.number].record, job.outline.variants):
         return []
     whole = replace(job.scorer(model.number), every_bin=True)
     return write_deltas(model, whole, job.options)

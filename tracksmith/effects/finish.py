@@ -107,7 +107,7 @@ def _results(worker: VariantWorker, job: FilesJob, number: int) -> ModelResults:
 
 def _ranks(model: ModelFacts, job: FilesJob, overview: Survey) -> Ranks:
     """Return the ranks among random variants where these were asked for, else of the file."""
-    if not job.outline.variants.background:
+    if not model.background:
         return overview.ranks
     return background_ranks(model, job.scorer(model.number), job.progress.note)
 

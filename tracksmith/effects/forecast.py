@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from tracksmith.effects.deltas import STATISTICS
+from tracksmith.effects.deltas import STATISTICS, delta_paths
 from tracksmith.effects.parquet import has_parquet
 from tracksmith.effects.plan import units_for
 from tracksmith.effects.records import ROW
@@ -55,7 +55,7 @@ def forecast(
 
 def _delta_bytes(planned: PlannedModel, variants: VariantsRecord, contigs: Contigs) -> int:
     """Return the bytes of the tracks around variants, which hold a value for every base."""
-    if not variants.around:
+    if not delta_paths(planned.record, variants):
         return 0
     bases = 0
     core = planned.card.variant_geometry.core_length

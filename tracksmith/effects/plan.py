@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -50,7 +50,16 @@ class PlannedRegions:
     @property
     def card(self) -> ModelCard:
         """The card with the tracks that were asked for."""
-        return self.planned.full.with_tracks(self.record.tracks)
+        return _only(self.planned.full, self.record.tracks)
+
+
+def _only(card: ModelCard, tracks: Sequence[str]) -> ModelCard:
+    """Return the card with these tracks only, also where a partner is not among them."""
+    chosen = [track for track in card.tracks if track.id in tracks]
+    alone = [
+        track if track.rc_partner in tracks else replace(track, rc_partner=None) for track in chosen
+    ]
+    return replace(card, tracks=tuple(alone))
 
 
 ScoredModel: TypeAlias = WindowPlan | PlannedRegions
@@ -70,7 +79,7 @@ def scores_of(planned: PlannedModel) -> list[Score]:
 def units_for(planned: PlannedModel) -> Units:
     """Return what the scores of a model are taken over."""
     if reads_regions(planned.full):
-        return region_units(planned.full.with_tracks(planned.record.tracks))
+        return region_units(_only(planned.full, planned.record.tracks))
     return chosen_units(planned.card, set(planned.record.tracks), scores_of(planned))[0]
 
 

@@ -159,7 +159,7 @@ def _distribution(model: ModelResults) -> str:
 
 def _ranked_by(model: ModelResults) -> str:
     text = f"Percentile: {model.percentile_text}."
-    if model.plan.variants.background:
+    if model.background:
         return f"{text} (--background)"
     return (
         f"{text} They say nothing about how rare such effects are in the genome: "

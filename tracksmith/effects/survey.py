@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.plan import VariantPlan
+from tracksmith.effects.plan import PlannedRegions, VariantPlan
 from tracksmith.effects.ranks import Ranks
 from tracksmith.effects.results import PartResult, read_results
 from tracksmith.effects.scores import Score, headline_of
@@ -116,9 +116,15 @@ class ModelFacts:
         return self.card.name
 
     @property
+    def background(self) -> int:
+        """Random SNVs among which effects are ranked; 0: among the alleles of the file."""
+        over_regions = isinstance(self.plan.models[self.number], PlannedRegions)
+        return 0 if over_regions else self.plan.variants.background
+
+    @property
     def ranked_among(self) -> str:
         """What the percentiles are percentages of."""
-        snvs = self.plan.variants.background
+        snvs = self.background
         return f"{snvs:,} random SNVs of the genome" if snvs else "the alleles of this file"
 
     @property

@@ -60,8 +60,11 @@ class VariantWorker:
         """Return a model on this worker's device, loaded once."""
         if model not in self._scorers:
             with trusting() as held:
-                self._scorers[model] = self._make_scorer(model)
+                scorer = self._make_scorer(model)
             self._trusted[model] = held.used
+            if isinstance(scorer, RegionScorer):
+                self._trusted[model] = scorer.work.trusted
+            self._scorers[model] = scorer
         return self._scorers[model]
 
     def source(self, model: int) -> Source:
@@ -125,6 +128,7 @@ class VariantWorker:
         limit = planned.record.max_allele
         if isinstance(planned, PlannedRegions):
             work = self._region_work(planned)
+            work.forward  # noqa: B018 - weights that do not fit are refused before features are made
             ids = [track.id for track in work.card.tracks]
             columns = np.array([ids.index(track) for track in planned.record.tracks])
             return RegionScorer(work, scores, columns, limit)

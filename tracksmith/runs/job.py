@@ -87,7 +87,7 @@ def run_all(
         worker = None
         if run is None:
             refuse_to_fill(draft.disk, out, draft.cure, force=force)
-            run, worker = _claim(kind, draft, request.device, out, progress)
+            run, worker = _claim(kind, draft, spool, request.device, out, progress)
         spool.keep(run)
         if run.finished:
             _tidy(kind, run, keep_parts=keep_parts)
@@ -220,7 +220,7 @@ def _as_planned(new: PlanRecord, old: PlanRecord) -> PlanRecord:
 
 
 def _claim(
-    kind: Kind, draft: Draft, devices: str, out: Path, progress: Progress
+    kind: Kind, draft: Draft, spool: Spool, devices: str, out: Path, progress: Progress
 ) -> tuple[Run, Worker | None]:
     """Take the folder for a new run, once it is known that it can start.
 
@@ -229,12 +229,14 @@ def _claim(
     """
     with TemporaryDirectory() as aside:
         run = draft.write(Path(aside))
+        run.places = spool.now(draft.places)
         names = devices_of(run, devices)
         worker = kind.open(run, names[0], progress)
         try:
             worker.load()
             if Run.exists(out):
                 remove_run(Run.open(out))
+            run.places = draft.places
             draft.settle(run, out)
         except BaseException:
             worker.close()

@@ -181,7 +181,7 @@ class Request:
     )  # fmt: skip
     around: tuple[str, ...] = option(
         (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     background: int = option(
         0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",

@@ -140,11 +140,12 @@ class Run:
 
     def keep_limits(self, limits: Limits) -> None:
         """Store the limits: they decide whether it may be finished, and no byte of it."""
-        if self.finished or self.limits == limits:
+        if self.limits == limits:
             return
         self.limits = limits
-        with self.lock():
-            self.save()
+        if not self.finished:
+            with self.lock():
+                self.save()
 
     def refuse_other(self, plan: PlanRecord) -> None:
         """Raise unless ``plan`` is that of this run.

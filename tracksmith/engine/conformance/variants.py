@@ -43,6 +43,8 @@ def _problems(subject: Subject, masks: NDArray[np.uint8]) -> Iterator[str]:
         return
     bins = _both_alleles(subject, masks)
     for name, score in subject.model.scores.items():
+        if not isinstance(score, TrackScore):
+            continue
         for kind in score.units:
             if kind == "model" and len(subject.card.tracks) < len(subject.model.card.tracks):
                 continue  # the kit computes some of many tracks
