@@ -21,6 +21,7 @@ from tracksmith.effects.worker import VariantWorker
 from tracksmith.engine.plan import with_partners
 from tracksmith.engine.region_estimate import estimate_regions
 from tracksmith.engine.region_work import prepare_regions
+from tracksmith.genome.bgzf_writer import index_suffix
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import ModelCard
 from tracksmith.models.registry import Registry
@@ -128,7 +129,7 @@ def _delta_bytes(resolved: ResolvedVariants, entry: Mapping[str, Any], card: Mod
 def file_names(resolved: ResolvedVariants) -> list[str]:
     """Return the files that a run will write, by their paths in its folder."""
     facts, longest = resolved.request["variants"], resolved.genome.contigs.lengths.max(initial=0)
-    index = ".csi" if longest >= 2**29 else ".tbi"
+    index = index_suffix(int(longest))
     names = []
     for entry in resolved.request["models"]:
         model, tracks = entry["card"]["name"], [track["id"] for track in entry["card"]["tracks"]]

@@ -27,7 +27,12 @@ from tracksmith.engine.parts import PartStore
 from tracksmith.errors import InputError, TracksmithError, TrustError, UsageError
 from tracksmith.files import aside, crash_point, digest_of_file
 from tracksmith.genome.alleles import Reason
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import (
+    INDEX_SUFFIXES,
+    BgzfWriter,
+    index_suffix,
+    write_tabix_index,
+)
 from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
 from tracksmith.provenance import file_entry
@@ -233,13 +238,13 @@ class _Files:
         return entries
 
     def _index_entries(self, path: str) -> Iterator[dict[str, Any]]:
-        for suffix in (".tbi", ".csi"):
+        for suffix in INDEX_SUFFIXES:
             if (self.folder / f"{path}{suffix}").is_file():
                 yield file_entry(self.folder, f"{path}{suffix}", "index", {})
 
     def _write_table(self, path: Path, model: ModelResults) -> None:
         longest = int(self.plan.engine.contigs.lengths.max(initial=0))
-        suffix = ".csi" if longest >= 2**29 else ".tbi"
+        suffix = index_suffix(longest)
         with aside(path) as temporary:
             with BgzfWriter(temporary) as out:
                 out.write(("#" + "\t".join(COLUMNS) + "\n").encode())

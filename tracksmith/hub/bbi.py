@@ -18,8 +18,16 @@ from pathlib import Path
 from tracksmith.errors import InputError
 from tracksmith.tracks.bbi import BIGBED, KINDS, LITTLE, NAME_TREE, FileStart, Layout, layout_of
 
-__all__ = ["Apart", "BbiHead", "Field", "ReadRange", "parse_autosql", "read_head", "read_local_head",
-           "read_range"]  # fmt: skip
+__all__ = [
+    "Apart",
+    "BbiHead",
+    "Field",
+    "ReadRange",
+    "parse_autosql",
+    "read_head",
+    "read_local_head",
+    "read_range",
+]
 
 ReadRange = Callable[[int, int], bytes]
 Place = tuple[int, int]
