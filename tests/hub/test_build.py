@@ -11,7 +11,7 @@ import pytest
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.hub.parse import parse_stanzas
+from tracksmith.hub.check.parse import parse_stanzas
 from tracksmith.models.card import Track
 
 GOLDEN = Path(__file__).parent / "golden"

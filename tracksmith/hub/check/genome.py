@@ -9,8 +9,8 @@ from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.genome.assemblies import ASSEMBLIES
-from tracksmith.hub.parse import Finding, ParsedStanza, parse_stanzas
-from tracksmith.hub.sources import Source
+from tracksmith.hub.check.parse import Finding, ParsedStanza, parse_stanzas
+from tracksmith.hub.check.sources import Source
 from tracksmith.hub.twobit import read_index, read_length
 
 __all__ = ["GenomeFacts", "check_genome"]

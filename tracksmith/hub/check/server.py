@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tracksmith.errors import ResourceError
-from tracksmith.hub.parse import Finding, ParsedStanza
-from tracksmith.hub.sources import HttpSource, Source
+from tracksmith.hub.check.parse import Finding, ParsedStanza
+from tracksmith.hub.check.sources import HttpSource, Source
 
 __all__ = ["check_server"]
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.check_data import check_data
-from tracksmith.hub.check_genome import GenomeFacts, check_genome
-from tracksmith.hub.check_server import check_server
-from tracksmith.hub.check_settings import check_settings
-from tracksmith.hub.check_tracks import check_tracks
-from tracksmith.hub.parse import Finding, ParsedStanza, parse_stanzas
-from tracksmith.hub.sources import Source, is_url, open_source
+from tracksmith.hub.check.data import check_data
+from tracksmith.hub.check.genome import GenomeFacts, check_genome
+from tracksmith.hub.check.parse import Finding, ParsedStanza, parse_stanzas
+from tracksmith.hub.check.server import check_server
+from tracksmith.hub.check.settings import check_settings
+from tracksmith.hub.check.sources import Source, is_url, open_source
+from tracksmith.hub.check.tracks import check_tracks
 from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, mail
 
-__all__ = ["Finding", "check_hub"]
+__all__ = ["check_hub"]
 
 _REQUIRED = ("shortLabel", "longLabel", "email")
 

@@ -9,10 +9,10 @@ from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.hub.bbi import BbiHead, read_head
-from tracksmith.hub.check_genome import GenomeFacts
-from tracksmith.hub.parse import Finding, ParsedStanza
-from tracksmith.hub.sources import Source, is_url
-from tracksmith.hub.zooms import PLACES, find_zoom_fault
+from tracksmith.hub.check.genome import GenomeFacts
+from tracksmith.hub.check.parse import Finding, ParsedStanza
+from tracksmith.hub.check.sources import Source, is_url
+from tracksmith.hub.check.zooms import PLACES, find_zoom_fault
 
 __all__ = ["check_data"]
 
