@@ -134,7 +134,8 @@ def read_range(path: Path, start: int, length: int) -> bytes:
             return handle.read(length)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{str(path)!r} cannot be read: {reason}.") from None
+        name = str(path) if str(path).isprintable() else repr(str(path))
+        raise InputError(f"{name} cannot be read: {reason}.") from None
 
 
 def read_local_head(path: Path) -> BbiHead:
