@@ -156,7 +156,7 @@ def _read_head(read: ReadRange, source: str) -> BbiHead:
     contigs = list(_contigs(read, start.contigs_at, layout))
     names = {number: name for name, number, _ in contigs}
     left, right = _extent(read, start.index_at, layout) if start.index_at and count else _NOWHERE
-    totals = read(start.totals_at, layout.totals.size) if start.totals_at else b""
+    at, totals = start.totals_at, layout.totals
     return BbiHead(
         kind=KINDS[start.magic],
         zooms=start.zooms,
@@ -164,7 +164,7 @@ def _read_head(read: ReadRange, source: str) -> BbiHead:
         field_count=start.fields,
         defined_field_count=start.defined_fields,
         fields=columns,
-        summary=layout.totals.unpack(totals) if totals else None,
+        summary=totals.unpack(read(at, totals.size)) if at else None,
         indexed=_indexes(read, start.extension_at, layout, columns) if start.extension_at else (),
         item_count=count,
         first=(names[left[0]], left[1]) if left[0] in names else None,
