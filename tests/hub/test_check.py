@@ -280,6 +280,11 @@ def test_a_file_that_includes_itself_is_a_finding(hub, itself):
     assert "includes itself" in line
 
 
+def test_an_include_that_no_file_can_have_is_a_finding(hub):
+    in_two_files(hub, "include a%00b\n\ninclude http://[x/\n")
+    assert len([line for line in found(hub) if "cannot be re" in line]) == 2
+
+
 def test_files_that_include_further_ones_without_end_are_a_finding(hub, monkeypatch):
     monkeypatch.setattr("tracksmith.hub.check.hub.MOST_FILES", 5)
     in_two_files(hub, "include 1.txt\n")

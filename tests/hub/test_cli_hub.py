@@ -86,11 +86,13 @@ def test_view_serves_until_it_is_interrupted(strand_run):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
-        line = child.stdout.readline()
-        url = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
-        assert requests.get(url, timeout=10).status_code == 200
-        assert requests.get(f"{url}session.json", timeout=10).json()["locus"] == "chrB:1-99"
-        os.kill(child.pid, signal.SIGINT)
+        try:
+            line = child.stdout.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", line)[0]
+            assert requests.get(url, timeout=10).status_code == 200
+            assert requests.get(f"{url}session.json", timeout=10).json()["locus"] == "chrB:1-99"
+        finally:
+            os.kill(child.pid, signal.SIGINT)
         _, errors = child.communicate(timeout=20)
     assert child.returncode == 0
     assert "Traceback" not in errors

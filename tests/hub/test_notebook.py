@@ -8,7 +8,7 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -50,6 +50,8 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
                 answer = requests.get(url, headers=headers, timeout=10)
                 assert answer.status_code == 206
                 assert answer.headers["Access-Control-Allow-Origin"] == origin
+        headers = {"Origin": "https://evil.example"}
+        assert requests.get(urls[0], headers=headers, timeout=10).status_code == 403
         view.browser.search("chrB:1-5")
         call = given(cell[-1].data, "call")
         assert call == {"id": spec["id"], "method": "search", "values": ["chrB:1-5"]}
@@ -177,7 +179,7 @@ def test_the_cell_of_an_ended_server_never_shows_the_runs_of_another(strand_run,
     path = urlsplit(ended.server.url).path
     with serving(variant_run) as url:  # as if on the port of the one that ended
         assert requests.get(f"{url}igv.min.js", timeout=10).ok
-        answer = requests.get(f"{url.rstrip('/')}{path}igv.min.js", timeout=10)
+        answer = requests.get(urljoin(url, f"{path}igv.min.js"), timeout=10)
         assert answer.status_code == 404
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -37,22 +40,34 @@ def view(
     templates: Path | None,
 ) -> None:
     """Open finished runs side by side in a browser page; Ctrl-C ends it."""
-    from tracksmith.hub.server import make_app, make_site, open_socket, prepare
+    from tracksmith.hub.server import make_site, open_socket, prepare
 
     site = make_site(runs, igv=igv, genome=genome, templates=templates, locus=locus)
     opened = open_socket(host, port)
-    running = prepare(make_app(site, host), opened)
+    running = prepare(site, opened, host)
     if host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(
-            f"WARNING: {host} can be reached from other machines: whoever reaches it can read "
-            "what is shown.",
+            f"WARNING: {host} can be reached from other machines: whoever gets the address, or "
+            "listens on the way, can read what is shown. Safer: an ssh tunnel to this machine.",
             err=True,
         )
     shown = " and ".join(map(str, runs))
     click.echo(f"{shown} {'is' if len(runs) == 1 else 'are'} at {running.url} (Ctrl-C ends)")
-    if not no_browser:
-        webbrowser.open(running.url)
-    try:
-        running.server.run(sockets=[opened])
-    except KeyboardInterrupt:
-        click.echo("Ended.", err=True)
+    click.echo("The address is a secret: whoever has it can read what is shown.")
+    with ExitStack() as stack:
+        if not no_browser:
+            stack.enter_context(_browser(running.url))
+        try:
+            running.server.run(sockets=[opened])
+        except KeyboardInterrupt:
+            click.echo("Ended.", err=True)
+
+
+@contextmanager
+def _browser(url: str) -> Iterator[None]:
+    """Open the page through a file that only its owner reads: commands are seen by every user."""
+    with tempfile.TemporaryDirectory(prefix="tracksmith-view-") as folder:
+        page = Path(folder) / "view.html"
+        page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="utf-8")
+        webbrowser.open(page.as_uri())
+        yield

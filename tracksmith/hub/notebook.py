@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
-from tracksmith.hub.server import LOOPBACK, RunServer, make_app, make_site, open_socket, start
+from tracksmith.hub.server import (
+    LOOPBACK,
+    NOTEBOOKS,
+    RunServer,
+    make_site,
+    open_socket,
+    start,
+)
 
 __all__ = ["CellBrowser", "NotebookView", "show"]
 
@@ -104,9 +111,7 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
         ) from None
     site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
     cell = f"tracksmith-{uuid.uuid4().hex}"
-    # Below a name of its own: the port of a server that has ended may serve other runs by now.
-    server = start(make_app(site, below=cell), open_socket(LOOPBACK, None))
-    server.url += f"{cell}/"
+    server = start(site, open_socket(LOOPBACK, None), NOTEBOOKS)
     session = site.session(server.url)
     # With a genome of its own, igv.js need not ask igv.org for its list, nor wait without internet.
     session["loadDefaultGenomes"] = site.reference.hosted

@@ -142,17 +142,18 @@ class _Included:
     def read(self, base: str, line: int, reference: str) -> None:
         """Read a file that another names in a line; what is wrong with it becomes a finding."""
         address = self.source.resolve(base, reference)
-        known = address if is_url(address) else os.path.realpath(address)
         try:
+            text = self.source.text(address)
+            known = address if is_url(address) else os.path.realpath(address)
             if known in self.seen:
                 raise InputError(f"{reference} is included a second time, or includes itself.")
             if len(self.seen) == MOST_FILES:
                 raise InputError(f"{reference} is more than the {MOST_FILES}th file included.")
             self.seen.add(known)
-            stanzas, found = parse_stanzas(self.source.text(address), address)
         except (InputError, ResourceError) as error:
             self.findings.append(Finding(base, line, "error", str(error), "Correct the reference."))
             return
+        stanzas, found = parse_stanzas(text, address)
         self.findings += found
         for stanza in stanzas:
             if stanza.first == "include":
