@@ -66,7 +66,8 @@ def write_bigbed(
     rows : iterable of sequences
         Contig name, start, end (bp, 0-based half-open), then a value for each
         further column: text for text columns, numbers for numbers, colours as
-        ``"202,0,32"``.
+        ``"202,0,32"``. Text that browsers would take for markup is written in
+        other characters (:func:`tracksmith.tracks.markup.without_markup`).
     schema : AutoSql
         The columns. ``schema.defined`` of them are standard BED: what follows
         is shown by browsers under its own name.
