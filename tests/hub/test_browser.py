@@ -164,10 +164,10 @@ def test_a_track_can_be_taken_off_and_put_back(driver, strand_run):
         assert severe(driver) == []
 
 
-def test_the_static_page_works_from_a_server_with_ranges(driver, strand_run):
+def test_the_static_page_works_from_a_server_with_ranges(driver, strand_run, static_server):
     """The 2bit file that was written is read by igv.js itself."""
     index = write_page([strand_run])
-    with static(index.parents[1]) as url:
+    with static_server(index.parents[1]) as url:
         rows = open_page(driver, f"{url}igv/index.html")
         assert len(rows) == 1
         letters = driver.execute_async_script(
@@ -290,48 +290,22 @@ def test_the_demo_shows_its_planted_promoters_and_variants(driver, demo, igv):
         look(driver, f"wide-{Path(igv).name}")
 
 
-def test_the_demo_as_a_static_page_shows_the_same(driver, demo, igv):
+def test_the_demo_as_a_static_page_shows_the_same(driver, demo, igv, static_server):
     write_page([demo / "run", demo / "variants"], demo / "page", igv=igv)
-    with static(demo) as url:
+    with static_server(demo) as url:
         assert len(open_page(driver, f"{url}page/index.html")) == 3
         follow_the_demo(driver, demo, f"static-{Path(igv).name}")
 
 
-def test_igv_loads_the_hub_of_the_demo(driver, demo, igv, tmp_path):
+def test_igv_loads_the_hub_of_the_demo(driver, demo, igv, tmp_path, static_server):
     if "igv_notebook" in igv:
         pytest.skip("the igv.js of igv-notebook has no loadHub")
     (tmp_path / "demo").symlink_to(demo)
     shutil.copyfile(igv, tmp_path / "igv.js")
     (tmp_path / "index.html").write_text(HUB_PAGE)
-    with static(tmp_path, follow_symlink=True) as url:
+    with static_server(tmp_path, follow_symlink=True) as url:
         rows = open_page(driver, url + "index.html")
         look(driver, f"hub-{Path(igv).name}")
         hold_against_files(driver, demo, "minus", strongest(demo, "minus"))
         assert len(rows) >= 3
         assert driver.execute_script(ELSEWHERE) == []
-
-
-def static(folder, **options):
-    """Serve a folder as a plain web server with ranges does."""
-    import threading
-    from contextlib import contextmanager
-
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-    from starlette.staticfiles import StaticFiles
-
-    from tracksmith.hub.server import open_socket
-
-    @contextmanager
-    def run():
-        app = Starlette(routes=[Mount("/", StaticFiles(directory=folder, **options))])
-        opened = open_socket("127.0.0.1", None)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(5)
-
-    return run()

@@ -24,7 +24,7 @@ from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_r
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.twobit import write_twobit
 
-__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "write_page"]
+__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "page_policy", "write_page"]
 
 UrlOf = Callable[[Output], str]
 
@@ -38,6 +38,11 @@ class IgvScript:
     integrity: str = ""
 
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'{script}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data:{elsewhere}; "
+    "base-uri 'none'; form-action 'none'"
+)
 CDN = IgvScript(
     address="https://cdn.jsdelivr.net/npm/igv@3.8.10/dist/igv.min.js",
     integrity="sha384-b/GRD1DJ3Dgldpe6xYBLC9PzuduzTcS8Mm+lklLhsxW/fSCZgZnEyZib80jgh1li",
@@ -82,12 +87,13 @@ def page_html(
     script: IgvScript,
     locus: str | None = None,
 ) -> str:
-    """Return the page of runs; scripts and styles are ``page.js`` and ``page.css`` beside it."""
+    """Return the page of runs; ``browser.js``, ``page.js`` and ``page.css`` lie beside it."""
     tables = [(run, table) for run in runs for table in top_variants(run)]
     found = session(runs, url_of, reference, [table for _, table in tables], locus)
     data = {"session": found, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
     return templates.fill(
         "page.html",
+        policy=page_policy(reference, script),
         title=" + ".join(run.folder.name for run in runs),
         data=data,
         script=script,
@@ -99,6 +105,14 @@ def page_html(
             for run in runs
         ],
     )
+
+
+def page_policy(reference: Reference, script: IgvScript) -> str:
+    """Return what a page may load and run: its own files, and from elsewhere what was asked for."""
+    # The one script, not its host: anybody can publish another one there.
+    more = f" {script.address}" if script.address.startswith("https:") else ""
+    # Only a genome that igv.org hosts needs anything from elsewhere.
+    return _POLICY.format(script=more, elsewhere=" https:" if reference.hosted else "")
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
@@ -188,6 +202,7 @@ def write_page(
     found = session(runs, url_of, reference, tables)
     texts = {
         "page.js": filler.raw("page.js"),
+        "browser.js": filler.raw("browser.js"),
         "page.css": filler.raw("page.css"),
         "session.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
         "session.xml": session_xml(filler, runs, found, reference),

@@ -30,7 +30,7 @@ from tracksmith.genome.fasta import Genome
 from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import top_variants
-from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html
+from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html, page_policy
 from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
 
@@ -59,11 +59,6 @@ NOTEBOOKS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?|vscode-webview://
 _TYPES = {".html": "text/html", ".json": "application/json", ".txt": "text/plain",
           ".tsv": "text/plain", ".bed": "text/plain", ".xml": "application/xml",
           ".sizes": "text/plain"}  # fmt: skip
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self' {script}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data: "
-    "{elsewhere}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -127,6 +122,7 @@ def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starl
         Route("/", lambda request: _page(site)),
         Route("/session.json", lambda request: _session(site, request)),
         Route("/page.js", lambda request: _asset(site, "page.js", "text/javascript")),
+        Route("/browser.js", lambda request: _asset(site, "browser.js", "text/javascript")),
         Route("/page.css", lambda request: _asset(site, "page.css", "text/css")),
         Route("/igv.min.js", lambda request: _igv(site)),
         Route("/favicon.ico", lambda request: Response(status_code=204)),
@@ -187,11 +183,7 @@ def _same(run: ShownRun, fasta: Path) -> bool:
 
 def _page(site: Site) -> Response:
     text = page_html(site.templates, site.runs, site.url, site.reference, site.script, site.locus)
-    address = site.script.address
-    origin = address.partition("/npm/")[0] if address.startswith("https:") else ""
-    # Only a genome that igv.org hosts needs anything from elsewhere.
-    elsewhere = "https:" if site.reference.hosted else ""
-    policy = _PAGE_POLICY.format(script=origin, elsewhere=elsewhere)
+    policy = f"{page_policy(site.reference, site.script)}; frame-ancestors 'none'"
     return HTMLResponse(text, headers=_headers(policy))
 
 
