@@ -5,12 +5,16 @@ import re
 import signal
 import subprocess
 import sys
+import webbrowser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
 from click.testing import CliRunner
 
 from tracksmith.cli import main
+from tracksmith.cli.view import browser_at
 
 
 def invoke(*arguments):
@@ -78,6 +82,25 @@ def test_a_wrong_request_says_what_to_do(arguments, code, message, tmp_path, mon
     found = invoke(*arguments)
     assert found.exit_code == code
     assert message in found.output
+
+
+def test_view_says_at_its_start_that_there_is_no_such_place(strand_run):
+    found = invoke("view", strand_run, "--no-browser", "--locus", "chrZZ:1-5")
+    assert found.exit_code == 2
+    assert "no contig 'chrZZ'" in found.output
+    assert "chrA" in found.output
+
+
+def test_the_browser_gets_the_secret_address_in_a_file_of_its_user(monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with browser_at("http://127.0.0.1:8760/secret/"):
+        (address,) = opened
+        assert "secret" not in address
+        path = Path(unquote(urlsplit(address).path))
+        assert "http://127.0.0.1:8760/secret/" in path.read_text()
+        assert path.parent.stat().st_mode & 0o077 == 0
+    assert not path.parent.exists()
 
 
 def test_view_serves_until_it_is_interrupted(strand_run):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["view"]
+__all__ = ["browser_at", "view"]
 
 
 @click.command()
@@ -25,7 +25,7 @@ __all__ = ["view"]
     help="Address to listen on; others than this machine can then read the runs.",
 )
 @click.option("--no-browser", is_flag=True, help="Only serve; open no browser.")
-@click.option("--locus", help="Where to open, such as chr1:1,000-2,000.")
+@click.option("--locus", help="Where to open: chr1:1,000-2,000, or a variant's id.")
 @click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=click.Path(path_type=Path), help="Folder of own templates.")
@@ -56,7 +56,7 @@ def view(
     click.echo("The address is a secret: whoever has it can read what is shown.")
     with ExitStack() as stack:
         if not no_browser:
-            stack.enter_context(_browser(running.url))
+            stack.enter_context(browser_at(running.url))
         try:
             running.server.run(sockets=[opened])
         except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def view(
 
 
 @contextmanager
-def _browser(url: str) -> Iterator[None]:
+def browser_at(url: str) -> Iterator[None]:
     """Open the page through a file that only its owner reads: commands are seen by every user."""
     with tempfile.TemporaryDirectory(prefix="tracksmith-view-") as folder:
         page = Path(folder) / "view.html"

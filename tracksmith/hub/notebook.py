@@ -47,7 +47,7 @@ class CellBrowser:
     id: str
 
     def search(self, locus: str) -> None:
-        """Go to a region such as ``chr1:1,000-2,000``."""
+        """Go to a region such as ``chr1:1,000-2,000``, or to a variant by its id."""
         self._call("search", locus)
 
     def load_track(self, config: Mapping[str, Any]) -> None:
@@ -94,8 +94,8 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
     *runs
         Folders of finished runs on one genome.
     locus
-        Where to open, such as ``chr1:1,000-2,000``; by default the strongest
-        variant, else the first region.
+        Where to open, such as ``chr1:1,000-2,000`` or a variant's id; by default
+        the strongest variant, else the first region.
     genome
         A genome that igv.org hosts; by default the runs' own.
 

@@ -29,7 +29,7 @@ from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
-from tracksmith.hub.loci import top_variants
+from tracksmith.hub.loci import find_locus, top_variants
 from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html, page_policy
 from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
@@ -103,11 +103,13 @@ def make_site(
     Raises
     ------
     TracksmithError
-        As :func:`tracksmith.hub.runs.open_runs` and :func:`find_igv`.
+        As :func:`tracksmith.hub.runs.open_runs`, :func:`find_igv` and, for
+        ``locus``, :func:`tracksmith.hub.loci.find_locus`.
     """
     runs = open_runs(folders)
+    place = find_locus(runs, locus) if locus else None
     files, reference = _reference(runs, genome)
-    return Site(runs, Templates(templates), find_igv(igv), reference, files, locus)
+    return Site(runs, Templates(templates), find_igv(igv), reference, files, place)
 
 
 def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starlette:
