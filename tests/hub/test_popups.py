@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
 from tracksmith.hub.notebook import show
 from tracksmith.hub.page import find_igv, write_page
@@ -14,6 +13,7 @@ from tracksmith.hub.server import serving
 from tracksmith.hub.templates import template_folder
 
 pytestmark = pytest.mark.browser
+actions = pytest.importorskip("selenium.webdriver.common.actions.action_builder")
 
 RUNS = "window.pwned=1"
 ATTACKS = {
@@ -76,7 +76,7 @@ def until(driver, script, *arguments, seconds=20):
 def click(driver, track, position):
     """Click, as a hand does, on a position of a row; return the text of the popup."""
     x, y = until(driver, PIXEL, track, position)
-    action = ActionBuilder(driver)
+    action = actions.ActionBuilder(driver)
     action.pointer_action.move_to_location(round(x), round(y)).click()
     action.perform()
     text = until(
