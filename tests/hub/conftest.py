@@ -314,35 +314,3 @@ def driver(tmp_path_factory):
     started.set_script_timeout(20)
     yield started
     started.quit()
-
-
-@pytest.fixture(scope="session")
-def static_server():
-    """A function that serves a folder as a plain web server with ranges does."""
-    return _static
-
-
-def _static(folder, **options):
-    """Serve a folder as a plain web server with ranges does."""
-    import threading
-    from contextlib import contextmanager
-
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-    from starlette.staticfiles import StaticFiles
-
-    from tracksmith.hub.server import open_socket
-
-    @contextmanager
-    def run():
-        app = Starlette(routes=[Mount("/", StaticFiles(directory=folder, **options))])
-        opened = open_socket("127.0.0.1", None)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(5)
-
-    return run()

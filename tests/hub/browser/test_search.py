@@ -1,6 +1,5 @@
 """Variants found by their names, and addresses that name no place, in Chromium."""
 
-import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tracksmith.hub.page import find_igv, write_page
+from tracksmith.hub.page import write_page
 from tracksmith.hub.server import serving
 from tracksmith.tracks import Column, bed9_schema, write_bigbed
 
@@ -48,15 +47,6 @@ ELSEWHERE = """
 return performance.getEntriesByType("resource").map((entry) => entry.name)
   .filter((name) => !name.startsWith(location.origin) && !/^(data|blob):/.test(name));
 """
-IGV_OF_NPM = os.environ.get("TRACKSMITH_IGV")
-
-
-@pytest.fixture(params=["igv-notebook", "npm"])
-def igv(request):
-    """The igv.js that igv-notebook carries, and a newer one where its file is named."""
-    if request.param == "npm" and not IGV_OF_NPM:
-        pytest.skip("TRACKSMITH_IGV names no igv.min.js: unpack one of `npm pack igv@3.8.10`")
-    return IGV_OF_NPM if request.param == "npm" else str(find_igv().path)
 
 
 def variant(contig, start, name):
@@ -161,7 +151,7 @@ def test_a_bigbed_without_an_index_is_no_hindrance(driver, variant_run, igv):
     ],
 )
 def test_an_address_that_names_no_place_is_said_so_and_opens_where_it_would(
-    driver, run, igv, asked, locus, static_server
+    driver, look, run, igv, asked, locus, static_server
 ):
     with static(run, igv, static_server) as url:
         open_page(driver, f"{url}?locus={quote(asked)}")
@@ -173,6 +163,4 @@ def test_an_address_that_names_no_place_is_said_so_and_opens_where_it_would(
         assert driver.execute_script(LOCUS) == "chrA:1401-1601"
         rows = driver.execute_script("return tracksmith.browser.trackViews.length")
         assert rows > 3
-        folder = os.environ.get("TRACKSMITH_SCREENSHOTS")
-        if folder:
-            driver.save_screenshot(str(Path(folder) / f"nowhere-{Path(igv).name}.png"))
+        look(f"nowhere-{Path(igv).name}")
