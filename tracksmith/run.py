@@ -190,7 +190,7 @@ class Run:
         inner = ("parts", "tracks", "regions", "variants", "ism")
         for folder in (self.folder, *(self.folder / name for name in inner)):
             for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                if _is_left_over(left):
+                if is_left_over(left):
                     with suppress(OSError):
                         left.unlink()
 
@@ -323,7 +323,7 @@ def _alive(pid: int, born: str) -> bool:
     return not born or _born(pid) in ("", born)
 
 
-def _is_left_over(path: Path) -> bool:
+def is_left_over(path: Path) -> bool:
     """Say whether a process of this host left it and is gone; other hosts' files stay."""
     pid = path.name.rpartition("-")[2]
     if not pid.isdigit() or not path.name.endswith(owner_suffix(pid)):
