@@ -154,3 +154,17 @@ def test_every_public_name_exists():
 
     for name in tracksmith.__all__:
         assert getattr(tracksmith, name) is not None
+
+
+def test_a_fact_of_a_file_format_stands_in_one_file():
+    """The magics of bigWig, bigBed, their trees and 2bit, and where a tabix index ends."""
+    magics = (0x888FFC26, 0x8789F2EB, 0x78CA8C91, 0x2468ACE0, 0x1A412743)
+    facts = {fact: magic for magic in magics for fact in (magic, magic.to_bytes(4, "little"))}
+    places = {name: set() for name in (*magics, "2**29")}
+    for path in LIBRARY:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and node.value in facts:
+                places[facts[node.value]].add(path.name)
+            if isinstance(node, ast.BinOp) and ast.unparse(node) == "2 ** 29":
+                places["2**29"].add(path.name)
+    assert {fact: found for fact, found in places.items() if len(found) != 1} == {}

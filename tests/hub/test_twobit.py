@@ -74,7 +74,7 @@ def test_the_index_gives_names_and_lengths(tmp_path):
     read = partial(_slice, data)
     index = twobit.read_index(read, "g")
     assert list(index) == list(contigs)
-    lengths = {name: twobit.read_length(read, at) for name, at in index.items()}
+    lengths = {name: twobit.read_length(read, at, "file") for name, at in index.items()}
     assert lengths == {name: len(text) for name, text in contigs.items()}
 
 

@@ -23,7 +23,12 @@ from tracksmith.effects.summary import TopRow, summary_page, top_rows, top_table
 from tracksmith.effects.survey import ModelResults
 from tracksmith.effects.tables import COLUMNS, SKIPPED_COLUMNS, TableLines
 from tracksmith.files import aside, crash_point
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import (
+    INDEX_SUFFIXES,
+    BgzfWriter,
+    index_suffix,
+    write_tabix_index,
+)
 from tracksmith.progress import Progress
 from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.bigbed import write_bigbed
@@ -35,9 +40,6 @@ from tracksmith.tracks.options import TrackOptions
 __all__ = ["MODEL_FILES", "SHARED_FILES", "FilesJob", "Outline", "file_names"]
 
 _ORDER = struct.Struct(">IQQ")
-
-LONGEST_TBI = 1 << 29
-"""Contigs of this length (bp) and more need a .csi index."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Outline:
     @property
     def index(self) -> str:
         """How the name of a tabix index ends."""
-        return ".csi" if self.longest >= LONGEST_TBI else ".tbi"
+        return index_suffix(self.longest)
 
     @property
     def saturation(self) -> bool:
@@ -81,7 +83,7 @@ class FilesJob:
 
     def index_entries(self, path: str) -> Iterator[FileEntry]:
         """Yield the entry of the index that lies beside a file."""
-        for suffix in (".tbi", ".csi"):
+        for suffix in INDEX_SUFFIXES:
             if (self.folder / f"{path}{suffix}").is_file():
                 yield FileEntry.of(self.folder, f"{path}{suffix}", "index")
 

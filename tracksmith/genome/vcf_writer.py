@@ -16,7 +16,12 @@ from typing import Literal, TypeAlias
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import (
+    INDEX_SUFFIXES,
+    BgzfWriter,
+    index_suffix,
+    write_tabix_index,
+)
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.genome.vcf import VariantRecord, VcfHeader
 
@@ -155,16 +160,18 @@ def annotated_vcf(
     """
     if not header.lines:
         raise InputError("Only a VCF can be written with annotations: the source has no header.")
-    indexes = [path.with_name(path.name + suffix) for suffix in (".tbi", ".csi")]
+    kept = ""
     with ExitStack() as stack:
         temporary = stack.enter_context(aside(path))
         with BgzfWriter(temporary) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
         if writer.sorted:
-            index = stack.enter_context(aside(indexes.pop(writer.longest >= 2**29)))
+            kept = index_suffix(writer.longest)
+            index = stack.enter_context(aside(path.with_name(path.name + kept)))
             write_tabix_index(temporary, index, "vcf", writer.longest)
         else:
             notify(f"{path} is not sorted, as its source, so it gets no index: bcftools sort")
-    for stale in indexes:  # of a file that was replaced
-        stale.unlink(missing_ok=True)
+    for suffix in INDEX_SUFFIXES:
+        if suffix != kept:  # of a file that was replaced
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -149,6 +149,15 @@ def read_index(read: ReadRange, source: str) -> dict[str, int]:
     return found
 
 
-def read_length(read: ReadRange, offset: int) -> int:
-    """Return the length in bp of the sequence whose record lies at ``offset``."""
-    return int(struct.unpack("<I", read(offset, 4))[0])
+def read_length(read: ReadRange, offset: int, source: str) -> int:
+    """Return the length in bp of the sequence whose record lies at ``offset``.
+
+    Raises
+    ------
+    InputError
+        The file ends before.
+    """
+    head = read(offset, 4)
+    if len(head) < 4:
+        raise InputError(f"{source} is cut short: its index points behind its end ({offset:,}).")
+    return int(struct.unpack("<I", head)[0])

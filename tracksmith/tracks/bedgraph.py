@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.files import aside
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import BgzfWriter, index_suffix, write_tabix_index
 from tracksmith.tracks.bigwig import Pieces, TrackSummary, write_bigwig
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.reader import open_track
@@ -54,8 +54,8 @@ class BedGraph:
         return summary
 
     def beside(self, path: str, longest: int) -> tuple[str, ...]:
-        """Return the index; contigs of 2**29 bp and more need another kind."""
-        return (f"{path}{'.csi' if longest >= 1 << 29 else '.tbi'}",)
+        """Return the tabix index."""
+        return (f"{path}{index_suffix(longest)}",)
 
     def forecast(self, values: int, options: TrackOptions) -> int:
         """See :class:`tracksmith.tracks.formats.TrackFormat`."""

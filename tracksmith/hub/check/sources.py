@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from tracksmith.errors import InputError, ResourceError
+from tracksmith.hub.bbi import read_range
 
 __all__ = ["Answer", "FolderSource", "HttpSource", "Source", "is_url", "open_source"]
 
 MAX_TEXT = 64 << 20
 _TIMEOUT = (10, 30)
+_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+"""What a request may end in; ValueError where an address cannot be one, or a header is wrong."""
 
 
 class Source(Protocol):
@@ -36,8 +40,8 @@ class Source(Protocol):
 
 
 def is_url(address: str) -> bool:
-    """Say whether an address is one of http or https."""
-    return urlsplit(address).scheme.lower() in ("http", "https")
+    """Say whether an address is one of http or https, however wrong the rest of it."""
+    return re.match(r"https?://", address, re.IGNORECASE) is not None
 
 
 class FolderSource:
@@ -59,16 +63,17 @@ class FolderSource:
         """See :class:`Source`."""
         if is_url(address):
             return HttpSource().read(address, start, length)
-        try:
-            with Path(address).open("rb") as handle:
-                handle.seek(start)
-                return handle.read(length)
-        except OSError as error:
-            raise InputError(f"{address} cannot be read: {error.strerror or error}.") from None
+        return read_range(Path(address), start, length)
 
     def exists(self, address: str) -> bool:
         """See :class:`Source`."""
-        return HttpSource().exists(address) if is_url(address) else Path(address).is_file()
+        if is_url(address):
+            return HttpSource().exists(address)
+        try:
+            self.read(address, 0, 1)
+        except InputError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,10 @@ class HttpSource:
 
     def resolve(self, base: str, reference: str) -> str:
         """See :class:`Source`."""
-        return urljoin(base, reference)
+        try:
+            return urljoin(base, reference)
+        except ValueError:  # no address at all: reading it will say so
+            return reference
 
     def text(self, address: str) -> str:
         """See :class:`Source`."""
@@ -131,8 +139,8 @@ class HttpSource:
             ) as response:
                 content = response.raw.read(MAX_TEXT + 1)
                 return Answer(response.status_code, response.reason, response.headers, content)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise ResourceError(f"{address} cannot be reached: {error}.") from None
+        except _FAILURES as error:
+            raise _unreachable(address, error) from None
 
     def head(self, address: str) -> requests.Response:
         """Send a HEAD; errors as :meth:`get`."""
@@ -141,8 +149,12 @@ class HttpSource:
                 address, headers={"Accept-Encoding": "identity"},
                 timeout=_TIMEOUT, allow_redirects=True,
             )  # fmt: skip
-        except requests.RequestException as error:
-            raise ResourceError(f"{address} cannot be reached: {error}.") from None
+        except _FAILURES as error:
+            raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str, error: Exception) -> ResourceError:
+    return ResourceError(f"{address} cannot be reached: {error}.")
 
 
 def open_source(address: str) -> tuple[Source, str]:
@@ -157,10 +169,8 @@ def open_source(address: str) -> tuple[Source, str]:
         url = address if address.endswith(".txt") else urljoin(address.rstrip("/") + "/", "hub.txt")
         return HttpSource(), url
     path = Path(address)
-    found = next(
-        (place for place in (path, path / "hub.txt", path / "hub" / "hub.txt") if place.is_file()),
-        None,
-    )
+    places = (path, path / "hub.txt", path / "hub" / "hub.txt")
+    found = next((place for place in places if FolderSource().exists(str(place))), None)
     if found is None:
         raise InputError(
             f"There is no hub at {path}: give a hub.txt, its folder, or the folder of a run "

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.check_genome import GenomeFacts
-from tracksmith.hub.parse import Finding, ParsedStanza
-from tracksmith.hub.sources import Source
+from tracksmith.hub.check.genome import GenomeFacts
+from tracksmith.hub.check.parse import Finding, ParsedStanza
+from tracksmith.hub.check.sources import Source
 
 __all__ = ["check_tracks"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tracksmith.errors import ResourceError
-from tracksmith.hub.parse import Finding, ParsedStanza
-from tracksmith.hub.sources import HttpSource, Source
+from tracksmith.hub.check.parse import Finding, ParsedStanza
+from tracksmith.hub.check.sources import HttpSource, Source
+from tracksmith.hub.values import whole_number
 
 __all__ = ["check_server"]
 
@@ -51,7 +52,7 @@ def _ranges(source: HttpSource, address: str, file: str, line: int) -> Iterator[
                       f"The answer to a range of {address} has no fitting Content-Range.",
                       "Repair the server or the proxy before it.")  # fmt: skip
     head = source.head(address)
-    if head.status_code != 200 or not head.headers.get("Content-Length", "").isdigit():
+    if head.status_code != 200 or whole_number(head.headers.get("Content-Length", "")) is None:
         yield Finding(file, line, "warning",
                       f"HEAD of {address} gives no Content-Length (status {head.status_code}).",
                       "UCSC asks it for the size of every file.")  # fmt: skip

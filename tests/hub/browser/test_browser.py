@@ -1,7 +1,6 @@
 """The page in headless Chromium: tracks are drawn, rows lead to their locus, nothing is fetched
 from elsewhere."""
 
-import os
 import re
 import shutil
 import time
@@ -164,10 +163,10 @@ def test_a_track_can_be_taken_off_and_put_back(driver, strand_run):
         assert severe(driver) == []
 
 
-def test_the_static_page_works_from_a_server_with_ranges(driver, strand_run):
+def test_the_static_page_works_from_a_server_with_ranges(driver, strand_run, static_server):
     """The 2bit file that was written is read by igv.js itself."""
     index = write_page([strand_run])
-    with static(index.parents[1]) as url:
+    with static_server(index.parents[1]) as url:
         rows = open_page(driver, f"{url}igv/index.html")
         assert len(rows) == 1
         letters = driver.execute_async_script(
@@ -201,19 +200,6 @@ def test_the_bundled_igv_is_named_as_not_drawing_letters(driver, variant_run):
             "return document.getElementById('message').textContent"
         )
     assert Path(find_igv().path).is_file()
-
-
-IGV_OF_NPM = os.environ.get("TRACKSMITH_IGV")
-
-
-@pytest.fixture(params=["igv-notebook", "npm"])
-def igv(request):
-    """The igv.js that igv-notebook carries, and a newer one where its file is named."""
-    if request.param == "npm":
-        if not IGV_OF_NPM:
-            pytest.skip("TRACKSMITH_IGV names no igv.min.js: unpack one of `npm pack igv@3.8.10`")
-        return IGV_OF_NPM
-    return str(find_igv().path)
 
 
 @pytest.fixture(scope="module")
@@ -252,20 +238,13 @@ def hold_against_files(driver, demo, track, variant):
         assert bool(abs(wanted).max() > 5) is (strand == track)
 
 
-def look(driver, name):
-    """Keep a picture where TRACKSMITH_SCREENSHOTS asks for it, for people to look at."""
-    folder = os.environ.get("TRACKSMITH_SCREENSHOTS")
-    if folder:
-        driver.save_screenshot(str(Path(folder) / f"{name}.png"))
-
-
-def follow_the_demo(driver, demo, name):
+def follow_the_demo(driver, look, demo, name):
     """Look at the strongest variants: the page opens at one, a click leads to another strand's."""
     first = strongest(demo, "minus")
     assert first[0] == 0
     hold_against_files(driver, demo, "minus", first)
     until(driver, IN_THE_MIDDLE.format("row.midBelow > 300 && !row.midAbove"))
-    look(driver, f"{name}-opened")
+    look(f"{name}-opened")
     second = strongest(demo, "plus")
     driver.execute_script(
         "document.querySelectorAll('tr[data-locus]')[arguments[0]].click()", second[0]
@@ -273,65 +252,39 @@ def follow_the_demo(driver, demo, name):
     place = f"{second[2]}:{second[3] - 99}-{second[3] + 101}"
     until(driver, f"return tracksmith.browser.currentLoci() === '{place}'")
     until(driver, IN_THE_MIDDLE.format("row.midAbove > 100 && !row.midBelow"))
-    look(driver, f"{name}-clicked")
+    look(f"{name}-clicked")
     hold_against_files(driver, demo, "plus", second)
     assert driver.execute_script(ELSEWHERE) == []
     assert severe(driver) == []
 
 
-def test_the_demo_shows_its_planted_promoters_and_variants(driver, demo, igv):
+def test_the_demo_shows_its_planted_promoters_and_variants(driver, look, demo, igv):
     with serving(demo / "run", demo / "variants", igv=igv) as url:
         rows = open_page(driver, url)
         assert len(rows) == 3
-        follow_the_demo(driver, demo, f"view-{Path(igv).name}")
+        follow_the_demo(driver, look, demo, f"view-{Path(igv).name}")
         # Rare peaks of both strands are seen from afar, where a mean of them would be nothing.
         driver.execute_script("tracksmith.browser.search('demo1:100,000-250,000')")
         until(driver, IN_THE_MIDDLE.format("row.above > 1000 && row.below > 1000"))
-        look(driver, f"wide-{Path(igv).name}")
+        look(f"wide-{Path(igv).name}")
 
 
-def test_the_demo_as_a_static_page_shows_the_same(driver, demo, igv):
+def test_the_demo_as_a_static_page_shows_the_same(driver, look, demo, igv, static_server):
     write_page([demo / "run", demo / "variants"], demo / "page", igv=igv)
-    with static(demo) as url:
+    with static_server(demo) as url:
         assert len(open_page(driver, f"{url}page/index.html")) == 3
-        follow_the_demo(driver, demo, f"static-{Path(igv).name}")
+        follow_the_demo(driver, look, demo, f"static-{Path(igv).name}")
 
 
-def test_igv_loads_the_hub_of_the_demo(driver, demo, igv, tmp_path):
+def test_igv_loads_the_hub_of_the_demo(driver, look, demo, igv, tmp_path, static_server):
     if "igv_notebook" in igv:
         pytest.skip("the igv.js of igv-notebook has no loadHub")
     (tmp_path / "demo").symlink_to(demo)
     shutil.copyfile(igv, tmp_path / "igv.js")
     (tmp_path / "index.html").write_text(HUB_PAGE)
-    with static(tmp_path, follow_symlink=True) as url:
+    with static_server(tmp_path, follow_symlink=True) as url:
         rows = open_page(driver, url + "index.html")
-        look(driver, f"hub-{Path(igv).name}")
+        look(f"hub-{Path(igv).name}")
         hold_against_files(driver, demo, "minus", strongest(demo, "minus"))
         assert len(rows) >= 3
         assert driver.execute_script(ELSEWHERE) == []
-
-
-def static(folder, **options):
-    """Serve a folder as a plain web server with ranges does."""
-    import threading
-    from contextlib import contextmanager
-
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-    from starlette.staticfiles import StaticFiles
-
-    from tracksmith.hub.server import open_socket
-
-    @contextmanager
-    def run():
-        app = Starlette(routes=[Mount("/", StaticFiles(directory=folder, **options))])
-        opened = open_socket("127.0.0.1", None)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(5)
-
-    return run()

@@ -9,9 +9,10 @@ from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.genome.assemblies import ASSEMBLIES
-from tracksmith.hub.parse import Finding, ParsedStanza, parse_stanzas
-from tracksmith.hub.sources import Source
+from tracksmith.hub.check.parse import Finding, ParsedStanza, parse_stanzas
+from tracksmith.hub.check.sources import Source
 from tracksmith.hub.twobit import read_index, read_length
+from tracksmith.hub.values import whole_number
 
 __all__ = ["GenomeFacts", "check_genome"]
 
@@ -79,7 +80,8 @@ def _sequence(source: Source, genome: ParsedStanza, facts: GenomeFacts) -> Itera
     read = partial(source.read, address)
     try:
         index = read_index(read, address)
-        lengths = {name: read_length(read, at) for name, at in list(index.items())[:MOST_LENGTHS]}
+        listed = list(index.items())[:MOST_LENGTHS]
+        lengths = {name: read_length(read, at, address) for name, at in listed}
     except (InputError, ResourceError) as error:
         yield Finding(genome.file, line, "error", str(error), "Write the 2bit file again.")
         return
@@ -118,12 +120,14 @@ def _default_position(genome: ParsedStanza, facts: GenomeFacts) -> Iterator[Find
     position = genome.get("defaultPos")
     if not position:
         return
-    found = re.fullmatch(r"(.+):([\d,]+)-([\d,]+)", position)
-    contig = found[1] if found else position
+    contig, _, span = position.rpartition(":")
+    start, end = (whole_number(part.replace(",", "")) for part in span.partition("-")[::2])
     length = facts.contigs.get(contig)
-    if found is None or (facts.whole and length is None):
+    if start is None or end is None:
+        problem = "is no region"
+    elif facts.whole and length is None:
         problem = "names no contig of the genome"
-    elif length is not None and 0 <= length < int(found[3].replace(",", "")):
+    elif length is not None and 0 <= length < end:
         problem = f"passes the end of {contig}, which has {length:,} bp"
     else:
         return

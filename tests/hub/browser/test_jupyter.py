@@ -3,6 +3,7 @@
 Each takes half a minute, so only where asked for: ``TRACKSMITH_JUPYTER=1``.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ pytestmark = [
     ),
 ]
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "view_run.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "examples" / "view_run.ipynb"
 FLAGS = "--no-browser --allow-root --ServerApp.port_retries=0 --IdentityProvider.token="
 READY = """
 const { context } = (window.jupyterapp && jupyterapp.shell.currentWidget) || {};
@@ -145,6 +146,37 @@ def test_the_example_shows_its_browser_in_a_cell(app, address, driver):
     if folder:
         driver.execute_script("document.querySelector('[id^=tracksmith-]').scrollIntoView()")
         driver.save_screenshot(str(Path(folder) / f"jupyter-{app.module}.png"))
+
+
+ATTACK = "<img/src='x'onerror='window.pwned=1'>"
+READY_CELL = """
+const [browser] = window.tracksmithCells ? [...tracksmithCells.browsers.values()] : [];
+const done = arguments[0];
+if (!browser) return done(false);
+browser.then((found) => { window.tracksmith = { browser: found }; done(Boolean(found)); });
+"""
+
+
+def test_a_click_on_a_hostile_variant_runs_nothing_beside_the_kernel(
+    app, address, driver, hand, look, builder, tmp_path
+):
+    """The bigBed is of another writer; a cell has no policy that would stop a script."""
+    made = builder().model("toy").bigwig("signal")
+    run = made.variants([("chrA", 1501, ATTACK, "A", "C", 0.5)]).write()
+    stored = json.loads(NOTEBOOK.read_text())
+    cell = next(cell for cell in stored["cells"] if cell["cell_type"] == "code")
+    cell["source"] = f"import tracksmith\nview = tracksmith.notebook.show({str(run)!r})"
+    (tmp_path / "attack.ipynb").write_text(json.dumps({**stored, "cells": [cell]}))
+    until("server", lambda: answers(address))
+    driver.get(address + app.place.format(name="attack.ipynb"))
+    until("kernel", lambda: driver.execute_script(app.ready))
+    driver.execute_script(app.run)
+    until("cell", lambda: driver.execute_async_script(READY_CELL))
+    text = hand.click("toy: variant effects", 1500)
+    time.sleep(0.3)
+    look(f"jupyter-attack-{app.module}")
+    assert ATTACK in text
+    assert driver.execute_script("return window.pwned") is None
 
 
 def moved(driver):

@@ -7,21 +7,25 @@ ignores byte ranges. All of that is found here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.check_data import check_data
-from tracksmith.hub.check_genome import GenomeFacts, check_genome
-from tracksmith.hub.check_server import check_server
-from tracksmith.hub.check_settings import check_settings
-from tracksmith.hub.check_tracks import check_tracks
-from tracksmith.hub.parse import Finding, ParsedStanza, parse_stanzas
-from tracksmith.hub.sources import Source, is_url, open_source
+from tracksmith.hub.check.data import check_data
+from tracksmith.hub.check.genome import GenomeFacts, check_genome
+from tracksmith.hub.check.parse import Finding, ParsedStanza, parse_stanzas
+from tracksmith.hub.check.server import check_server
+from tracksmith.hub.check.settings import check_settings
+from tracksmith.hub.check.sources import Source, is_url, open_source
+from tracksmith.hub.check.tracks import check_tracks
 from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, mail
 
-__all__ = ["Finding", "check_hub"]
+__all__ = ["check_hub"]
+
+MOST_FILES = 300
+"""Files of tracks that are followed; servers can invent names without end."""
 
 _REQUIRED = ("shortLabel", "longLabel", "email")
 
@@ -110,7 +114,9 @@ def _follow_files(opened: _Hub, findings: list[Finding]) -> None:
         )  # fmt: skip
         return
     line = opened.hub.line_of("genomesFile")
-    for genome in _read(opened, opened.address, line, reference, findings):
+    genomes = _Included(opened.source, findings)
+    genomes.read(opened.address, line, reference)
+    for genome in genomes.stanzas:
         opened.genomes.append(genome)
         track_file = genome.get("trackDb")
         if not track_file:
@@ -119,28 +125,41 @@ def _follow_files(opened: _Hub, findings: list[Finding]) -> None:
                         "Name the file with its tracks.")
             )  # fmt: skip
             continue
-        tracks = _read(opened, genome.file, genome.line_of("trackDb"), track_file, findings)
-        opened.tracks.setdefault(genome.name, []).extend(tracks)
+        tracks = _Included(opened.source, findings)
+        tracks.read(genome.file, genome.line_of("trackDb"), track_file)
+        opened.tracks.setdefault(genome.name, []).extend(tracks.stanzas)
 
 
-def _read(
-    opened: _Hub, base: str, line: int, reference: str, findings: list[Finding]
-) -> list[ParsedStanza]:
-    """Read a file of stanzas that another file names, and what it includes."""
-    address = opened.source.resolve(base, reference)
-    try:
-        stanzas, found = parse_stanzas(opened.source.text(address), address)
-    except (InputError, ResourceError) as error:
-        findings.append(Finding(base, line, "error", str(error), "Correct the reference."))
-        return []
-    findings += found
-    flat: list[ParsedStanza] = []
-    for stanza in stanzas:
-        if stanza.first == "include":
-            flat += _read(opened, address, stanza.line, stanza.name, findings)
-        else:
-            flat.append(stanza)
-    return flat
+@dataclass
+class _Included:
+    """Files of stanzas and what they include, each read once, in the order of their lines."""
+
+    source: Source
+    findings: list[Finding]
+    stanzas: list[ParsedStanza] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def read(self, base: str, line: int, reference: str) -> None:
+        """Read a file that another names in a line; what is wrong with it becomes a finding."""
+        address = self.source.resolve(base, reference)
+        try:
+            text = self.source.text(address)
+            known = address if is_url(address) else os.path.realpath(address)
+            if known in self.seen:
+                raise InputError(f"{reference} is included a second time, or includes itself.")
+            if len(self.seen) == MOST_FILES:
+                raise InputError(f"{reference} is more than the {MOST_FILES}th file included.")
+            self.seen.add(known)
+        except (InputError, ResourceError) as error:
+            self.findings.append(Finding(base, line, "error", str(error), "Correct the reference."))
+            return
+        stanzas, found = parse_stanzas(text, address)
+        self.findings += found
+        for stanza in stanzas:
+            if stanza.first == "include":
+                self.read(address, stanza.line, stanza.name)
+            else:
+                self.stanzas.append(stanza)
 
 
 def _hub_problems(opened: _Hub) -> Iterator[Finding]:

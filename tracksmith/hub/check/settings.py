@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from tracksmith.hub.parse import Finding, ParsedStanza
+from tracksmith.hub.check.parse import Finding, ParsedStanza
 from tracksmith.hub.settings import KNOWN_TYPES, SETTINGS, find_setting, is_known
 from tracksmith.hub.values import integer
 

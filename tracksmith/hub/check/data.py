@@ -9,10 +9,11 @@ from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.hub.bbi import BbiHead, read_head
-from tracksmith.hub.check_genome import GenomeFacts
-from tracksmith.hub.parse import Finding, ParsedStanza
-from tracksmith.hub.sources import Source, is_url
-from tracksmith.hub.zooms import PLACES, find_zoom_fault
+from tracksmith.hub.check.genome import GenomeFacts
+from tracksmith.hub.check.parse import Finding, ParsedStanza
+from tracksmith.hub.check.sources import Source, is_url
+from tracksmith.hub.check.zooms import PLACES, find_zoom_fault
+from tracksmith.hub.values import whole_number
 
 __all__ = ["check_data"]
 
@@ -157,9 +158,9 @@ def _items(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
 
 def _type_fields(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
     words = track.get("type").split()
-    if words[0] != "bigBed" or len(words) < 2 or not words[1].isdigit():
+    stated = whole_number(words[1]) if words[0] == "bigBed" and len(words) > 1 else None
+    if stated is None:
         return
-    stated = int(words[1])
     if stated > head.field_count:
         yield _here(track, "type", "error",
                     f"type says {stated} fields, the file has {head.field_count}.",
@@ -206,11 +207,12 @@ def _lolly_field(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
         value = track.get(setting)
         if not value or value == "lollyCount":
             continue
-        if not value.isdigit():
+        position = whole_number(value)
+        if position is None:
             number = head.index_of(value) or "?"
             yield _here(track, setting, "warning", f"{setting} is a name, {value!r}.",
                         f"Older browsers want its number: {number}.")  # fmt: skip
-        position = int(value) if value.isdigit() else head.index_of(value)
+            position = head.index_of(value)
         if position is None or not 1 <= position <= head.field_count:
             yield _here(track, setting, "error", f"{setting} {value} is no field of the file.",
                         f"It has {head.field_count} fields.")  # fmt: skip

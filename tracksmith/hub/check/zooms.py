@@ -1,8 +1,7 @@
 """Holding the zoom levels of a bigWig against its values: wide views are drawn from them alone.
 
 A reader of its own, over ranges, so that it works behind a URL and on files on
-which libraries crash. Layout after Kent et al. 2010,
-doi:10.1093/bioinformatics/btq351, and its supplement.
+which libraries crash.
 """
 
 from __future__ import annotations
@@ -11,13 +10,26 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
-from tracksmith.hub.bbi import ReadRange
+from tracksmith.hub.bbi import Apart, ReadRange
+from tracksmith.tracks.bbi import (
+    BED_GRAPH,
+    BLOCK,
+    BRANCH,
+    FIXED_STEP,
+    LITTLE,
+    POSITION_TREE,
+    VARIABLE_STEP,
+    ZOOM_RECORD,
+    FileStart,
+    Layout,
+    layout_of,
+)
 
 __all__ = ["PLACES", "ZoomFault", "find_zoom_fault"]
 
@@ -31,10 +43,9 @@ MOST_BLOCKS = 4
 MOST_BYTES = 1 << 26
 PAGE = 1 << 16
 MOST_PAGES = 64
-_INDEX = 0x2468ACE0
 _DEEPEST = 40
-_COLUMNS = {1: 3, 2: 2, 3: 1}
-"""Columns of a block of values: start, end and value; start and value; values alone."""
+_COLUMNS = {BED_GRAPH: 3, VARIABLE_STEP: 2, FIXED_STEP: 1}
+"""Numbers per item of a section."""
 
 
 class ZoomFault(NamedTuple):
@@ -129,7 +140,7 @@ class _File:
     """The parts of a bigWig that are needed, read when asked for."""
 
     read: ReadRange
-    order: str
+    layout: Layout
     compressed: bool
     data: int
     levels: Sequence[tuple[int, int]]
@@ -138,32 +149,32 @@ class _File:
     @classmethod
     def open(cls, read: ReadRange) -> _File:
         """Read the head; ``levels`` are pairs of reduction and index."""
-        head = read(0, 64)
-        order = "<" if head[:4] == b"\x26\xfc\x8f\x88" else ">"
-        (zooms,) = struct.unpack(f"{order}H", head[6:8])
-        (index,) = struct.unpack(f"{order}Q", head[24:32])
-        (longest,) = struct.unpack(f"{order}I", head[52:56])
-        table = read(64, 24 * zooms)
-        levels = [struct.unpack_from(f"{order}I12xQ", table, at) for at in range(0, 24 * zooms, 24)]
-        return cls(read, order, longest > 0, index, levels)
+        first = read(0, LITTLE.start.size)
+        layout = layout_of(first)
+        if layout is None:
+            raise ValueError
+        start = FileStart._make(layout.start.unpack(first))
+        table = read(LITTLE.start.size, layout.zoom.size * start.zooms)
+        levels = [(reduction, index) for reduction, _, index in layout.zoom.iter_unpack(table)]
+        if len(levels) < start.zooms:
+            raise ValueError
+        return cls(read, layout, start.block_size > 0, start.index_at, levels)
 
     def root(self, index: int) -> int:
         """Return the offset of the first node of an index."""
-        (magic,) = struct.unpack(f"{self.order}I", self.read(index, 4))
-        if magic != _INDEX:
+        head = self.layout.position_tree
+        magic, *_ = head.unpack(self.read(index, head.size))
+        if magic != POSITION_TREE:
             raise ValueError
-        return index + 48
+        return index + head.size
 
     def node(self, offset: int) -> tuple[bool, NDArray[np.void]]:
         """Return whether a node is a leaf, and its items."""
         if offset not in self.nodes:
-            is_leaf, count = struct.unpack(f"{self.order}BxH", self.read(offset, 4))
-            names = ["first", "start", "last", "end"]
-            fields: list[Any] = [(name, f"{self.order}u4") for name in names]
-            fields.append(("offset", f"{self.order}u8"))
-            fields += [("size", f"{self.order}u8")] if is_leaf else []
-            kind = np.dtype(fields)
-            items = np.frombuffer(self.read(offset + 4, count * kind.itemsize), kind)
+            head = self.layout.node
+            is_leaf, count = head.unpack(self.read(offset, head.size))
+            kind = self.layout.kind(BLOCK if is_leaf else BRANCH)
+            items = np.frombuffer(self.read(offset + head.size, count * kind.itemsize), kind)
             if len(items) < count:
                 raise ValueError
             self.nodes[offset] = bool(is_leaf), items
@@ -184,13 +195,11 @@ class _File:
 
     def blocks(self, index: int, span: _Span | None = None) -> Iterator[_Block]:
         """Yield all blocks in order, or those that a span meets."""
-        stack, seen = [self.root(index)], set()
+        stack, apart = [self.root(index)], Apart()
         while stack:
             offset = stack.pop()
             is_leaf, items = self.node(offset)
-            if offset in seen:
-                raise ValueError
-            seen.add(offset)
+            apart.take(offset, self.layout.node.size + items.nbytes)
             if span is not None:
                 items = items[_meets(items, span)]
             if is_leaf:
@@ -213,33 +222,32 @@ class _File:
 
     def records(self, block: _Block) -> NDArray[np.void]:
         """Return the zoom records of a block."""
-        names = ("contig", "start", "end", "count")
-        fields: list[Any] = [(name, f"{self.order}u4") for name in names]
-        fields += [(name, f"{self.order}f4") for name in ("min", "max", "sum", "squares")]
-        return np.frombuffer(self.content(block), np.dtype(fields))
+        return np.frombuffer(self.content(block), self.layout.kind(ZOOM_RECORD))
 
     def values(self, block: _Block) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
         """Return contig, starts and ends (2, values), and the values of a block of data."""
-        raw = self.content(block)
-        contig, start, _, step, span, kind, count = struct.unpack_from(f"{self.order}5IBxH", raw)
-        columns = _COLUMNS[kind]
-        body = np.frombuffer(raw, f"{self.order}u4", columns * count, 24).reshape(count, columns)
-        values = body[:, -1].copy().view(f"{self.order}f4").astype(np.float64)
-        if kind == 3:
+        raw, head = self.content(block), self.layout.section
+        contig, start, _, step, span, kind, count = head.unpack_from(raw)
+        if kind not in _COLUMNS:
+            raise ValueError
+        columns, order = _COLUMNS[kind], self.layout.order
+        body = np.frombuffer(raw, f"{order}u4", columns * count, head.size).reshape(count, columns)
+        values = body[:, -1].copy().view(f"{order}f4").astype(np.float64)
+        if kind == FIXED_STEP:
             starts = start + step * np.arange(count, dtype=np.int64)
         else:
             starts = body[:, 0].astype(np.int64)
-        ends = body[:, 1].astype(np.int64) if kind == 1 else starts + span
+        ends = body[:, 1].astype(np.int64) if kind == BED_GRAPH else starts + span
         return contig, np.stack([starts, ends]), values
 
 
 def _meets(items: NDArray[np.void], span: _Span) -> NDArray[np.bool_]:
     """Say which items of a node meet a span."""
-    begins = (items["first"] < span.contig) | (
-        (items["first"] == span.contig) & (items["start"] < span.end)
+    begins = (items["first_contig"] < span.contig) | (
+        (items["first_contig"] == span.contig) & (items["start"] < span.end)
     )
-    ends = (items["last"] > span.contig) | (
-        (items["last"] == span.contig) & (items["end"] > span.start)
+    ends = (items["last_contig"] > span.contig) | (
+        (items["last_contig"] == span.contig) & (items["end"] > span.start)
     )
     found: NDArray[np.bool_] = begins & ends
     return found
@@ -265,13 +273,18 @@ def _contradiction(file: _File, level: int, records: NDArray[np.void]) -> ZoomFa
     """Return the first record whose squares sum to less than the square of its extreme."""
     extreme = np.maximum(np.abs(records["min"]), np.abs(records["max"])).astype(np.float64)
     least = (1 - TOLERANCE) * extreme**2 - SMALLEST
-    found = np.flatnonzero((records["count"] > 0) & (records["squares"] < least))
+    found = np.flatnonzero((records["count"] > 0) & (records["sum_squares"] < least))
     if not len(found):
         return None
     record, square = records[found[0]], float(extreme[found[0]] ** 2)
     place = (int(record["contig"]), int(record["start"]), int(record["end"]))
     fault = ZoomFault(
-        level, *place, "sum of its squared values", float(record["squares"]), square, exact=False
+        level,
+        *place,
+        "sum of its squared values",
+        float(record["sum_squares"]),
+        square,
+        exact=False,
     )
     return _against_values(file, level, record) or fault
 
@@ -289,7 +302,7 @@ def _against_values(file: _File, level: int, record: np.void) -> ZoomFault | Non
         contig, places, values = file.values(block)
         if contig == span.contig:
             totals += _totals(np.clip(places, span.start, span.end), values)
-    stored = [float(record[name]) for name in ("count", "sum", "squares")]
+    stored = [float(record[name]) for name in ("count", "sum", "sum_squares")]
     return _compare(level, span, stored, totals)
 
 
@@ -342,7 +355,7 @@ def _all_levels(file: _File) -> ZoomFault | None:
                 return fault
             for contig in np.unique(records["contig"]).tolist():
                 own = records[records["contig"] == contig]
-                sums = [own[name].sum(dtype=np.float64) for name in ("count", "sum", "squares")]
+                sums = [own[name].sum(dtype=np.float64) for name in ("count", "sum", "sum_squares")]
                 found[contig] = found.get(contig, np.zeros(3)) + sums
                 ends[contig] = int(own["end"].max())
         for contig, totals in wanted.items():
