@@ -22,6 +22,7 @@ from tracksmith.models.contract import (
     TrackScore,
     WeightPaths,
 )
+from tracksmith.models.damage import reading
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "WeightPaths",
     "WindowGeometry",
     "hookimpl",
+    "reading",
 ]
