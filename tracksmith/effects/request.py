@@ -132,13 +132,13 @@ def resolve_variants(
     ]
     if asked.source is not None:
         source, size = _file_facts(asked, request["models"], contigs, notify)
-        places["variants"] = str(asked.source.resolve())
+        places["variants"] = str(asked.source.absolute())
     else:
         source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
         bases = source["records"]
         size = SourceSize(bases, 3 * bases, 0, True)
     alias = asked.predict.alias
-    places["alias"] = None if alias is None else str(alias.resolve())
+    places["alias"] = None if alias is None else str(alias.absolute())
     request["variants"] = {
         "source": source,
         "alias": None if alias is None else file_facts(alias)["sha256"],

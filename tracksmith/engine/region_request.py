@@ -98,10 +98,10 @@ class ResolvedRegions:
         """Where the files were found, and the request for opening them again."""
         asked = self.asked
         weights = {
-            fold: [str(path.resolve()) for path in files] for fold, files in self.weights.items()
+            fold: [str(path.absolute()) for path in files] for fold, files in self.weights.items()
         }
         return {
-            "genome": str(asked.genome.resolve()),
+            "genome": str(asked.genome.absolute()),
             "regions": [str(asked.peaks)],
             "weights": {self.card.name: weights},
             "region_request": _stored(asked),
@@ -208,7 +208,7 @@ def _stored(asked: RegionRequest) -> dict[str, Any]:
 
     def value(item: Any) -> Any:
         if isinstance(item, Path):
-            return {"$path": str(item.resolve())}
+            return {"$path": str(item.absolute())}
         if isinstance(item, Mapping):
             return {key: value(inner) for key, inner in item.items()}
         return list(item) if isinstance(item, tuple) else item

@@ -132,7 +132,7 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
         check_card_assembly(registered.card, genome.contigs, entry["folds"]["rule"], notify)
         entries.append(entry)
         weights[registered.card.name] = {
-            fold: [str(path.resolve()) for path in files] for fold, files in paths.items()
+            fold: [str(path.absolute()) for path in files] for fold, files in paths.items()
         }
         parts.append(_parts(registered, paths, entry, tiling, genome, regions, asked.parts))
     _refuse_equal_paths(entries)
@@ -148,7 +148,7 @@ def resolve_request(asked: PredictRequest, registry: Registry, notify: Notify) -
     }
     versions = {"tracksmith": __version__, "torch": torch.__version__}
     places = {
-        "genome": str(genome.path.resolve()),
+        "genome": str(genome.path.absolute()),
         "regions": [*asked.regions, *asked.chroms],
         "weights": weights,
     }

@@ -197,8 +197,10 @@ def mismatch(card: ModelCard, file: CheckedFile) -> str:
 
 
 def _at_given(model: Model, given: Path, option: str) -> WeightPaths:
+    if given.is_symlink() and not given.exists():
+        raise InputError(f"{option}: {_dangling(given)}")
     if not given.exists():
-        raise InputError(f"{option} {given}: there is no such file or folder ({given.resolve()}).")
+        raise InputError(f"{option} {given}: there is no such file or folder ({given.absolute()}).")
     try:
         return _at(model, given)
     except InputError as error:
@@ -206,6 +208,13 @@ def _at_given(model: Model, given: Path, option: str) -> WeightPaths:
             f"{option} {given} holds no weights of {model.card.name}: {error}\n"
             f"`tracksmith models show {model.card.name}` lists the files."
         ) from error
+
+
+def _dangling(link: Path) -> str:
+    return (
+        f"{link} is a link to {link.readlink()}, which is not there: bring its content here first "
+        "(`git annex get`, `dvc pull` or the like)."
+    )
 
 
 def _at(model: Model, place: Path) -> WeightPaths:
@@ -216,6 +225,17 @@ def _at(model: Model, place: Path) -> WeightPaths:
     InputError
         There is no complete fold.
     """
+    try:
+        return _found_at(model, place)
+    except InputError as error:
+        inside = place.rglob("*") if place.is_dir() else iter(())
+        links = [path for path in inside if path.is_symlink() and not path.exists()]
+        if not links:
+            raise
+        raise InputError(f"{error}\n{_dangling(min(links))}") from error
+
+
+def _found_at(model: Model, place: Path) -> WeightPaths:
     if model.find_weights is None:
         return _by_card(model.card, place)
     try:

@@ -149,7 +149,8 @@ def find_weights(place: Path) -> WeightPaths:
     """
     if place.is_file():
         return {"": (place,)}
-    found = sorted(path for path in place.glob("*") if path.suffix in (".pth", ".ckpt", ".pt"))
+    checkpoints = (path for path in place.glob("*") if path.suffix in (".pth", ".ckpt", ".pt"))
+    found = sorted(path for path in checkpoints if path.is_file())
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise InputError(

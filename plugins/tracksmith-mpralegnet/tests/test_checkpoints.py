@@ -153,7 +153,9 @@ def test_a_configuration_of_another_network_is_refused(checkpoint, config, chang
 def test_a_configuration_that_is_no_object_is_refused(checkpoint, tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"config\.json (is no readable JSON|holds no settings)"):
+    with pytest.raises(
+        InputError, match=r"config\.json (is damaged, cut short or no JSON file|holds no settings)"
+    ):
         read_checkpoint(checkpoint(), path, True)
 
 
