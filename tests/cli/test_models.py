@@ -14,7 +14,7 @@ from tracksmith.models.card import Option, RegionGeometry, Track, WeightFile
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import BrokenPlugin, RegisteredModel, Registry
 
-CONTENT = b"weights"
+CONTENT = b"\x80\2weights"
 SHA = hashlib.sha256(CONTENT).hexdigest()
 TRACKS = (
     Track("plus", "K562 plus", "+", "minus", "PRO-cap", "K562", units="RPM", transform="log1p"),
@@ -27,7 +27,7 @@ def registry():
         tracks=TRACKS,
         folds=FOLDS,
         unseen=("chrX",),
-        weights=(WeightFile("a.pt", "a", 7, SHA), WeightFile("b.pt", "b")),
+        weights=(WeightFile("a.pt", "a", 9, SHA), WeightFile("b.pt", "b")),
         options=(Option("eps", "0", ("0", "1e-3"), "a small number"),),
         notes=("A note.",),
     )

@@ -12,6 +12,7 @@ from tracksmith.cli.describe import broken_text, card_text, listing, listing_jso
 from tracksmith.cli.tables import output_width, table
 from tracksmith.errors import ResourceError, TrustError
 from tracksmith.models.card import ModelCard
+from tracksmith.models.checked import CheckedFile
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import load_registry
 from tracksmith.models.weights import describe, state_of_weights
@@ -82,12 +83,18 @@ def tracks(name: str, grep: str, weights: Path | None) -> None:
 @click.argument("name")
 @click.option("--from", "source", metavar="FOLDER|URL", help="Take the files from here.")
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only files whose name fits, as 'fold_1.h5' or 'K562/*'; repeatable.",
+)
+@click.option(
     "--offline",
     is_flag=True,
     help="Use the cache and --from FOLDER alone, never the network; as TRACKSMITH_OFFLINE=1.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but licence and errors.")
-def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
+def fetch(name: str, source: str | None, only: tuple[str, ...], offline: bool, quiet: bool) -> None:
     """Bring a model's weights into the cache. Nothing else ever downloads."""
     from tracksmith.models.fetch import fetch as fetch_weights
     from tracksmith.models.fetch import licence_notice
@@ -97,19 +104,27 @@ def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
     progress = LineProgress(quiet=quiet)
     if quiet:
         click.echo(licence_notice(model.card), err=True)
-    files = fetch_weights(model, source, progress.note, progress, offline)
+    files = fetch_weights(model, source, progress.note, progress, offline=offline, only=only)
     if files and not quiet:
-        there, folds = len(state_of_weights(model).paths), len(model.card.folds)
-        part = f"{there} of {folds} folds of {name} are there."
-        ready = f"The weights are ready: {name} can be used."
-        click.echo(part if there < folds else ready, err=True)
+        click.echo(_how_far(model), err=True)
+
+
+def _how_far(model: Model) -> str:
+    """Say whether a model can be used with the weights that are there."""
+    name, state = model.card.name, state_of_weights(model)
+    if not state.paths:
+        return f"{name} cannot be used yet: other files of it are missing."
+    there, folds = len(state.paths), len(describe(model, state.paths).folds)
+    if there < folds:
+        return f"{there} of {folds} folds of {name} are there."
+    return f"The weights are ready: {name} can be used."
 
 
 @models.command()
 @click.argument("name")
 @click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
 def verify(name: str, weights: Path | None) -> None:
-    """Compare the sha256 of a model's weights with the published ones."""
+    """Compare a model's weights with what is published, and with what was once fetched."""
     from tracksmith.models.fetch import verify as verify_weights
 
     model = load_registry().get(name).model
@@ -120,7 +135,7 @@ def verify(name: str, weights: Path | None) -> None:
             str(file.path),
             f"{file.size:,}",
             file.sha256,
-            "WRONG" if file.wrong else "as published" if file.confirmed else "not published",
+            _verdict(file),
         )
         for file in files
     ]
@@ -131,7 +146,7 @@ def verify(name: str, weights: Path | None) -> None:
     wrong = [file for file in files if file.wrong]
     if wrong:
         raise TrustError(
-            f"{len(wrong)} of {len(files)} files are not the published ones, first "
+            f"{len(wrong)} of {len(files)} files are not as they were published or fetched, first "
             f"{wrong[0].path}. Fetch them again: `tracksmith models fetch {name}`."
         )
     present = {file.fold for file in files}
@@ -142,6 +157,15 @@ def verify(name: str, weights: Path | None) -> None:
             f"{name} has {len(model.card.folds)} folds, and the weights of {len(missing)} are not "
             f"there: {shown}. Fetch them: `tracksmith models fetch {name}`."
         )
+
+
+def _verdict(file: CheckedFile) -> str:
+    """Say what a file's digest was compared with, and how that went."""
+    if file.wrong:
+        return "WRONG"
+    if file.confirmed:
+        return "as published"
+    return "as fetched" if file.fetched else "nothing to compare with"
 
 
 def _described(model: Model, weights: Path | None) -> ModelCard:

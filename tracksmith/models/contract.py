@@ -183,6 +183,9 @@ class Model:
     of the card in order, for any number of regions.
 
     ``scores`` are variant scores of the plugin's own, by name.
+
+    ``unpack`` says what of a published archive is wanted: it maps the name of
+    a file in the archive to its name in the model's folder, or to None.
     """
 
     card: ModelCard
@@ -191,3 +194,4 @@ class Model:
     describe: Callable[[WeightPaths], ModelCard] | None = None
     features: Callable[[FeatureRequest], FeatureSource] | None = None
     scores: Mapping[str, TrackScore] = field(default_factory=dict)
+    unpack: Callable[[str], str | None] | None = None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ATAC", "EXPRESSION", "tracksmith_models"]
 
 _BUCKET = "https://2023-get-xf2217.s3.amazonaws.com/get_demo/checkpoints"
+LARGEST_FILE = 2_000_000_000
+"""Bytes; the weights alone take 341 MB, and an optimiser's state twice that."""
 
 _SCAN_ENDS = Option(
     "scan_ends",
@@ -94,6 +96,7 @@ EXPRESSION = ModelCard(
                 f"{_BUCKET}/regulatory_inference_checkpoint_fetal_adult/"
                 "finetune_fetal_adult_leaveout_astrocyte/checkpoint-best.pth",
             ),
+            limit=LARGEST_FILE,
         ),
     ),
     options=(
@@ -107,7 +110,11 @@ EXPRESSION = ModelCard(
         _SCAN_ENDS,
         _HEADS,
     ),
-    notes=_NOTES,
+    notes=(
+        *_NOTES,
+        "The authors' bucket asks whoever downloads to pay: `models fetch` says how to get the "
+        "checkpoint with an account of your own, and takes it with --from FOLDER.",
+    ),
 )
 
 ATAC = replace(
