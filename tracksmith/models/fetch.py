@@ -52,8 +52,7 @@ def fetch(
     ----------
     source
         A folder, a file, or the ``http(s)://`` address under which the files
-        lie; by default each file's addresses on the card, in order. Proxies
-        come from the environment (``HTTPS_PROXY`` and so on).
+        lie; by default each file's addresses on the card, in order.
     notify
         Gets one line at a time: the licence, what is there, what is done.
     progress
@@ -74,11 +73,9 @@ def fetch(
     TrustError
         A file is not the published one; what was downloaded ends in ``.bad``.
     ResourceError
-        No source answers, the network breaks, or the disk is full; offline,
-        files are missing, each of which is named.
+        No source answers, the network breaks, the disk is full; offline, files are missing.
     InputError, UsageError
-        The folder lacks files, or the source is no folder and no address, or
-        an address offline; nothing is called as ``only`` says.
+        The source is none, or lacks files; nothing is called as ``only`` says.
     """
     card = model.card
     notify(licence_notice(card))
@@ -91,16 +88,7 @@ def fetch(
     obtainer = Obtainer(notify, progress or Silent(), offline)
     try:
         with _alone(cache):
-            archive = archive_job(model, source, cache, offline=offline)
-            if archive is not None:
-                files = _fetch_archive(model, obtainer, archive, cache, only)
-            elif offline:
-                files = _fetch_offline(model, obtainer, source, cache, only)
-            else:
-                jobs = _only(card, jobs_for(model, source, cache), only)
-                for job in jobs:
-                    obtainer.obtain(job)
-                files = [job.target for job in jobs]
+            files = _fetch_into(cache, model, obtainer, source, only)
             if not only:
                 _sweep(cache, "*.part")  # whoever has everything needs no piece of it
     finally:
@@ -108,6 +96,20 @@ def fetch(
     if not only:
         _require_usable(model, cache)
     return files
+
+
+def _fetch_into(
+    cache: Path, model: Model, obtainer: Obtainer, source: str | None, only: Sequence[str]
+) -> list[Path]:
+    archive = archive_job(model, source, cache, offline=obtainer.offline)
+    if archive is not None:
+        return _fetch_archive(model, obtainer, archive, cache, only)
+    if obtainer.offline:
+        return _fetch_offline(model, obtainer, source, cache, only)
+    jobs = _only(model.card, jobs_for(model, source, cache, partly=bool(only)), only)
+    for job in jobs:
+        obtainer.obtain(job)
+    return [job.target for job in jobs]
 
 
 def _fetch_offline(

@@ -7,7 +7,6 @@ the reason where something is wrong.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pluggy
 from packaging.requirements import Requirement
 
 from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.guess import did_you_mean
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
 from tracksmith.models.hook import GROUP, ModelHooks
@@ -94,10 +94,8 @@ class Registry:
                     f"({plugin.distribution} {plugin.version}) is broken: {plugin.reason}\n"
                     f"Repair, update or remove the package {plugin.distribution}."
                 )
-        near = difflib.get_close_matches(name.lower(), self.models, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"No model is called {name!r}.{hint}\n"
+            f"No model is called {name!r}.{did_you_mean(name, self.models)}\n"
             f"Known models: {', '.join(sorted(self.models)) or 'none'}. "
             "`tracksmith models` tells more, also of plugins that are broken."
         )

@@ -20,8 +20,10 @@ def is_address(source: str) -> bool:
     return urlsplit(source).scheme in ("http", "https")
 
 
-def jobs_for(model: Model, source: str | None, cache: Path) -> list[Job]:
+def jobs_for(model: Model, source: str | None, cache: Path, *, partly: bool = False) -> list[Job]:
     """Return a job for every file: of the card's addresses, another one, or a folder.
+
+    ``partly`` is content with some of the card's files in a folder.
 
     Raises
     ------
@@ -39,7 +41,14 @@ def jobs_for(model: Model, source: str | None, cache: Path) -> list[Job]:
         return [Job(card, file, cache / file.name, file.urls) for file in card.weights]
     if is_address(source):
         return _jobs_under(card, source, cache)
-    return _jobs_from_files(model, _local(source), cache)
+    place = _local(source)
+    try:
+        return _jobs_from_files(model, place, cache)
+    except InputError:
+        files = [file for file in card.weights if (place / file.name).is_file()]
+        if not partly or not files:
+            raise
+        return [Job(card, file, cache / file.name, (str(place / file.name),)) for file in files]
 
 
 def archive_job(model: Model, source: str | None, cache: Path, *, offline: bool) -> Job | None:

@@ -22,12 +22,14 @@ from tracksmith.models.contract import Model, WeightPaths
 
 __all__ = [
     "WeightsState",
+    "cache_root",
     "describe",
     "find_weights",
     "locate_weights",
     "places",
     "select_folds",
     "state_of_weights",
+    "tables_there",
     "weights_cache",
 ]
 
@@ -39,14 +41,17 @@ def weights_cache(card: ModelCard) -> Path:
     user's cache folder of the operating system. Models that read the same files
     share a folder.
     """
+    return cache_root() / "weights" / (card.weights_of or card.name) / card.version
+
+
+def cache_root() -> Path:
+    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system."""
     chosen = os.environ.get("TRACKSMITH_CACHE")
     if chosen:
-        root = Path(chosen).expanduser()
-    else:
-        import platformdirs
+        return Path(chosen).expanduser()
+    import platformdirs
 
-        root = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
-    return root / "weights" / (card.weights_of or card.name) / card.version
+    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
 
 
 def places(card: ModelCard) -> list[Path]:
@@ -125,6 +130,19 @@ def state_of_weights(model: Model, given: Path | None = None) -> WeightsState:
         if given is not None:
             raise
         return WeightsState(True, {}, looked, str(error))
+
+
+def tables_there(card: ModelCard) -> WeightPaths:
+    """Return the tables that name a model's tracks, as far as they lie where weights belong.
+
+    They are small, and tell the names before the weights are there.
+    """
+    tables: dict[str, tuple[Path, ...]] = {}
+    for file in card.weights:
+        if file.names_tracks:
+            found = [place / file.name for place in places(card) if (place / file.name).is_file()]
+            tables[file.fold] = (*tables.get(file.fold, ()), *found[:1])
+    return {fold: paths for fold, paths in tables.items() if paths}
 
 
 def find_weights(model: Model, given: Path | None = None) -> WeightPaths:
