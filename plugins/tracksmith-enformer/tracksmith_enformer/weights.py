@@ -214,9 +214,8 @@ def _sizes(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
 
 
 def _numbers(tensors: Mapping[str, Tensor], module: str) -> range:
-    """Return 0 to the highest number of a module: a gap shows as missing tensors."""
-    found = {int(match[1]) for name in tensors if (match := re.match(rf"{module}\.(\d+)\.", name))}
-    return range(max(found, default=-1) + 1)
+    """Return a number for each part of a module: a gap shows as tensors missing and unexpected."""
+    return range(len({m[1] for name in tensors if (m := re.match(rf"{module}\.(\d+)\.", name))}))
 
 
 def layout(sizes: Sizes) -> dict[str, tuple[int, ...]]:

@@ -89,6 +89,14 @@ def test_other_tensors_are_refused_by_name(checkpoint, change, says):
         read_checkpoint(checkpoint(change), None, True)
 
 
+@pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
+def test_every_tensor_of_another_shape_is_a_sentence(checkpoint, tensors, change):
+    for name in tensors(0):
+        path = checkpoint(lambda t, name=name: t.update({name: change(t[name])}))
+        with pytest.raises(InputError, match="no checkpoint of MPRALegNet"):
+            read_checkpoint(path, None, True)
+
+
 def test_a_network_of_six_inputs_is_not_this_model(tensors, tmp_path):
     sizes = Sizes(inputs=6, stem=8, stem_width=5, width=3, blocks=((8, 16, 12),))
     path = tmp_path / "yeast.ckpt"

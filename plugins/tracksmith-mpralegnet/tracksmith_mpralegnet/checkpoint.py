@@ -67,7 +67,7 @@ def _checked_sizes(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
     try:
         sizes = read_sizes(tensors)
         expected = expected_shapes(sizes)
-    except (KeyError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, ValueError, ZeroDivisionError) as error:
         raise InputError(
             f"{path} is no checkpoint of MPRALegNet: {error} (no tensor of that name, or of "
             "another shape)."
