@@ -138,6 +138,19 @@ def test_the_core_speaks_of_no_plugin():
     assert not words_of_plugins()
 
 
+def test_no_file_names_an_index_of_packages():
+    """Where packages come from is the user's choice, and his machine's."""
+    index = re.compile("|".join(("index" + "-url", "py" + r"pi\.org", "python" + "hosted")))
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = kept.stdout.splitlines() or [str(path.relative_to(ROOT)) for path in FILES]
+    found = [
+        name
+        for name in names
+        if (ROOT / name).is_file() and index.search((ROOT / name).read_text(errors="ignore"))
+    ]
+    assert not found
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["models"], ["predict", "--help"]])
 def test_listing_and_help_import_no_torch(arguments):
     code = (

@@ -25,6 +25,7 @@ from tracksmith.models.contract import (
     TrackScore,
     WeightPaths,
 )
+from tracksmith.models.damage import reading
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "WeightPaths",
     "WindowGeometry",
     "hookimpl",
+    "reading",
 ]

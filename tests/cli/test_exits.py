@@ -1,6 +1,7 @@
 """How the command line ends: pipes that close, odd paths, arrays with holes, missing devices."""
 
 import errno
+import os
 import re
 import shlex
 import subprocess
@@ -57,6 +58,43 @@ def test_a_limit_of_the_system_is_no_fault_of_ours(error, code, said, tmp_path, 
     assert found.exit_code == code
     assert re.search(said, found.output)
     assert (len(list(tmp_path.iterdir())) == 1) == (code == 1)
+
+
+def test_a_planted_link_does_not_catch_the_trace_of_a_fault(tmp_path, monkeypatch):
+    """Others could guess a name that holds the pid alone, where the folder is theirs too."""
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    (tmp_path / f"tracksmith-bug-{os.getpid()}.log").symlink_to(target)
+
+    @click.group(cls=LazyGroup, invoke_without_command=True)
+    def group():
+        raise OSError("x")
+
+    found = CliRunner().invoke(group, [])
+    assert found.exit_code == 1
+    assert target.read_text() == "mine"
+    (log,) = (path for path in tmp_path.glob("tracksmith-bug-*.log") if not path.is_symlink())
+    assert str(log) in found.output
+    assert "OSError: x" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_trace_can_be_written_it_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+
+    @click.group(cls=LazyGroup, invoke_without_command=True)
+    def group():
+        raise RuntimeError("x")
+
+    found = CliRunner().invoke(group, [])
+    assert found.exit_code == 1
+    assert "Traceback" in found.output
 
 
 def test_an_output_folder_of_an_impossible_name_is_refused(tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracksmith.cli.guesses import GuessingGroup
+
 if TYPE_CHECKING:
     from tracksmith.hub.build import HubReport
 
@@ -17,7 +19,7 @@ __all__ = ["hub"]
 _FOLDER = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=GuessingGroup)
 def hub() -> None:
     """Build or check a UCSC track hub, or write a page of runs."""
 

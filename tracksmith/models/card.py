@@ -162,13 +162,19 @@ class Fold:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One published file. ``sha256`` and ``size`` (bytes) are None where nobody states them."""
+    """One published file. ``sha256`` and ``size`` (bytes) are None where nobody states them.
+
+    ``limit`` is how many bytes it may have where the size is not known.
+    ``names_tracks`` marks a table that only names tracks: the model works without it.
+    """
 
     name: str
     fold: str = ""
     size: int | None = None
     sha256: str | None = None
     urls: tuple[str, ...] = ()
+    limit: int = 4 << 30
+    names_tracks: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,9 @@ class ModelCard:
 
     ``reverse_complement`` says whether averaging with the reverse complement
     is the ``default``, ``allowed``, or ``wrong``. ``unseen`` are contigs that
-    no fold saw in training.
+    no fold saw in training. ``archives`` are published zip files that hold the
+    weights. ``weights_of`` names the model whose weights these are, where
+    several models read the same files.
 
     Raises
     ------
@@ -242,6 +250,8 @@ class ModelCard:
     folds: tuple[Fold, ...] = ()
     unseen: tuple[str, ...] = ()
     weights: tuple[WeightFile, ...] = ()
+    archives: tuple[WeightFile, ...] = ()
+    weights_of: str = ""
     options: tuple[Option, ...] = ()
     variants: VariantDefaults = field(default_factory=VariantDefaults)
     notes: tuple[str, ...] = ()
@@ -281,11 +291,13 @@ class ModelCard:
                 yield f"track {track.id}: its rc_partner {partner!r} does not name it in return"
 
     def _weight_problems(self) -> Iterator[str]:
-        yield from _repeats("weight file", [file.name for file in self.weights])
+        files = (*self.weights, *self.archives)
+        yield from _repeats("weight file", [file.name for file in files])
         folds = [fold.name for fold in self.folds] or [""]
         for file in self.weights:
             if file.fold not in folds:
                 yield f"weight file {file.name!r} belongs to {file.fold!r}, which is no fold"
+        for file in files:
             if PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts:
                 yield f"weight file {file.name!r} must be a name inside the model's folder"
             for url in file.urls:

@@ -292,6 +292,9 @@ class Model:
     ``scores`` are variant scores of the plugin's own, by name: a
     :class:`TrackScore`, or for a region model a :class:`RegionScore`.
 
+    ``unpack`` says what of a published archive is wanted: it maps the name of
+    a file in the archive to its name in the model's folder, or to None.
+
     Raises
     ------
     CardError
@@ -304,6 +307,7 @@ class Model:
     describe: Callable[[WeightPaths], ModelCard] | None = None
     features: Callable[[FeatureRequest], FeatureSource] | None = None
     scores: Mapping[str, TrackScore | RegionScore] = field(default_factory=dict)
+    unpack: Callable[[str], str | None] | None = None
 
     def __post_init__(self) -> None:
         card: Any = self.card
