@@ -21,6 +21,7 @@ __all__ = ["ByteStream"]
 
 _BUFFER = 1 << 18
 _LONGEST_LINE = 1 << 29
+"""Bytes of a line of a table; one of a FASTA file may be a whole contig."""
 
 
 class _Tapped(io.RawIOBase):
@@ -108,19 +109,19 @@ class ByteStream:
             self._require_end_marker()
         return raw
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield every line with its line end; the last may have none."""
+    def lines(self, longest: int = _LONGEST_LINE) -> Iterator[bytes]:
+        """Yield every line with its line end; the last may have none. A longer one is refused."""
         while True:
             try:
-                line = self._plain.readline(_LONGEST_LINE)
+                line = self._plain.readline(longest)
             except (EOFError, OSError, zlib.error) as error:
                 raise self._broken(error) from error
             if not line:
                 break
-            if len(line) >= _LONGEST_LINE:
+            if len(line) >= longest:
                 raise InputError(
-                    f"{self.name}: a line after {self.place} is longer than {_LONGEST_LINE:,} "
-                    "bytes. That is no table of variants."
+                    f"{self.name}: a line after {self.place} is longer than {longest:,} bytes. "
+                    "That is no text of lines."
                 )
             yield line
         self._require_end_marker()
