@@ -255,6 +255,44 @@ def test_a_bcf_with_long_alleles_no_alt_and_a_telomere_is_read(bcf: bytes, tmp_p
         ]  # fmt: skip
 
 
+def test_a_bcf_is_read_plain_and_bgzipped_and_its_ends_are_looked_at(bcf: bytes, tmp_path) -> None:
+    whole = read(tmp_path / "x.bcf")
+    (tmp_path / "plain.bcf").write_bytes(gzip.decompress(bcf))
+    assert read(tmp_path / "plain.bcf") == whole
+    (tmp_path / "gzip.bcf").write_bytes(gzip.compress(gzip.decompress(bcf)))
+    with pytest.raises(InputError, match=r"compressed with gzip, a BCF with bgzip. Recompress it"):
+        read(tmp_path / "gzip.bcf")
+    (tmp_path / "cut.bcf").write_bytes(bcf[: -len(EOF_MARKER)])
+    with pytest.raises(
+        InputError, match=r"end marker .* record 3 \(chr1:0\) is the last .*--allow-t"
+    ):
+        read(tmp_path / "cut.bcf")
+    assert read(tmp_path / "cut.bcf", allow_truncated=True) == whole
+    (tmp_path / "cut.bcf").write_bytes(bcf[: len(bcf) // 2])
+    with pytest.raises(InputError, match="cut short or broken after"):
+        read(tmp_path / "cut.bcf", allow_truncated=True)
+    (tmp_path / "cut.bcf").write_bytes(gzip.decompress(bcf)[:-4])
+    with pytest.raises(
+        InputError, match=r"record 3 of this BCF is broken: .* last good .* record 2"
+    ):
+        read(tmp_path / "cut.bcf")
+
+
+def test_a_bcf_that_cannot_be_opened_twice_is_refused(bcf: bytes, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(bcf)))
+    with pytest.raises(InputError, match="a BCF is read from a file on disk"):
+        read("-")
+
+
+def test_htslib_writes_nothing_while_a_bcf_is_read(bcf: bytes, tmp_path, capfd) -> None:
+    read(tmp_path / "x.bcf")
+    broken = gzip.decompress(bcf)
+    (tmp_path / "x.bcf").write_bytes(broken[:-9])
+    with pytest.raises(InputError, match="broken"):
+        read(tmp_path / "x.bcf")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("space", [b"\t", b"\n"])
 def test_a_bcf_whose_id_would_break_a_line_is_refused(space, tmp_path, to_bcf) -> None:
     rows = b"c\t5\trs12\tA\tC\t.\t.\t.\nc\t6\tr_34\tA\tC\t.\t.\t.\n"
@@ -264,7 +302,7 @@ def test_a_bcf_whose_id_would_break_a_line_is_refused(space, tmp_path, to_bcf) -
     to_bcf(tmp_path / "x.vcf", tmp_path / "x.bcf")
     plain = gzip.decompress((tmp_path / "x.bcf").read_bytes())
     assert plain.count(b"r_34") == 1
-    (tmp_path / "y.bcf").write_bytes(gzip.compress(plain.replace(b"r_34", b"r" + space + b"34")))
+    (tmp_path / "y.bcf").write_bytes(plain.replace(b"r_34", b"r" + space + b"34"))
     with pytest.raises(InputError, match=r"y\.bcf: record 2 .*its ID 'r\\[tn]34' holds a tab or"):
         read(tmp_path / "y.bcf")
 
@@ -278,7 +316,7 @@ def test_a_damaged_bcf_is_refused_or_read_but_never_crashes(bcf, tmp_path, at, v
         del plain[at:]
     else:
         plain[at] = value
-    (tmp_path / "y.bcf").write_bytes(gzip.compress(bytes(plain), 1))
+    (tmp_path / "y.bcf").write_bytes(bytes(plain))
     try:
         read(tmp_path / "y.bcf")
     except InputError as error:

@@ -126,6 +126,14 @@ class ByteStream:
             yield line
         self._require_end_marker()
 
+    def require_end_of(self, path: Path) -> None:
+        """Hold the end of the file against what is due, where another has read it through."""
+        if self._bgzipped:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - len(EOF_MARKER)))
+                self._tapped.tail = file.read()
+        self._require_end_marker()
+
     def _require_end_marker(self) -> None:
         if not self._bgzipped or self._allow_truncated or self._tapped.tail == EOF_MARKER:
             return

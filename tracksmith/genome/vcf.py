@@ -16,7 +16,7 @@ from typing import Literal, Self, TypeAlias
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
-from tracksmith.genome.bcf import BcfRecord, bcf_lines, read_bcf_header, read_bcf_records
+from tracksmith.genome.bcf import Site, read_bcf_header, read_bcf_sites
 from tracksmith.genome.contigs import shown
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.variant_table import UNNAMED_COLUMNS, table_columns
@@ -78,15 +78,13 @@ class VcfHeader:
         """Columns of every record."""
         return self.lines[-1].count(b"\t") + 1 if self.lines else 0
 
-    def add_contig(self, line: bytes) -> str | None:
-        """Remember the contig that a ``##contig`` line declares, and return its name."""
+    def add_contig(self, line: bytes) -> None:
+        """Remember the contig that a ``##contig`` line declares."""
         name = re.match(rb"##contig=<(?:.*?,)?ID=([^,>]+)", line)
         length = re.search(rb"[<,]length=(\d+)\s*[,>]", line)
-        if not name:
-            return None
-        text = name[1].decode("utf-8", "surrogateescape")
-        self.contigs[text] = int(length[1]) if length else None
-        return text
+        if name:
+            text = name[1].decode("utf-8", "surrogateescape")
+            self.contigs[text] = int(length[1]) if length else None
 
 
 class VariantFile:
@@ -127,7 +125,6 @@ class VariantFile:
         self._lines = enumerate(self._stream.lines(), 1)
         self._pending: tuple[int, bytes] | None = None
         self._columns: dict[str, int] = {}
-        self._bcf_contigs: dict[int, str] = {}
         try:
             self.format: Format = format or self._sniff(str(path))
             if self.format == "vcf":
@@ -153,7 +150,8 @@ class VariantFile:
         if self.format == "table":
             yield from self._table()
         elif self.format == "bcf":
-            yield from self._bcf()
+            for record, _ in self._bcf(with_lines=False):
+                yield record
         else:
             for record, _ in self.lines():
                 yield record
@@ -164,7 +162,7 @@ class VariantFile:
         Those of a BCF, which has no lines, are made by htslib.
         """
         if self.format == "bcf":
-            yield from zip(self._bcf(), bcf_lines(self._path), strict=True)
+            yield from self._bcf(with_lines=True)
             return
         if self.format == "table":
             raise InputError(f"{self.name} is a table; only a VCF or BCF has lines of VCF.")
@@ -263,23 +261,18 @@ class VariantFile:
         )
 
     def _read_bcf_header(self) -> None:
-        text = read_bcf_header(self._stream)
-        for line in text.split(b"\n"):
+        for line in read_bcf_header(self._stream).split(b"\n"):
             if line.startswith(b"##contig="):
-                name = self.header.add_contig(line) or ""
-                index = re.search(rb"[<,]IDX=(\d+)", line)
-                self._bcf_contigs[int(index[1]) if index else len(self._bcf_contigs)] = name
+                self.header.add_contig(line)
             if line:
                 self.header.lines.append(re.sub(rb",IDX=\d+(?=>$)", b"", line))
 
-    def _bcf(self) -> Iterator[VariantRecord]:
-        for number, row in enumerate(read_bcf_records(self._stream), 1):
-            contig = self._bcf_contigs.get(row.contig)
-            if contig is None:
-                raise self.fail(number, f"record {number} names contig {row.contig} of the header.")
-            record = _from_bcf(number, contig, row)
+    def _bcf(self, *, with_lines: bool) -> Iterator[tuple[VariantRecord, bytes]]:
+        sites = read_bcf_sites(self._stream, Path(self._path), with_lines=with_lines)
+        for number, site in enumerate(sites, 1):
+            record = _from_bcf(number, site)
             self._stream.place = f"record {number} ({record.place})"
-            yield record
+            yield record, site.line
 
     def _table(self) -> Iterator[VariantRecord]:
         for number, raw in self._data():
@@ -336,9 +329,10 @@ class VariantFile:
         self.close()
 
 
-def _from_bcf(number: int, contig: str, row: BcfRecord) -> VariantRecord:
-    alts = tuple(map(_visible, row.alts))
-    return VariantRecord(number, contig, row.position, _visible(row.id), _visible(row.ref), alts)
+def _from_bcf(number: int, site: Site) -> VariantRecord:
+    alts = tuple(map(_visible, site.alts))
+    name, ref = _visible(site.id), _visible(site.ref)
+    return VariantRecord(number, site.contig, site.position, name, ref, alts)
 
 
 def _visible(text: str) -> str:
