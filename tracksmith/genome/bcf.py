@@ -87,7 +87,7 @@ def read_bcf_sites(stream: ByteStream, path: Path, *, with_lines: bool) -> Itera
                     raise ValueError(problem)
                 yield site
                 number += 1  # what an error would be about
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{stream.name}: record {max(number, 1)} of this BCF is broken: {error}. The last good "
             f"place is {stream.place}. Copy the file again, or make it anew."

@@ -11,7 +11,7 @@ __all__ = ["kind_of_bytes", "require_file"]
 
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|gcs|az|drs|file):/+", re.IGNORECASE)
 _BY_HEAD = {
-    b"\xef\xbb\xbf": "text that begins with a UTF-8 byte order mark; remove it: "
+    b"\xef\xbb\xbf": "a UTF-8 byte order mark, which does not belong here; remove it: "
     r"sed -i '1s/^\xEF\xBB\xBF//' FILE",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",

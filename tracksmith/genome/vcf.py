@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bcf import Site, read_bcf_header, read_bcf_sites
-from tracksmith.genome.contigs import shown
+from tracksmith.genome.contigs import MAX_CONTIG, shown
+from tracksmith.genome.kinds import kind_of_bytes
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.variant_table import UNNAMED_COLUMNS, table_columns
 
@@ -28,21 +30,12 @@ Format: TypeAlias = Literal["vcf", "bcf", "table"]
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
 _TABLE_SUFFIX = re.compile(r"\.(tsv|txt|tab)(\.b?gz)?$", re.IGNORECASE)
 _MAX_POSITION = 2**31 - 1
+_RECORD = re.compile(rb"[!-~]+\t[0-9]{1,9}(?:\t[ -~]*){3}\t")
+"""The first five columns of nearly every line: printable ASCII, a position below 10**9."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-_KIND_OF_HEAD = {
-    b"\xef\xbb\xbf": "a UTF-8 byte order mark, which VCF forbids; remove it: "
-    r"sed -i '1s/^\xEF\xBB\xBF//' FILE",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-    b"BZh": "bzip2 data; recompress it with bgzip",
-    b"\xfd7zXZ": "xz data; recompress it with bgzip",
-    b"\x28\xb5\x2f\xfd": "zstd data; recompress it with bgzip",
-    b"PK\x03\x04": "a zip archive; unpack it first",
-}
 
 
-@dataclass(frozen=True, slots=True)
-class VariantRecord:
+class VariantRecord(NamedTuple):
     """One record: ``position`` is 0-based, -1 where POS is 0 (a telomere).
 
     ``line`` is the line number, for BCF the number of the record, from 1.
@@ -67,7 +60,8 @@ class VariantRecord:
 class VcfHeader:
     """The header lines as they are, without line ends, ``#CHROM`` last.
 
-    ``contigs`` maps every declared contig to its length in bp, None where not given.
+    ``contigs`` maps every declared contig to its length in bp, None where not given, and
+    2**32 where it is longer than any contig may be.
     """
 
     lines: list[bytes] = field(default_factory=list)
@@ -84,7 +78,7 @@ class VcfHeader:
         length = re.search(rb"[<,]length=(\d+)\s*[,>]", line)
         if name:
             text = name[1].decode("utf-8", "surrogateescape")
-            self.contigs[text] = int(length[1]) if length else None
+            self.contigs[text] = clipped_number(length[1], MAX_CONTIG) if length else None
 
 
 class VariantFile:
@@ -180,6 +174,15 @@ class VariantFile:
                 yield number, raw
 
     def _record(self, number: int, raw: bytes, columns: int) -> VariantRecord:
+        match = _RECORD.match(raw)
+        if match is None or raw.count(b"\t") + 1 != columns:
+            return self._odd_record(number, raw, columns)
+        contig, position, name, ref, alt, _ = match[0].decode("ascii").split("\t")
+        alts = () if alt == "." else tuple(alt.split(","))
+        return VariantRecord(number, contig, int(position) - 1, name, ref, alts)
+
+    def _odd_record(self, number: int, raw: bytes, columns: int) -> VariantRecord:
+        """Read a line that holds more than printable ASCII, or say why it is no record."""
         parts = raw.split(b"\t", 5)
         if len(parts) < 6 or raw.count(b"\t") + 1 != columns:
             raise self.fail(number, _wrong_columns(raw, columns))
@@ -198,10 +201,11 @@ class VariantFile:
             raise self.fail(
                 number, f"POS is {shown_text!r}; it must be a whole number, 1-based (0: telomere)."
             )
-        position = int(text)
+        position = clipped_number(text, _MAX_POSITION)
         if position > _MAX_POSITION:
             raise self.fail(
-                number, f"POS {position} is above {_MAX_POSITION}, the largest that VCF allows."
+                number,
+                f"POS {text[:40].decode()} is above {_MAX_POSITION}, the largest that VCF allows.",
             )
         return position
 
@@ -246,9 +250,9 @@ class VariantFile:
             return InputError(f"{self.name} is empty. Give a VCF with its header.")
         if not line:
             return InputError(f"{self.name} holds no text: its first line is empty.")
-        for start, kind in _KIND_OF_HEAD.items():
-            if line.startswith(start):
-                return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
+        kind = kind_of_bytes(line)
+        if kind is not None:
+            return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
         if line.count(b"\t") >= 3:
             return InputError(
                 f"{self.name} has no header: its first line is {_quoted(line)}. Give a VCF that "
@@ -303,7 +307,9 @@ class VariantFile:
                 if blanks
                 else f"{len(parts)} columns where contig, position, ref and alt are due.",
             )
-        position = self._position(number, parts[columns["position"]].encode())
+        position = self._position(
+            number, parts[columns["position"]].encode("utf-8", "surrogateescape")
+        )
         at = columns.get("id", len(parts))
         name = parts[at] if at < len(parts) else "."
         alt = _visible(parts[columns["alt"]])
