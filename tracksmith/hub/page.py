@@ -16,13 +16,13 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
 from tracksmith.genome.assemblies import assembly_of, canonical
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.genomes import genome_word
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
 from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.twobit import write_twobit
 
 __all__ = ["CDN", "IgvScript", "find_igv", "page_html", "write_page"]
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError
+from tracksmith.genome import twobit
 from tracksmith.genome.fasta import Genome
-from tracksmith.hub import twobit
 
 
 def decode(data):
