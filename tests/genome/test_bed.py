@@ -232,6 +232,13 @@ def test_regions_and_chroms_are_joined_and_limited(genome: Genome, tmp_path: Pat
 def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) -> None:
     for arguments, chroms, message in (
         (["absent.bed"], [], "No BED file at absent.bed"),
+        (["https://x.org/a.bed"], [], "https://x.org/a.bed is an address"),
+        (["/"], [], "is a folder. Name the BED file in it"),
+        ([""], [], "-r '' names no region: give CONTIG"),
+        ([" "], [], "no contig ' '"),
+        (["chr1:" + "9" * 5_000], [], r"Region 'chr1:9{55}\.\.\.' must begin .* has 100 bp"),
+        (["chr1:5-" + "9" * 5_000], [], "has 100 bp"),
+        (["chr1:" + "9" * 5_000 + "x"], [], "no contig|is no region"),
         (["chr7:1-2"], [], "no contig 'chr7'"),
         ([], ["chrZ*"], "'chrZ\\*' matches no contig"),
         (["chr1"], ["chr2"], "No region is left"),
@@ -239,7 +246,31 @@ def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) 
         with pytest.raises(InputError, match=message):
             resolve_regions(arguments, chroms, genome)
     resolve_regions(["1:1-2"], [], genome, told.append)
-    assert told == ["'1:1-2' is read as chr1:1-2: the genome's name is 'chr1'."]
+    assert told == ["-r: contig '1' is read as the genome's 'chr1', up to the prefix 'chr'."]
+
+
+def test_typed_regions_and_chroms_go_by_the_alias_file(genome: Genome, tmp_path, told) -> None:
+    (tmp_path / "alias").write_text("NC1\tchr1\nNC2\tchr2\nNC:3\talt|1\nboth\tchr1\nboth\tchr2\n")
+    (tmp_path / "x.bed").write_text("NC1\t0\t10\n")
+
+    def regions(arguments: list[str], chroms: list[str]) -> list[str]:
+        alias = tmp_path / "alias"
+        pieces = resolve_regions(arguments, chroms, genome, told.append, alias=alias, clip=True)
+        return [str(region) for region in pieces or ()]
+
+    assert regions(["NC1:1-10"], []) == ["chr1:1-10"]
+    assert told == ["-r: contig 'NC1' is read as the genome's 'chr1', by the alias file."]
+    assert regions(["NC2"], []) == ["chr2:1-4"]
+    assert regions(["NC:3:2-900"], []) == ["alt|1:2-4"]
+    assert regions([str(tmp_path / "x.bed"), "NC2:1"], []) == ["chr1:1-10", "chr2:1-1"]
+    assert regions([], ["NC1"]) == ["chr1:1-100"]
+    assert regions([], ["NC?"]) == ["chr1:1-100", "chr2:1-4"]
+    with pytest.raises(InputError, match="gives contig 'both' to 'chr1', 'chr2'"):
+        regions(["both:1-2"], [])
+    with pytest.raises(InputError, match="'both\\*' matches no contig"):
+        regions([], ["both*"])
+    with pytest.raises(InputError, match=r"-r: the genome has no contig 'NC9'.*--alias FILE"):
+        regions(["NC9:1-2"], [])
 
 
 def test_typed_regions_are_clipped_as_those_of_a_file(tmp_path: Path, told: list[str]) -> None:

@@ -23,6 +23,7 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
@@ -134,16 +135,18 @@ def resolve_variants(
         source, size = _file_facts(asked, request["models"], contigs, notify)
         places["variants"] = str(asked.source.resolve())
     else:
-        source, places["variants"] = _region_facts(str(asked.saturate), contigs), ""
+        saturated = contig_names(contigs, "--saturate", asked.predict.alias, notify)
+        source, places["variants"] = _region_facts(str(asked.saturate), saturated), ""
         bases = source["records"]
         size = SourceSize(bases, 3 * bases, 0, True)
     alias = asked.predict.alias
+    around = contig_names(contigs, "--tracks", alias, notify)
     places["alias"] = None if alias is None else str(alias.resolve())
     request["variants"] = {
         "source": source,
         "alias": None if alias is None else file_facts(alias)["sha256"],
         "background": {"snvs": asked.background, "seed": BACKGROUND_SEED},
-        "around": [_around(text, contigs) for text in asked.around],
+        "around": [_around(text, around) for text in asked.around],
         "ref_mismatch": asked.ref_mismatch,
         "max_n": asked.max_n,
         "allow_truncated": asked.allow_truncated,
@@ -166,7 +169,9 @@ def resolve_variants(
     )
 
 
-def contig_names(contigs: Contigs, source: str, alias: str | None, notify: Notify) -> ContigNames:
+def contig_names(
+    contigs: Contigs, source: str, alias: str | Path | None, notify: Notify
+) -> ContigNames:
     """Return how the contig names of a file of variants are read."""
     aliases = read_aliases(alias, contigs) if alias else None
     return ContigNames(contigs, source, notify, aliases)
@@ -205,7 +210,6 @@ def _refuse_without_effect(asked: VariantRequest) -> None:
         "--background": asked.background,
         "-r": asked.predict.regions,
         "--chroms": asked.predict.chroms,
-        "--alias": asked.predict.alias,
         "--spread": asked.predict.spread,
         "--ref-mismatch": asked.ref_mismatch != VariantRequest.ref_mismatch,
         "--allow-truncated": asked.allow_truncated,
@@ -305,8 +309,8 @@ def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
         ) from None
 
 
-def _region_facts(text: str, contigs: Contigs) -> dict[str, Any]:
-    interval = parse_region(text, contigs)
+def _region_facts(text: str, names: ContigNames) -> dict[str, Any]:
+    interval = parse_region(text, names)
     return {
         "kind": "saturation",
         "contig": interval.contig,
@@ -316,10 +320,12 @@ def _region_facts(text: str, contigs: Contigs) -> dict[str, Any]:
     }
 
 
-def _around(text: str, contigs: Contigs) -> str:
+def _around(text: str, names: ContigNames) -> str:
     """Return ``top:N``, or a region under the genome's names."""
     if not text.startswith("top:"):
-        return str(parse_region(text, contigs))
-    if not text[4:].isdigit() or int(text[4:]) < 1:
-        raise InputError(f"--tracks {text}: give a number of variants, such as top:20.")
-    return f"top:{int(text[4:])}"
+        return str(parse_region(text, names))
+    digits = text[4:]
+    number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
+    if not 1 <= number <= 2**31:
+        raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
+    return f"top:{number}"

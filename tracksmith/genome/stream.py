@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tracksmith.errors import InputError
 from tracksmith.genome.bgzf import EOF_MARKER, is_bgzf, is_gzip
+from tracksmith.genome.kinds import require_file
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -82,13 +83,9 @@ class ByteStream:
     def _open(self, path: str | Path) -> BinaryIO:
         if str(path) == "-":
             return sys.stdin.buffer
-        place = Path(path)
-        if not place.exists():
-            raise InputError(f"No file at {path} (that is {place.resolve()}). Check the path.")
-        if place.is_dir():
-            raise InputError(f"{path} is a folder. Name the file in it.")
+        require_file(path, "file")
         try:
-            return place.open("rb")
+            return Path(path).open("rb")
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
 
