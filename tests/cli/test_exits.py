@@ -16,8 +16,7 @@ import tracksmith
 from tracksmith.cli import LazyGroup, main
 from tracksmith.cli.stages import _slurm_share
 from tracksmith.engine.tiling import tile
-from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.genome.fasta import Genome
+from tracksmith.errors import ResourceError, UsageError
 from tracksmith.models.card import WindowGeometry
 
 
@@ -128,18 +127,6 @@ def test_in_python_a_missing_device_claims_no_folder_either(verb, tmp_path, monk
     with pytest.raises(ResourceError, match="finds no CUDA device"):
         call(tmp_path / "x.fa", tmp_path / "out", device="cuda")
     assert not (tmp_path / "out").exists()
-
-
-def test_an_unreadable_index_is_named(tmp_path, monkeypatch):
-    (tmp_path / "x.fa").write_text(">chr1\nACGT\n")
-    Genome.open(tmp_path / "x.fa")
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("tracksmith.genome.fasta.read_fai", refuse)
-    with pytest.raises(InputError, match=r"Cannot read the index .*x\.fa\.fai: Permission denied"):
-        Genome.open(tmp_path / "x.fa")
 
 
 def set_array(monkeypatch, **values):

@@ -162,6 +162,37 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
     assert statistics == [("saturation", b) for b in "ACGT"] + [("letters", "")]
 
 
+def test_regions_that_are_typed_go_by_the_alias_file(register, toy, small, write_vcf, tmp_path):
+    register(toy())
+    genome, text = small
+    (tmp_path / "alias").write_text("NC1\tchr1\n")
+    vcf = write_vcf([("NC1", 401, ".", text[400], other(text[400]))])
+    runs = [
+        tracksmith.score_variants(
+            vcf, "toy", genome, tmp_path / f"around-{name}", around=[f"{name}:390-430"],
+            alias=tmp_path / "alias",
+        ).run
+        for name in ("NC1", "chr1")
+    ]  # fmt: skip
+    assert runs[0].files == runs[1].files
+    assert any(file["path"].endswith(".alt.bw") for file in runs[0].files)
+    saturated = tracksmith.score_variants(
+        None, "toy", genome, tmp_path / "ism", saturate="NC1:301-310", alias=tmp_path / "alias"
+    ).run
+    assert saturated.request["variants"]["source"]["contig"] == "chr1"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "", "\u00b2", "9" * 5_000])
+def test_a_number_of_variants_that_is_none_is_refused(
+    number, register, toy, small, write_vcf, tmp_path
+):
+    register(toy())
+    genome, text = small
+    vcf = write_vcf([("chr1", 401, ".", text[400], other(text[400]))])
+    with pytest.raises(InputError, match="give a number of variants, such as top:20"):
+        tracksmith.score_variants(vcf, "toy", genome, tmp_path / "r", around=[f"top:{number}"])
+
+
 def test_a_region_to_saturate_must_be_one_of_the_genome(register, toy, small, tmp_path):
     register(toy())
     with pytest.raises(InputError, match="no contig 'chr7'"):

@@ -122,7 +122,6 @@ def _refuse_idle(request: Request) -> None:
         "--background": request.background,
         "-r": request.regions,
         "--chroms": request.chroms,
-        "--alias": request.alias,
         "--spread": any(one.spread for one in asked),
         "--ref-mismatch": request.ref_mismatch != Request.ref_mismatch,
         "--allow-truncated": request.allow_truncated,
@@ -171,7 +170,7 @@ def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:
 def _survey(request: Request, context: Context) -> tuple[VariantsRecord, SourceSize]:
     contigs, notify = context.genome.contigs, context.progress.note
     if request.variants is None:
-        return survey_region(request, contigs)
+        return survey_region(request, contigs, notify)
     return survey_file(request, Path(request.variants), contigs, notify)
 
 

@@ -12,6 +12,7 @@ from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Notify
 from tracksmith.genome.intervals import parse_region
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.runs.record import FileRecord, VariantsRecord
 from tracksmith.runs.request import Request
@@ -53,21 +54,25 @@ def survey_file(
         names.declare(file.header.contigs)
         size = _read_through(file, names)
         kind = file.format
-    return _record(request, contigs, kind, size, file=FileRecord.of(path)), size
+    around = contig_names(contigs, "--tracks", alias, notify)
+    return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
-def survey_region(request: Request, contigs: Contigs) -> tuple[VariantsRecord, SourceSize]:
+def survey_region(
+    request: Request, contigs: Contigs, notify: Notify
+) -> tuple[VariantsRecord, SourceSize]:
     """Return the region whose every substitution is scored."""
-    interval = parse_region(str(request.saturate), contigs)
+    names = contig_names(contigs, "--saturate", request.alias, notify)
+    interval = parse_region(str(request.saturate), names)
     bases = len(interval)
     region = (interval.contig, interval.start, interval.end)
     size = SourceSize(bases, 3 * bases, 0, True)
-    return _record(request, contigs, "saturation", size, region=region), size
+    return _record(request, names, "saturation", size, region=region), size
 
 
 def _record(
     request: Request,
-    contigs: Contigs,
+    names: ContigNames,
     source: str,
     size: SourceSize,
     *,
@@ -83,7 +88,7 @@ def _record(
         region=region,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
         background=request.background,
-        around=tuple(_around(text, contigs) for text in request.around),
+        around=tuple(_around(text, names) for text in request.around),
         ref_mismatch=request.ref_mismatch,
         max_n=request.max_n,
         allow_truncated=request.allow_truncated,
@@ -143,10 +148,12 @@ def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
         ) from None
 
 
-def _around(text: str, contigs: Contigs) -> str:
+def _around(text: str, names: ContigNames) -> str:
     """Return ``top:N``, or a region under the genome's names."""
     if not text.startswith("top:"):
-        return str(parse_region(text, contigs))
-    if not text[4:].isdigit() or int(text[4:]) < 1:
-        raise InputError(f"--tracks {text}: give a number of variants, such as top:20.")
-    return f"top:{int(text[4:])}"
+        return str(parse_region(text, names))
+    digits = text[4:]
+    number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
+    if not 1 <= number <= 2**31:
+        raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
+    return f"top:{number}"

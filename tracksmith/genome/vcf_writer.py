@@ -23,6 +23,7 @@ from tracksmith.genome.bgzf_writer import (
     write_tabix_index,
 )
 from tracksmith.genome.fasta import Notify, silent
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantRecord, VcfHeader
 
 __all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
@@ -30,6 +31,7 @@ __all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
 Value: TypeAlias = str | int | float | None
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 _REACH = re.compile(rb"(?:^|;)(END|SVLEN)=(-?[0-9]+(?:,-?[0-9]+)*)")
+_FARTHEST = 2**32
 _ESCAPED = {ord(c): f"%{ord(c):02X}" for c in "%:;=,\r\n\t "}
 
 
@@ -125,7 +127,8 @@ class AnnotatedVcfWriter:
         end = record.position + len(record.ref) + 1
         if b"END=" in info or b"SVLEN=" in info:  # an index holds a record up to there
             for key, text in _REACH.findall(info):
-                reach = max(abs(int(number)) for number in text.split(b","))
+                numbers = text.replace(b"-", b"").split(b",")
+                reach = max(clipped_number(number, _FARTHEST) for number in numbers)
                 end = max(end, reach + (record.position + 1 if key == b"SVLEN" else 1))
         self.longest = max(self.longest, end)
 

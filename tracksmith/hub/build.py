@@ -16,6 +16,7 @@ from tracksmith.files import TEMPORARY_PREFIX, crash_point, owner_suffix
 from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.folds import write_fold_tracks
 from tracksmith.hub.genomes import check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
@@ -27,7 +28,6 @@ from tracksmith.hub.sharing import Links, folders_to_share
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
-from tracksmith.hub.twobit import write_twobit
 from tracksmith.hub.values import (
     LONG_LABEL,
     SHORT_LABEL,

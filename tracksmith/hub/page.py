@@ -14,6 +14,7 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX, aside
 from tracksmith.genome.assemblies import assembly_of, canonical
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.genomes import genome_word
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
 from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
@@ -21,7 +22,6 @@ from tracksmith.hub.pages import methods_of, weights_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
 from tracksmith.hub.sharing import COPIES, Links
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.twobit import write_twobit
 from tracksmith.runs.lock import is_left_over
 from tracksmith.runs.run import make_folder
 

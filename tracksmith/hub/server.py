@@ -25,8 +25,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.genome.fasta import Genome
+from tracksmith.errors import ResourceError, UsageError
+from tracksmith.genome.fasta_index import index_files
 from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import find_locus, top_variants
@@ -155,32 +155,27 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
     if genome:
         return {}, Reference(hosted_name(run, genome) or genome)
     name, fasta = str(run.genome["name"]), find_fasta(runs)
-    if fasta is not None:
-        index, blocks = Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")
-        with fasta.open("rb") as start:
-            zipped = start.read(2) == b"\x1f\x8b"
-        if index.is_file() and (blocks.is_file() or not zipped) and _same(run, fasta):
+    indexes = None if fasta is None else _indexes(run, fasta)
+    if fasta is not None and indexes is not None:
+        index, blocks = indexes
+        if blocks is None:
             files = {"genome.fa": fasta, "genome.fa.fai": index}
-            if not zipped:
-                return files, Reference(name, "", "genome/genome.fa", "genome/genome.fa.fai")
-            files = {"genome.fa.gz": fasta, "genome.fa.gz.fai": index, "genome.fa.gz.gzi": blocks}
-            base = "genome/genome.fa.gz"
-            return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
+            return files, Reference(name, "", "genome/genome.fa", "genome/genome.fa.fai")
+        files = {"genome.fa.gz": fasta, "genome.fa.gz.fai": index, "genome.fa.gz.gzi": blocks}
+        base = "genome/genome.fa.gz"
+        return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
     hosted = hosted_name(run, None)
     return {}, Reference(hosted) if hosted else Reference(name, sizes="chrom.sizes")
 
 
-def _same(run: ShownRun, fasta: Path) -> bool:
-    """Say whether the file is the genome of the run; a run could name any file.
+def _indexes(run: ShownRun, fasta: Path) -> tuple[Path, Path | None] | None:
+    """Return the indexes of a FASTA if it is the genome of the run; a run could name any file.
 
     Its size stands for its digest, which would take long to tell.
     """
     if fasta.stat().st_size != run.genome["size"]:
-        return False
-    try:
-        return Genome.open(fasta, allow_building_index=False).contigs == run.contigs
-    except InputError:
-        return False
+        return None
+    return index_files(fasta, str(run.genome["sha256"]), run.contigs)
 
 
 def _page(site: Site) -> Response:

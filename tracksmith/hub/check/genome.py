@@ -9,9 +9,9 @@ from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.genome.assemblies import ASSEMBLIES
+from tracksmith.genome.twobit import read_index, read_length
 from tracksmith.hub.check.parse import Finding, ParsedStanza, parse_stanzas
 from tracksmith.hub.check.sources import Source
-from tracksmith.hub.twobit import read_index, read_length
 from tracksmith.hub.values import whole_number
 
 __all__ = ["GenomeFacts", "check_genome"]
