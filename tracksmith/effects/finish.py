@@ -26,7 +26,7 @@ from tracksmith.engine.finish import damaged_files, value_facts
 from tracksmith.engine.parts import PartStore
 from tracksmith.errors import InputError, TracksmithError, TrustError, UsageError
 from tracksmith.files import aside, crash_point, digest_of_file
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.alleles import GVCF_HINT, Reason
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.models.trust import trusted_files
 from tracksmith.progress import Progress
@@ -74,6 +74,8 @@ class Limits:
                 "`tracksmith variants` with --max-skipped 1 goes on without them; what is scored "
                 "so far is kept."
             )
+            if Reason.UNSPECIFIED_ALLELE.value in counts.reasons:
+                hint = f"{GVCF_HINT} Or: {hint}"
             if counts.reasons.keys() & WRONG_GENOME:
                 hint = f"Is it the right genome (assembly, strand)? {hint}"
         raise InputError(
