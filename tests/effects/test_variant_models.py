@@ -174,6 +174,18 @@ def test_symbolic_structural_variants_are_named_and_skipped(
     assert len(table_of(tmp_path / "run/variants/skipped.tsv")) == 7
 
 
+def test_a_gvcf_is_said_to_be_one(quick, small, write_vcf, tmp_path):
+    genome, text = small[0], small[1]["chr1"]
+    rows = [("chr1", p + 1, ".", text[p], "<NON_REF>") for p in range(300, 390, 10)]
+    rows.append(("chr1", 401, ".", text[400], ("C" if text[400] == "A" else "A") + ",<NON_REF>"))
+    with pytest.raises(InputError, match=r"10 of 11 .* It is a GVCF: .* bcftools norm .* Or: "):
+        tracksmith.score_variants(write_vcf(rows), "toy", genome, tmp_path / "run")
+    results = tracksmith.score_variants(
+        write_vcf(rows), "toy", genome, tmp_path / "run", max_skipped=1.0
+    )
+    assert account(results, 10)["reasons"] == {"unspecified_allele": 10}
+
+
 def test_every_site_of_chr20_is_accounted_for(quick, shared, tmp_path):
     folder = shared / "data/hg19_chr20"
     genome = tmp_path / next(folder.glob("*.fa.gz")).name
