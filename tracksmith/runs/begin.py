@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tracksmith.errors import UsageError
-from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
-from tracksmith.genome.regions import resolve_regions
 from tracksmith.models.card import ModelCard
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_kind, parse_devices
-from tracksmith.runs.genome import genome_record, region_set, regions_text
+from tracksmith.runs.genome import asked_genome, genome_record, region_set, regions_text
 from tracksmith.runs.meaning import check_meaning
 from tracksmith.runs.planned import (
     ChosenModel,
@@ -64,16 +61,9 @@ def begin(
     registered = choose_models(request, registry)
     reads = {item.card.name: reads_of(item.card) for item in registered}
     check_meaning(request, reads, progress.note)
-    _check_numbers(request)
     options = TrackOptions.of(request.compressor, request.precision)
     device = device_kind(parse_devices(request.device)[0])
-    genome = Genome.open(request.genome, notify=progress.note)
-    for warning in browser_problems(genome.contigs):
-        progress.note(warning)
-    regions = resolve_regions(
-        request.regions, request.chroms, genome, progress.note,
-        alias=request.alias, clip=request.clip,
-    )  # fmt: skip
+    genome, regions = asked_genome(request, progress.note)
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)
     formats = choose_formats(request.formats)
@@ -113,14 +103,6 @@ def base_plan(
 def reads_of(card: ModelCard) -> str:
     """Return ``windows`` or ``regions``: what a model reads."""
     return "regions" if reads_regions(card) else "windows"
-
-
-def _check_numbers(request: Request) -> None:
-    numbers = [(request.parts, "--parts")]
-    numbers += [(request.of(name).batch_size, "--batch-size") for name in request.models]
-    for value, flag in numbers:
-        if value is not None and value < 1:
-            raise UsageError(f"{flag} {value}: give 1 or more.")
 
 
 def _absolute(region: str) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tracksmith.errors import IncompleteError
 from tracksmith.files import digest_of_file
+from tracksmith.runs.parts import PartStore
 from tracksmith.runs.run import FILE_FOLDERS, Run
+from tracksmith.runs.spool import Spool
 
-__all__ = ["damaged_files", "refuse_damage", "remove_run"]
+__all__ = ["damaged_files", "refuse_damage", "remove_parts", "remove_run"]
 
 SHARED_NAMES = (
     "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
@@ -44,6 +46,12 @@ def refuse_damage(run: Run) -> None:
             f"{run.folder} was finished, but these files are missing or changed:\n{listed}\n"
             "Make them again with the same command and --overwrite."
         )
+
+
+def remove_parts(run: Run) -> None:
+    """Remove the parts of a finished run, and the inputs that were kept for it."""
+    PartStore(run).remove()
+    Spool.remove(run)
 
 
 def remove_run(run: Run) -> None:

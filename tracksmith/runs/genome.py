@@ -1,4 +1,4 @@
-"""The genome of a run: recorded when it is planned, held against that when it is opened again."""
+"""The genome and regions of a run: recorded when planned, held against that when opened again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 from tracksmith.errors import TrustError
 from tracksmith.genome.bed import read_bed
-from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.contigs import Contigs, browser_problems
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
+from tracksmith.genome.regions import resolve_regions
 from tracksmith.runs.record import GenomeRecord, RegionSet
+from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
 __all__ = [
     "REGIONS_FILE",
+    "asked_genome",
     "contigs_of",
     "genome_record",
     "open_genome",
@@ -25,6 +28,23 @@ __all__ = [
 
 REGIONS_FILE = "regions.bed"
 """The regions that were asked for, merged, beside ``run.json``."""
+
+
+def asked_genome(request: Request, notify: Callable[[str], None]) -> tuple[Genome, Regions | None]:
+    """Open the genome of a new run and find the regions in it; None is the whole genome.
+
+    Raises
+    ------
+    TracksmithError
+        Of the kind that fits: a broken file (InputError), an unknown contig (UsageError) ...
+    """
+    genome = Genome.open(request.genome, notify=notify)
+    for warning in browser_problems(genome.contigs):
+        notify(warning)
+    regions = resolve_regions(
+        request.regions, request.chroms, genome, notify, alias=request.alias, clip=request.clip
+    )
+    return genome, regions
 
 
 def genome_record(genome: Genome) -> GenomeRecord:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,20 +11,18 @@ from tempfile import TemporaryDirectory
 
 from tracksmith.errors import UsageError
 from tracksmith.files import crash_point
-from tracksmith.models import registry as plugins
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
 from tracksmith.runs.device import resolve_devices
+from tracksmith.runs.drafts import drafted, planned_before
 from tracksmith.runs.estimate import Estimate, refuse_to_fill
 from tracksmith.runs.executors import devices_of, run_parts
-from tracksmith.runs.folder import refuse_damage, remove_run
+from tracksmith.runs.folder import refuse_damage, remove_parts, remove_run
 from tracksmith.runs.kind import Draft, Kind, Worker
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.planned import trusted_files
-from tracksmith.runs.record import PlanRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
-from tracksmith.runs.spool import Spool, spooled
 
 __all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work"]
 
@@ -58,8 +56,8 @@ def plan(
     ResourceError
         The disk cannot hold the run (``force`` goes on all the same).
     """
-    with _drafted(kind, request, out, progress) as (draft, spool):
-        run = None if overwrite else _found(draft, out)
+    with drafted(kind, request, out, progress) as (draft, spool):
+        run = None if overwrite else planned_before(draft, out)
         if run is None:
             refuse_to_fill(draft.disk, out, draft.cure, force=force)
             if Run.exists(out):
@@ -81,9 +79,14 @@ def run_all(
 ) -> Run:
     """Plan, compute all parts and finish; repeated, go on from where it stopped."""
     resolve_devices(request.device)  # what is missing claims no folder
-    with trusting(request.trust_weights), _drafted(kind, request, out, progress) as drafted:
-        draft, spool = drafted
-        run = None if overwrite else _found(draft, out)
+    with (
+        trusting(request.trust_weights),
+        drafted(kind, request, out, progress) as (
+            draft,
+            spool,
+        ),
+    ):
+        run = None if overwrite else planned_before(draft, out)
         worker = None
         if run is None:
             refuse_to_fill(draft.disk, out, draft.cure, force=force)
@@ -171,52 +174,13 @@ def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
     """
     with TemporaryDirectory() as name, trusting(request.trust_weights):
         folder = Path(name)
-        with _drafted(kind, request, folder, progress) as (draft, spool):
+        with drafted(kind, request, folder, progress) as (draft, spool):
             run = draft.write(folder)
             spool.keep(run)
             device = devices_of(run, request.device)[0]
             with closing(kind.open(run, device, progress)) as worker:
                 costs = tuple(worker.costs())
     return Estimate(draft.plan, costs, draft.files, draft.disk)
-
-
-@contextmanager
-def _drafted(
-    kind: Kind, request: Request, out: Path, progress: Progress
-) -> Iterator[tuple[Draft, Spool]]:
-    """Draft a plan; files that can be read once only are kept in ``out`` first."""
-    with trusting(request.trust_weights), spooled(request, out) as (kept, spool):
-        with spool.named():
-            draft = kind.draft(kept, plugins.load_registry(), progress)
-        yield replace(draft, places=spool.places(draft.places)), spool
-
-
-def _found(draft: Draft, out: Path) -> Run | None:
-    """Return the run that is in the folder already, if any; another run is refused."""
-    if not Run.exists(out):
-        return None
-    run = Run.open(out)
-    run.refuse_other(_as_planned(draft.plan, run.plan))
-    run.find_at(draft.places)
-    run.keep_limits(draft.limits)
-    return run
-
-
-def _as_planned(new: PlanRecord, old: PlanRecord) -> PlanRecord:
-    """Take over what decides no value: the parts, and batch sizes that nobody chose.
-
-    Another GPU would have other batch sizes; the parts are only how the work is cut.
-    """
-    planned = {model.name: model for model in old.models}
-    models = []
-    for model in new.models:
-        before = planned.get(model.name, model)
-        if not (before.batch_chosen or model.batch_chosen):
-            model = replace(model, batch_size=before.batch_size)
-        models.append(model)
-    alike = [(stage.model, stage.what, stage.items, stage.wave) for stage in new.stages]
-    same = alike == [(stage.model, stage.what, stage.items, stage.wave) for stage in old.stages]
-    return replace(new, models=tuple(models), stages=old.stages if same else new.stages)
 
 
 def _claim(
@@ -283,7 +247,7 @@ def _finish(run: Run, worker: Worker, progress: Progress, *, keep_parts: bool) -
     run.save()
     crash_point("finished")
     if not keep_parts:
-        _remove_parts(run)
+        remove_parts(run)
 
 
 def _tidy(kind: Kind, run: Run, *, keep_parts: bool) -> None:
@@ -292,12 +256,7 @@ def _tidy(kind: Kind, run: Run, *, keep_parts: bool) -> None:
     kind.accept(run)
     if run.parts_folder.is_dir() and not keep_parts:
         with run.lock():
-            _remove_parts(run)
-
-
-def _remove_parts(run: Run) -> None:
-    PartStore(run).remove()
-    Spool.remove(run)
+            remove_parts(run)
 
 
 def _chosen_parts(run: Run, part: int | None, of: tuple[int, int] | None) -> set[int]:

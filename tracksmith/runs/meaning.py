@@ -27,13 +27,22 @@ def check_meaning(
     ------
     UsageError
         An option that this kind of run, the model it is said for, or every
-        model has no use for.
+        model has no use for; a number below 1 of what there must be one of.
     """
     _check_kind(request)
     for name in request.given():
         _check_models(name, "", request, reads, notify)
     for model, name in _said(request):
         _check_models(name, model, request, reads, notify)
+    _check_numbers(request)
+
+
+def _check_numbers(request: Request) -> None:
+    numbers = [(request.parts, "--parts")]
+    numbers += [(request.of(name).batch_size, "--batch-size") for name in request.models]
+    for value, flag in numbers:
+        if value is not None and value < 1:
+            raise UsageError(f"{flag} {value}: give 1 or more.")
 
 
 def _said(request: Request) -> Iterator[tuple[str, str]]:

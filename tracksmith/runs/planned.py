@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,14 +213,10 @@ def load_model(planned: PlannedModel, tracks: tuple[str, ...], features: tuple[s
     PluginError
         The plugin failed to load it.
     """
-    used = {fold: planned.weights[fold] for fold in planned.record.weights}
-    for fold, paths in used.items():
-        for path, stated in zip(paths, planned.record.weights[fold], strict=True):
-            if not path.is_file() or digest_of_file(path) != stated.sha256:
-                raise TrustError(
-                    f"{path} is not the weight file that was planned ({stated.name}, sha256 "
-                    f"{stated.sha256[:12]}...). Restore it, or start anew."
-                )
+    used = {
+        fold: _planned_weights(planned, fold, files)
+        for fold, files in planned.record.weights.items()
+    }
     try:
         asked = LoadRequest(used, tracks, planned.record.options, features)
         return planned.model.load(asked)
@@ -230,6 +226,21 @@ def load_model(planned: PlannedModel, tracks: tuple[str, ...], features: tuple[s
         raise PluginError(
             f"{planned.name} failed to load: {type(error).__name__}: {error}"
         ) from error
+
+
+def _planned_weights(
+    planned: PlannedModel, fold: str, records: Sequence[FileRecord]
+) -> tuple[Path, ...]:
+    """Return the paths of a fold's weight files, each held against its digest."""
+    paths = planned.weights.get(fold, ())
+    if len(paths) != len(records):
+        raise TrustError(
+            f"run.json says of {len(paths)} weight files of {planned.name} where they are; "
+            f"{len(records)} were planned. Restore the file, or start anew."
+        )
+    return tuple(
+        check_file(path, record, "weight file") for path, record in zip(paths, records, strict=True)
+    )
 
 
 def check_file(path: Path, record: FileRecord, what: str) -> Path:

@@ -107,7 +107,7 @@ class Run:
         """
         path = folder / "run.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            return _checked(folder, path, _read(path))
         except FileNotFoundError:
             raise InputError(
                 f"{folder} holds no run: {path} is missing.\n"
@@ -115,7 +115,6 @@ class Run:
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"Cannot read {path}: {error}. Restore it or start anew.") from None
-        return _checked(folder, path, content)
 
     def save(self) -> None:
         """Write ``run.json`` anew, whole or not at all."""
@@ -238,6 +237,13 @@ def _seal(content: Mapping[str, Any]) -> str:
     """Return the sha256 that covers files, statistics and limits; places may be mended by hand."""
     sealed = {key: value for key, value in content.items() if key not in ("places", "seal")}
     return hashlib.sha256(canonical_json(sealed).encode()).hexdigest()
+
+
+def _read(path: Path) -> Any:
+    """Return what a JSON file holds; raises ValueError also for what is never written into one."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    canonical_json(content).encode()  # Python reads NaN, Infinity and lone surrogates, too
+    return content
 
 
 def _checked(folder: Path, path: Path, content: Any) -> Run:
