@@ -81,16 +81,13 @@ def run_all(
     resolve_devices(request.device)  # what is missing claims no folder
     with (
         trusting(request.trust_weights),
-        drafted(kind, request, out, progress) as (
-            draft,
-            spool,
-        ),
+        drafted(kind, request, out, progress) as (draft, spool),
     ):
         run = None if overwrite else planned_before(draft, out)
         worker = None
         if run is None:
             refuse_to_fill(draft.disk, out, draft.cure, force=force)
-            run, worker = _claim(kind, draft, spool, request.device, out, progress)
+            run, worker = _claim(kind, draft, request.device, out, progress)
         spool.keep(run)
         if run.finished:
             _tidy(kind, run, keep_parts=keep_parts)
@@ -184,7 +181,7 @@ def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
 
 
 def _claim(
-    kind: Kind, draft: Draft, spool: Spool, devices: str, out: Path, progress: Progress
+    kind: Kind, draft: Draft, devices: str, out: Path, progress: Progress
 ) -> tuple[Run, Worker | None]:
     """Take the folder for a new run, once it is known that it can start.
 
@@ -192,15 +189,13 @@ def _claim(
     there claims no folder and removes no older run.
     """
     with TemporaryDirectory() as aside:
-        run = draft.write(Path(aside))
-        run.places = spool.now(draft.places)
+        run = draft.write(Path(aside), aside=True)
         names = devices_of(run, devices)
         worker = kind.open(run, names[0], progress)
         try:
             worker.load()
             if Run.exists(out):
                 remove_run(Run.open(out))
-            run.places = draft.places
             draft.settle(run, out)
         except BaseException:
             worker.close()

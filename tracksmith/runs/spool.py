@@ -75,13 +75,6 @@ class Spool:
         files: Mapping[str, str] = {what: moved(path) for what, path in places.files.items()}
         return replace(places, files=files)
 
-    def now(self, places: Places) -> Places:
-        """Return the places with the kept files where they are until they are given their names."""
-        kept = self.folder.absolute() / FOLDER
-        moved = {str(kept / name): str(self.aside / name) for name in self.kept}
-        files = {what: moved.get(path, path) for what, path in places.files.items()}
-        return replace(places, files=files)
-
     def keep(self, run: Run) -> None:
         """Give the kept files their names in the folder of the run, if it still needs them."""
         if not self.kept or run.finished:
