@@ -233,6 +233,10 @@ def test_more_than_there_may_be_is_refused_before_it_is_sent(server):
         fetch(model(f"{server.url}/w.h5", limit=99_999))
     with pytest.raises(ResourceError, match=r"more than the 100,000 bytes that .*api/records/123"):
         fetch(model(f"{server.url}{PLACE}"))
+    server.zenodo("123", {"w.h5": DATA}, size=10**12)
+    server.files[PLACE] = endless(DATA)
+    with pytest.raises(ResourceError, match=r"sends more than the 150,000 bytes that w\.h5 may"):
+        fetch(model(f"{server.url}{PLACE}", limit=150_000))
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "9" * 5000, "100000, 5"])

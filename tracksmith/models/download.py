@@ -185,7 +185,7 @@ class Downloader:
             done = handle.seek(0, os.SEEK_END)
             if done and stated.fits(job.part):
                 return
-            _check_space(job, (stated.size or 0) - done)
+            _check_space(job, min(stated.size or 0, _most(job, stated)) - done)
             headers = {"Accept-Encoding": "identity"}
             if done:
                 headers["Range"] = f"bytes={done}-"
@@ -209,7 +209,7 @@ class Downloader:
         import requests
 
         done = _begin(response, handle, done)
-        length, limit = _announced(response), stated.size or job.file.limit
+        length, limit = _announced(response), _most(job, stated)
         if done + (length or 0) > limit:
             raise _OtherContentError(
                 f"it announces {done + (length or 0):,} bytes, more than {_owed(job, stated)}"
@@ -277,8 +277,13 @@ def _announced(response: requests.Response) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
+def _most(job: Job, stated: Statement) -> int:
+    """Return how many bytes may come; the card's word counts for more than a publisher's."""
+    return job.file.size or min(stated.size or job.file.limit, job.file.limit)
+
+
 def _owed(job: Job, stated: Statement) -> str:
-    if stated.size:
+    if stated.size and stated.size <= _most(job, stated):
         return f"the {stated.size:,} bytes that {stated.by} states"
     return f"the {job.file.limit:,} bytes that {job.file.name} may have"
 
