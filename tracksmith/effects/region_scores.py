@@ -43,6 +43,7 @@ REGION_SCORES: Mapping[str, RegionScore] = {
 
 
 def _known(model: Model) -> dict[str, RegionScore]:
+    # decision: features-of-alleles (units are the plugin's, so are scores of them)
     own = {name: score for name, score in model.scores.items() if isinstance(score, RegionScore)}
     return {**REGION_SCORES, **own}
 

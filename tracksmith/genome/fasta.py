@@ -37,6 +37,7 @@ def silent(message: str) -> None:
     """Say nothing: the default where a library call may report what it did."""
 
 
+# decision: own-fasta-reader (htslib believes a stale index)
 class Genome:
     """A FASTA file with its index; made by :meth:`open`.
 

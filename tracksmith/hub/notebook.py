@@ -20,6 +20,7 @@ from tracksmith.hub.server import LOOPBACK, RunServer, make_app, make_site, open
 
 __all__ = ["CellBrowser", "NotebookView", "show"]
 
+# decision: own-notebook-cell (igv-notebook breaks with two views and in VS Code)
 _CELL = (
     '<div id="{id}" style="background: white; color: black">Run this cell to see the tracks.</div>'
     "\n<script>\n{script}\nwindow.tracksmithCells.show({spec});\n</script>"

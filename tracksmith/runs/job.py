@@ -26,6 +26,7 @@ from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 from tracksmith.runs.spool import Spool, spooled
 
+# decision: one-driver (the only place where these verbs are written)
 __all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work"]
 
 
@@ -214,6 +215,7 @@ def _as_planned(new: PlanRecord, old: PlanRecord) -> PlanRecord:
         if not (before.batch_chosen or model.batch_chosen):
             model = replace(model, batch_size=before.batch_size)
         models.append(model)
+    # decision: parts-in-identity (another cut of the same work is the same request)
     alike = [(stage.model, stage.what, stage.items, stage.wave) for stage in new.stages]
     same = alike == [(stage.model, stage.what, stage.items, stage.wave) for stage in old.stages]
     return replace(new, models=tuple(models), stages=old.stages if same else new.stages)
@@ -227,6 +229,7 @@ def _claim(
     The run is opened and its models are loaded in a folder aside: what fails
     there claims no folder and removes no older run.
     """
+    # decision: tried-aside (what fails claims no folder and deletes no run)
     with TemporaryDirectory() as aside:
         run = draft.write(Path(aside))
         names = devices_of(run, devices)
