@@ -13,6 +13,7 @@ from tracksmith.models.card import (
     WindowGeometry,
 )
 from tracksmith.models.contract import (
+    AlleleRows,
     FeatureRequest,
     FeatureSource,
     LoadRequest,
@@ -27,6 +28,7 @@ from tracksmith.models.contract import (
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
+    "AlleleRows",
     "Alphabet",
     "CardError",
     "FeatureRequest",
