@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX
 from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import browser_problems
-from tracksmith.genome.fasta import Genome
 from tracksmith.hub.folds import write_fold_tracks
-from tracksmith.hub.genomes import check_against, genome_word
+from tracksmith.hub.genomes import (
+    check_against,
+    desktop_genome,
+    genome_word,
+    link,
+    path_from,
+    shared_folder,
+    sizes_name,
+    write_sequence,
+    write_sizes,
+)
 from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
 from tracksmith.hub.loci import VariantTable, opening, top_variants
 from tracksmith.hub.pages import about_page, track_page
-from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
+from tracksmith.hub.runs import Output, ShownRun, open_runs
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
-from tracksmith.hub.twobit import write_twobit
 from tracksmith.hub.values import (
     LONG_LABEL,
     SHORT_LABEL,
@@ -81,7 +87,7 @@ class _Job:
     @property
     def locus(self) -> str:
         """Where the hub opens."""
-        return opening(self.runs[0], self.tables)
+        return opening(self.runs, self.tables)
 
     @property
     def two_bit(self) -> str:
@@ -139,7 +145,7 @@ def build_hub(
     _check_target(out, opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
     nodes = _nodes(opened, out, hosted)
-    tables = [table for run in opened for table in top_variants(run, 1)]
+    tables = [table for run in opened for table in top_variants(run)]
     job = _Job(
         opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes, tables
     )
@@ -148,7 +154,7 @@ def build_hub(
 
 
 def _nodes(runs: list[ShownRun], out: Path, hosted: bool) -> list[Node]:
-    urls = {str(item.path): _link(item.path, out) for run in runs for item in run.outputs()}
+    urls = {str(item.path): link(item.path, out) for run in runs for item in run.outputs()}
     nodes = lay_out(runs, urls)
     if not nodes:
         raise InputError("None of the runs holds a value: there is nothing to show.")
@@ -166,7 +172,7 @@ def _report(job: _Job, notes: list[str]) -> HubReport:
         genome=job.genome,
         hosted=job.hosted,
         tracks=sum(1 for node in _all(job.nodes) if node.stanza.role == "leaf"),
-        upload=Path(os.path.commonpath([job.out, *(run.folder for run in job.runs)])),
+        upload=shared_folder(job.out, job.runs),
         notes=tuple(notes),
         links=_links(job),
     )
@@ -231,11 +237,6 @@ def _card_notes(run: ShownRun, genome: str) -> list[str]:
         if valid and genome not in valid:
             notes.append(f"{model.name} is meant for {', '.join(valid)}; these tracks: {genome}.")
     return notes
-
-
-def _link(path: Path, out: Path) -> str:
-    """Return the relative link of a file; everything but plain letters is percent-encoded."""
-    return quote(Path(os.path.relpath(path, out)).as_posix(), safe="/._-~")
 
 
 def _all(nodes: Sequence[Node]) -> list[Node]:
@@ -303,7 +304,7 @@ def _genome_stanza(job: _Job) -> Stanza:
     text = plain_text(str(job.runs[0].genome["name"]))
     stanza.add_all(
         description=text, organism=job.genome, defaultPos=job.locus, orderKey=4700,
-        twoBitPath=job.two_bit, chromSizes="chrom.sizes", groups="groups.txt",
+        twoBitPath=job.two_bit, chromSizes=sizes_name(job.genome), groups="groups.txt",
         htmlPath="about.html",
     )  # fmt: skip
     return stanza
@@ -312,22 +313,12 @@ def _genome_stanza(job: _Job) -> Stanza:
 def _write_genome(job: _Job, folder: Path) -> None:
     """Write the genome as 2bit (or take the old hub's, if it is the same), sizes, groups."""
     run = job.runs[0]
-    before = job.out / job.two_bit
-    if before.is_file():
-        shutil.copyfile(before, folder / job.two_bit)
-    else:
-        fasta = find_fasta(job.runs)
-        if fasta is None:
-            raise InputError(
-                f"The genome {run.genome['name']} is not at its place any more, and no browser "
-                "hosts it under a known name. Put the FASTA back, or give --genome NAME."
-            )
-        genome = Genome.open(fasta)
-        if genome.contigs != run.contigs or genome.sha256() != run.genome["sha256"]:
-            raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
-        write_twobit(genome, folder / job.two_bit)
-    sizes = "".join(f"{name}\t{length}\n" for name, length in run.contigs)
-    _write(folder / "chrom.sizes", sizes)
+    if not write_sequence(job.runs, folder / job.two_bit, before=job.out / job.two_bit):
+        raise InputError(
+            f"The genome {run.genome['name']} is not at its place any more, and no browser "
+            "hosts it under a known name. Put the FASTA back, or give --genome NAME."
+        )
+    write_sizes(run, folder / sizes_name(job.genome))
     group = Stanza("group").add("name", GROUP).add("label", "Predictions")
     group.add_all(priority=1, defaultIsClosed=0)
     _write(folder / "groups.txt", job.templates.fill("groups.txt", groups=[group]))
@@ -341,14 +332,29 @@ def _sheet(node: Node) -> str:
 
 
 def _write_sessions(job: _Job, folder: Path) -> None:
-    def url_of(output: Output) -> str:
-        return urljoin(job.base_url, _link(output.path, job.out))
+    """Write the sessions of IGV desktop and, where the hub's address is known, of igv.js.
 
-    two_bit = "" if job.hosted else job.base_url + job.two_bit
-    reference = Reference(job.genome, two_bit=two_bit)
-    found = session(job.runs, url_of, reference, job.tables)
-    _write(folder / "session.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    _write(folder / "session.xml", session_xml(job.templates, job.runs, found, reference))
+    Without an address there is none for igv.js: it takes relative addresses
+    for relative to its own page, so such a session would open nowhere.
+    """
+    genome = job.genome
+    if not job.hosted:
+        genome = desktop_genome(job.runs, job.out, job.genome, job.base_url)
+    url_of = _url_of(job)
+    xml = session_xml(job.templates, job.runs, url_of, genome, job.locus)
+    _write(folder / "session.xml", xml)
+    if job.base_url:
+        two_bit = "" if job.hosted else job.base_url + job.two_bit
+        reference = Reference(job.genome, two_bit=two_bit)
+        config = session(job.runs, url_of, reference, job.tables)
+        _write(folder / "session.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+
+
+def _url_of(job: _Job) -> Callable[[Output], str]:
+    """Return what addresses a file: complete, or a path from the hub's folder as it is on disk."""
+    if job.base_url:
+        return lambda output: urljoin(job.base_url, link(output.path, job.out))
+    return lambda output: path_from(output.path, job.out)
 
 
 def _links(job: _Job) -> dict[str, str]:

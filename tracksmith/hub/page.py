@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
 from tracksmith.genome.assemblies import assembly_of, canonical
-from tracksmith.genome.fasta import Genome
-from tracksmith.hub.genomes import genome_word
+from tracksmith.hub.genomes import (
+    desktop_genome,
+    genome_word,
+    link,
+    path_from,
+    sizes_name,
+    write_sequence,
+    write_sizes,
+)
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
-from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
+from tracksmith.hub.legend import legend
+from tracksmith.hub.loci import MOST_LINES, VariantTable, opening, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
-from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
+from tracksmith.hub.runs import Output, ShownModel, ShownRun, open_runs
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.twobit import write_twobit
 
-__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "write_page"]
+__all__ = ["CDN", "IgvScript", "find_igv", "hosted_name", "page_html", "write_page"]
 
+_WHAT = {"bigwig": "predicted tracks", "bigbed": "variant effects"}
 UrlOf = Callable[[Output], str]
 
 
@@ -84,12 +89,13 @@ def page_html(
 ) -> str:
     """Return the page of runs; scripts and styles are ``page.js`` and ``page.css`` beside it."""
     tables = [(run, table) for run in runs for table in top_variants(run)]
-    found = session(runs, url_of, reference, [table for _, table in tables], locus)
-    data = {"session": found, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
+    config = session(runs, url_of, reference, [table for _, table in tables], locus)
+    data = {"session": config, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
     return templates.fill(
         "page.html",
-        title=" + ".join(run.folder.name for run in runs),
+        title=_title(runs),
         data=data,
+        legend=legend(output for run in runs for output in run.outputs()),
         script=script,
         tables=[_table_values(run, table) for run, table in tables],
         models=[_model_values(run, model) for run in runs for model in run.models],
@@ -101,19 +107,30 @@ def page_html(
     )
 
 
+def _title(runs: Sequence[ShownRun]) -> str:
+    """Name the models and what they were asked for; folders' names say neither."""
+    models = dict.fromkeys(model.name for run in runs for model in run.models)
+    kinds = {output.kind for run in runs for output in run.outputs()}
+    what = [text for kind, text in _WHAT.items() if kind in kinds]
+    return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
+
+
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
-    note = f"The {len(table.rows)} strongest of {table.looked_at:,} rows"
-    if table.complete and len(table.rows) == table.looked_at:
-        note = f"All {table.looked_at:,} rows, the strongest first"
+    note = f"The {len(table.rows):,} strongest of {table.total:,} alleles"
+    if table.complete and len(table.rows) == table.total:
+        note = f"All {table.total:,} alleles, the strongest first"
     if not table.complete:
         note += f"; only the first {MOST_LINES:,} rows were looked at"
-    rows = list(zip(table.loci, table.rows, strict=True))
+    rows = [
+        (str(locus) if locus else "", row)
+        for locus, row in zip(table.loci, table.rows, strict=True)
+    ]
     name = f"{table.model}, run {run.label}" if run.label else table.model
     numbers = [
         at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
     ]
-    found = {"model": name, "columns": table.columns, "rows": rows, "note": note}
-    return found | {"numbers": numbers}
+    values = {"model": name, "columns": table.columns, "rows": rows, "note": note}
+    return values | {"numbers": numbers, "linked": any(locus for locus, _ in rows)}
 
 
 def _is_number(text: str) -> bool:
@@ -177,21 +194,16 @@ def write_page(
     target.mkdir(parents=True, exist_ok=True)
     reference = _static_reference(runs, target, genome)
 
-    def url_of(output: Output) -> str:
-        link = Path(os.path.relpath(output.path, target)).as_posix()
-        return quote(link, safe="/._-~")
-
     if script.path is not None:
         with aside(target / "igv.min.js") as temporary:
             shutil.copyfile(script.path, temporary)
-    tables = [table for run in runs for table in top_variants(run, 1)]
-    found = session(runs, url_of, reference, tables)
     texts = {
         "page.js": filler.raw("page.js"),
         "page.css": filler.raw("page.css"),
-        "session.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
-        "session.xml": session_xml(filler, runs, found, reference),
-        "index.html": page_html(filler, runs, url_of, reference, script),
+        "session.xml": _desktop_session(filler, runs, target, reference),
+        "index.html": page_html(
+            filler, runs, lambda output: link(output.path, target), reference, script
+        ),
     }
     for name, text in texts.items():
         with aside(target / name) as temporary:
@@ -213,18 +225,22 @@ def _page_folder(runs: Sequence[ShownRun], out: Path | None) -> Path:
 
 
 def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -> Reference:
-    run, fasta = runs[0], find_fasta(runs)
+    run = runs[0]
     hosted = hosted_name(run, genome)
     if hosted:
         return Reference(hosted)
     name = genome_word(str(run.genome["name"]).split(".")[0])
-    sizes = "".join(f"{contig}\t{length}\n" for contig, length in run.contigs)
-    with aside(out / "chrom.sizes") as temporary:
-        temporary.write_text(sizes, encoding="utf-8")
-    if fasta is None:
-        return Reference(name, sizes="chrom.sizes")
-    opened = Genome.open(fasta)
-    if opened.contigs != run.contigs or opened.sha256() != run.genome["sha256"]:
-        raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
-    write_twobit(opened, out / f"{name}.2bit")
-    return Reference(name, two_bit=f"{name}.2bit", sizes="chrom.sizes")
+    write_sizes(run, out / sizes_name(name))
+    written = write_sequence(runs, out / f"{name}.2bit")
+    return Reference(name, two_bit=f"{name}.2bit" if written else "", sizes=sizes_name(name))
+
+
+def _desktop_session(
+    templates: Templates, runs: Sequence[ShownRun], out: Path, reference: Reference
+) -> str:
+    genome = reference.name
+    if not reference.hosted:
+        genome = desktop_genome(runs, out, reference.name)
+    tables = [table for run in runs for table in top_variants(run)]
+    locus = opening(runs, tables)
+    return session_xml(templates, runs, lambda output: path_from(output.path, out), genome, locus)

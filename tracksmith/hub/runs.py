@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,13 +11,26 @@ from typing import Any
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
+from tracksmith.models.card import Track
 from tracksmith.run import Run
 
-__all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "owner_of", "same_genome"]
+__all__ = [
+    "DELTA_UP",
+    "Facts",
+    "Output",
+    "ShownModel",
+    "ShownRun",
+    "find_fasta",
+    "open_runs",
+    "owner_of",
+    "same_genome",
+]
 
 Facts = Mapping[str, Any]
 
 _KINDS = ("bigwig", "bigbed", "folds")
+_GREY = (128, 128, 128)
+_STRAND_COLOURS = {"+": (192, 57, 43), "-": (36, 87, 160)}
 _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
@@ -28,6 +40,9 @@ _STATISTICS = {
     "alt": "alternative allele",
     "delta": "alternative minus reference",
 }
+_NEGATED = ("mean", "ref", "alt", "delta")
+DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
+"""What the direction of a difference means, by the sign in which it is stored."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,8 @@ class Output:
         """What to call it in full."""
         what = str(self.track.get("label") or self.track_id)
         extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic == "delta":
+            extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
             extra = f"mutation to {self.entry.get('base', '')}"
         if self.kind == "bigbed":
@@ -108,13 +125,39 @@ class Output:
         return ", ".join(part for part in (what, extra) if part) or self.model.name
 
     @property
+    def stored_sign(self) -> int:
+        """-1 where the file holds the negated values, else 1.
+
+        Predictions of a minus strand that cannot be negative are stored
+        negative, spreads and effects as they are. Differences of runs that do
+        not say it were negated as well.
+        """
+        negated = (
+            self.track.get("strand") == "-"
+            and not self.track.get("signed")
+            and self.statistic in _NEGATED
+        )
+        return -1 if self.entry.get("stored_sign", -1 if negated else 1) == -1 else 1
+
+    @property
     def colour(self) -> tuple[int, int, int]:
-        """The track's colour on the card; grey for a reference allele, lighter for a spread."""
+        """The track's colour; grey for a reference allele, lighter for a spread."""
         if self.statistic == "ref":
-            return (128, 128, 128)
-        red, green, blue = self.track.get("color") or (31, 78, 121)
+            return _GREY
+        red, green, blue = self._track_colour()
         if self.statistic == "sd":
             return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)
+        return (red, green, blue)
+
+    def _track_colour(self) -> tuple[int, int, int]:
+        """Return the card's colour; red and blue for strands that have the same one there."""
+        own = tuple(self.track.get("color") or Track.color)
+        partner = self.model.track(str(self.track.get("rc_partner") or ""))
+        strand = str(self.track.get("strand") or "")
+        alike = tuple(partner.get("color") or own) == own
+        if strand in _STRAND_COLOURS and alike:
+            return _STRAND_COLOURS[strand]
+        red, green, blue = own
         return (red, green, blue)
 
     @property
@@ -170,6 +213,11 @@ class ShownRun:
     def files(self, kind: str) -> list[Facts]:
         """Return the entries of one kind: bigwig, bigbed, table ..."""
         return [entry for entry in self.content["files"] if entry["kind"] == kind]
+
+    def alleles(self, model: str) -> int | None:
+        """Return how many alleles the run scored with a model, None where it does not say."""
+        rows = [entry.get("rows") for entry in self.files("effects") if entry.get("model") == model]
+        return next((number for number in rows if isinstance(number, int)), None)
 
     def outputs(self) -> Iterator[Output]:
         """Yield what a browser can show, in the run's order, empty tracks left out."""
@@ -270,11 +318,3 @@ def same_genome(runs: Sequence[ShownRun]) -> None:
                 f"{first.folder} was made on {first.genome['name']}, {other.folder} on "
                 f"{other.genome['name']}: their contigs differ. Build one hub per genome."
             )
-
-
-def provenance(output_model: ShownModel, run: ShownRun) -> str:
-    """Return everything that decided a model's tracks, as JSON text."""
-    facts = {key: value for key, value in output_model.entry.items() if key != "card"}
-    facts["versions"] = run.content.get("versions", {})
-    facts["run"] = run.content["id"]
-    return json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,107 @@
+"""Short labels: what tells a track from its neighbours, in few characters.
+
+A label that fits is taken as it is. A longer one is made anew: the cell line
+first, then the assay or its target, the strand and the statistic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from tracksmith.hub.pairs import Pair
+from tracksmith.hub.runs import Output
+from tracksmith.hub.values import first_short, label
+
+__all__ = ["ShortLabels"]
+
+_CUT = ".."
+_LEAST = 5
+"""Of a word that has to be cut, so much is shown at least, the two dots included."""
+_BRIEF = {"absmax": "strongest effect"}
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
+
+
+class ShortLabels:
+    """Gives out labels of at most ``limit`` characters, each once for a model of a run."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._given: dict[tuple[str, ...], str] = {}
+        self._taken: dict[tuple[str, str], Counter[str]] = {}
+
+    def of(self, output: Output) -> str:
+        """Return the label of one track, the same whenever it is asked for."""
+        sign = str(output.track.get("strand") or "").strip(".")
+        tail = f" {sign}" if sign else ""
+        if output.statistic not in ("", "mean"):
+            tail += f" {output.entry.get('base') or output.statistic}"
+        title = _BRIEF.get(output.statistic, output.title)
+        return self._label((str(output.path),), output, title, tail)
+
+    def of_pair(self, pair: Pair, title: str, tail: str) -> str:
+        """Return the label of an overlay; ``tail`` says what is overlaid, as ``+/-``."""
+        paths = tuple(str(output.path) for output in pair)
+        return self._label(paths, pair[0], title, f" {tail}")
+
+    def _label(self, key: tuple[str, ...], output: Output, title: str, tail: str) -> str:
+        if key not in self._given:
+            short = title if len(title) <= self.limit else self._made(output, tail)
+            self._given[key] = self._unique(output, short, tail)
+        return self._given[key]
+
+    def _unique(self, output: Output, short: str, tail: str) -> str:
+        """Return the label, numbered where a neighbour has it, after its run's where both fit."""
+        taken = self._taken.setdefault((str(output.run.folder), output.model.name), Counter())
+        wanted = short
+        while taken[short]:
+            taken[wanted] += 1
+            short = self._made(output, f"{tail} {taken[wanted]}")
+        taken[short] += 1
+        return first_short(f"{output.run.label} {short}", short, limit=self.limit)
+
+    def _made(self, output: Output, tail: str) -> str:
+        room = max(self.limit - len(tail), _LEAST)
+        cell, target = _cell(output), _target(output)
+        if not cell:
+            named = str(output.track.get("label") or output.track_id or output.title)
+            return label(named, room) + tail
+        return (_joined(cell, target, room) if target else _shortened(cell, room)) + tail
+
+
+def _cell(output: Output) -> str:
+    return _BRACKETS.sub("", str(output.track.get("cell_type") or "")).strip()
+
+
+def _target(output: Output) -> str:
+    """Return what was assayed: the middle of a label ``ASSAY:TARGET:CELL``, else the assay."""
+    parts = str(output.track.get("label") or "").split(":")
+    assay = str(output.track.get("assay") or "")
+    if len(parts) > 2 and parts[0] == assay and parts[1].strip(". "):
+        return parts[1].strip()
+    return assay
+
+
+def _joined(cell: str, target: str, room: int) -> str:
+    """Return both within ``room``: words of the cell's name go first, then the target is cut."""
+    words = cell.split()
+    while len(words) > 1 and len(" ".join(words)) + 1 + len(target) > room:
+        words.pop()
+    shown = " ".join(words)
+    left = room - len(shown) - 1
+    if len(target) <= left:
+        return f"{shown} {target}"
+    if left < _LEAST:
+        return _shortened(shown, room)
+    return f"{shown} {_shortened(target, left)}"
+
+
+def _shortened(text: str, room: int) -> str:
+    """Return whole words of a text, or its only word with the cut marked."""
+    if len(text) <= room:
+        return text
+    words = text.split()
+    while len(words) > 1 and len(" ".join(words)) > room:
+        words.pop()
+    shown = " ".join(words)
+    return shown if len(shown) <= room else shown[: room - len(_CUT)] + _CUT
