@@ -73,7 +73,7 @@ def _say_hub(report: HubReport, planted: Any, out: Path) -> None:
 
     folder = out / "hub"
     click.echo(f"Hub of {report.tracks} tracks: {folder / 'hub.txt'}")
-    click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
+    click.echo(f"Session for IGV desktop: {folder / 'session.xml'}")
     click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
     click.echo(f"The page is at http://127.0.0.1:{FIRST_PORT}/ (or the next free port) with:")
     click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")

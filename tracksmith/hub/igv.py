@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tracksmith.hub.labels import ShortLabels
@@ -43,11 +43,22 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a view: igv.js's configuration of it, and a name that fits IGV desktop."""
+    """One row of a view: igv.js's configuration of it, and of what it is made.
+
+    Two outputs are an overlay; ``tail`` says of what, as ``+/-``.
+    """
 
     config: Config
-    label: str
+    outputs: tuple[Output] | Pair
+    title: str = ""
+    tail: str = ""
     members: tuple[Row, ...] = ()
+
+    def label(self, labels: ShortLabels) -> str:
+        """Return a name that fits IGV desktop."""
+        if len(self.outputs) == 1:
+            return plain_text(labels.of(self.outputs[0]))
+        return plain_text(labels.of_pair(self.outputs, self.title, self.tail))
 
 
 @dataclass(frozen=True)
@@ -171,7 +182,8 @@ def session_xml(
     of ``url_of`` are complete addresses, or paths as they are on disk: IGV does
     not decode the percent signs of a path.
     """
-    rows = [_xml_row(row) for row in _rows(runs, url_of)[:SHOWN]]
+    labels = ShortLabels(DESKTOP_NAME)
+    rows = [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
     resources = [part for row in rows for part in (row["members"] or [row])]
     return templates.fill(
         "session.xml",
@@ -192,7 +204,6 @@ def _regions(runs: Sequence[ShownRun]) -> list[Region]:
 class _Maker:
     scales: dict[tuple[str, ...], Scale]
     url_of: UrlOf
-    labels: ShortLabels = field(default_factory=lambda: ShortLabels(DESKTOP_NAME))
 
     def rows(self, outputs: Sequence[Output]) -> list[Row]:
         """Return a model's rows: overlays, single tracks, spreads, letters, variants."""
@@ -222,14 +233,14 @@ class _Maker:
             "color": _rgb(output.colour),
             "height": 60,
         }
-        return Row(config | more, self.labels.of(output))
+        return Row(config | more, (output,))
 
     def wig(self, output: Output) -> Row:
         """Return the row of one bigWig on the scale of its kind."""
         key = scale_key(output)
         scale = _scale(self.scales[key].fixed(*value_range(output)))
         if scale["autoscale"]:
-            scale["autoscaleGroup"] = " ".join(part for part in key if part)
+            scale["autoscaleGroup"] = plain_text(" ".join(key))
         return self._bigwig(output, windowFunction=wide_function(output), **scale)
 
     def overlay(self, pair: Pair, title: str, tail: str) -> Row:
@@ -251,7 +262,7 @@ class _Maker:
             **scale,
             "tracks": [member.config for member in members],
         }
-        return Row(config, self.labels.of_pair(pair, title, tail), tuple(members))
+        return Row(config, pair, title, tail, tuple(members))
 
     def letters(self, output: Output) -> Row:
         """Return the row of attributions, drawn as letters in close views."""
@@ -285,7 +296,7 @@ class _Maker:
             "url": self.url_of(output),
             "searchable": False,
         }
-        return Row(config | more, self.labels.of(output))
+        return Row(config | more, (output,))
 
 
 def _name(output: Output) -> str:
@@ -303,11 +314,11 @@ def _scale(limits: Limits | None) -> Config:
     return {"autoscale": False, "min": limits[0], "max": limits[1]}
 
 
-def _xml_row(row: Row) -> dict[str, Any]:
+def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
     config = row.config
     colour = str(config.get("color", "rgb(0,0,0)")).removeprefix("rgb(").removesuffix(")")
     return {
-        "name": row.label,
+        "name": row.label(labels),
         "url": config.get("url", config["name"]),
         "kind": config.get("format", "bigwig"),
         "colour": colour,
@@ -318,5 +329,5 @@ def _xml_row(row: Row) -> dict[str, Any]:
         "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
         "window": config.get("windowFunction", "mean"),
         "mode": config.get("displayMode", "EXPANDED"),
-        "members": [_xml_row(member) for member in row.members],
+        "members": [_xml_row(member, labels) for member in row.members],
     }

@@ -18,7 +18,9 @@ __all__ = ["ShortLabels"]
 _CUT = ".."
 _LEAST = 5
 """Of a word that has to be cut, so much is shown at least, the two dots included."""
+_ENDS = ",;:-/ "
 _BRIEF = {"absmax": "strongest effect"}
+_STRAND_WORDS = ("plus", "minus", "forward", "reverse", "strand", "both", "strands")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
 
 
@@ -37,6 +39,8 @@ class ShortLabels:
         if output.statistic not in ("", "mean"):
             tail += f" {output.entry.get('base') or output.statistic}"
         title = _BRIEF.get(output.statistic, output.title)
+        if not output.track_id:
+            title = first_short(f"{output.model.name} {title}", title, limit=self.limit)
         return self._label((str(output.path),), output, title, tail)
 
     def of_pair(self, pair: Pair, title: str, tail: str) -> str:
@@ -65,12 +69,18 @@ class ShortLabels:
         cell, target = _cell(output), _target(output)
         if not cell:
             named = str(output.track.get("label") or output.track_id or output.title)
-            return label(named, room) + tail
+            return label(_strandless(named) if output.track.get("strand") else named, room) + tail
         return (_joined(cell, target, room) if target else _shortened(cell, room)) + tail
 
 
 def _cell(output: Output) -> str:
     return _BRACKETS.sub("", str(output.track.get("cell_type") or "")).strip()
+
+
+def _strandless(text: str) -> str:
+    """Return a label without the words for its strand, which a sign stands for."""
+    words = [word for word in text.split() if word.strip(",;:()").lower() not in _STRAND_WORDS]
+    return " ".join(words).rstrip(_ENDS) or text
 
 
 def _target(output: Output) -> str:
@@ -83,25 +93,32 @@ def _target(output: Output) -> str:
 
 
 def _joined(cell: str, target: str, room: int) -> str:
-    """Return both within ``room``: words of the cell's name go first, then the target is cut."""
-    words = cell.split()
-    while len(words) > 1 and len(" ".join(words)) + 1 + len(target) > room:
-        words.pop()
-    shown = " ".join(words)
-    left = room - len(shown) - 1
-    if len(target) <= left:
-        return f"{shown} {target}"
-    if left < _LEAST:
-        return _shortened(shown, room)
-    return f"{shown} {_shortened(target, left)}"
+    """Return both within ``room``: words of the cell's name go first, then both are cut.
+
+    Where both would be cut to stumps, the cell stands alone.
+    """
+    if len(target) > _LEAST and room <= 2 * _LEAST:
+        return _shortened(cell, room)
+    words = _words_within(cell, room - len(target) - 1)
+    left = room - len(words) - 1
+    if left < min(len(target), _LEAST):
+        shown = _cut(target, room // 2)
+        return f"{_cut(words, room - len(shown) - 1)} {shown}"
+    return f"{words} {_cut(target, left)}"
 
 
 def _shortened(text: str, room: int) -> str:
-    """Return whole words of a text, or its only word with the cut marked."""
-    if len(text) <= room:
-        return text
+    """Return the first words of a text within ``room``, or its first one with the cut marked."""
+    return _cut(_words_within(text, room), room)
+
+
+def _words_within(text: str, room: int) -> str:
+    """Return as many words as fit, the first one at least."""
     words = text.split()
     while len(words) > 1 and len(" ".join(words)) > room:
         words.pop()
-    shown = " ".join(words)
-    return shown if len(shown) <= room else shown[: room - len(_CUT)] + _CUT
+    return " ".join(words).rstrip(_ENDS)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - len(_CUT)] + _CUT

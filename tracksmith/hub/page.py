@@ -116,11 +116,6 @@ def _title(runs: Sequence[ShownRun]) -> str:
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
-    note = f"The {len(table.rows):,} strongest of {table.total:,} alleles"
-    if table.complete and len(table.rows) == table.total:
-        note = f"All {table.total:,} alleles, the strongest first"
-    if not table.complete:
-        note += f"; only the first {MOST_LINES:,} rows were looked at"
     rows = [
         (str(locus) if locus else "", row)
         for locus, row in zip(table.loci, table.rows, strict=True)
@@ -129,8 +124,19 @@ def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
     numbers = [
         at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
     ]
-    values = {"model": name, "columns": table.columns, "rows": rows, "note": note}
+    values = {"model": name, "columns": table.columns, "rows": rows, "note": _note(table)}
     return values | {"numbers": numbers, "linked": any(locus for locus, _ in rows)}
+
+
+def _note(table: VariantTable) -> str:
+    """Say of how many alleles the rows of a table are the strongest."""
+    shown, total = f"{len(table.rows):,}", f"{table.total:,}"
+    if not table.complete:
+        looked_at = f"; only the first {MOST_LINES:,} rows were looked at"
+        return f"The {shown} strongest of {total} alleles{looked_at}"
+    if len(table.rows) < table.total:
+        return f"The {shown} strongest of {total} alleles"
+    return "1 allele" if total == "1" else f"All {total} alleles, the strongest first"
 
 
 def _is_number(text: str) -> bool:
