@@ -237,7 +237,10 @@ def test_percentiles_rank_among_the_file_or_among_random_variants(
     rank = np.array([float(row["percentile"]) for row in own])
     exact = np.array([100 * ((size < s).sum() + (size == s).sum() / 2) / len(size) for s in size])
     assert np.abs(rank - exact).max() <= 100 * 2 / len(size), "up to ties of a class"
-    assert "among the alleles of this file" in (tmp_path / "own/variants/summary.html").read_text()
+    page = (tmp_path / "own/variants/summary.html").read_text()
+    assert "among the alleles of this file" in page
+    assert f"50 of {len(rows)} alleles" in page
+    assert "<a " not in page, "nothing is there yet that it could lead to"
 
     score(write_vcf(rows), genome, tmp_path / "background", background=300)
     cached = list((tmp_path / "cache").rglob("*.npz"))

@@ -264,6 +264,7 @@ def test_igv_desktop_gets_the_fasta_where_it_is_in_reach_else_sizes(strand_run, 
     Path(f"{fasta}.fai").unlink()
     build_hub([strand_run], hub, **WHO)
     assert genome_of(hub) == "toy.chrom.sizes", "IGV would write an index"
+    assert "SequenceTrack" not in (hub / "session.xml").read_text(), "IGV would end with an error"
     assert (hub / "toy.chrom.sizes").read_text() == "chrA\t3000\nchrB\t1501\n"
 
 

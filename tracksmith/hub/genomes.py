@@ -21,6 +21,7 @@ __all__ = [
     "check_against",
     "desktop_genome",
     "genome_word",
+    "holds_letters",
     "link",
     "path_from",
     "shared_folder",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+_SIZES = ".chrom.sizes"
 _ASSEMBLY_HUB_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -94,7 +96,12 @@ def shared_folder(folder: Path, runs: Sequence[ShownRun]) -> Path:
 
 def sizes_name(name: str) -> str:
     """Return the name of the file of a genome's sizes; IGV desktop knows it by its ending."""
-    return f"{name}.chrom.sizes"
+    return f"{name}{_SIZES}"
+
+
+def holds_letters(genome: str) -> bool:
+    """Say whether a genome of :func:`desktop_genome`, or a hosted one, is more than its sizes."""
+    return not genome.endswith(_SIZES)
 
 
 def write_sizes(run: ShownRun, path: Path) -> None:

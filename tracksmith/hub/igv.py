@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracksmith.hub.genomes import holds_letters
 from tracksmith.hub.labels import ShortLabels
 from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
 from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
@@ -188,6 +189,7 @@ def session_xml(
     return templates.fill(
         "session.xml",
         genome=genome,
+        letters=holds_letters(genome),
         locus=locus,
         rows=rows,
         resources=resources,

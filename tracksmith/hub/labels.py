@@ -11,7 +11,7 @@ from collections import Counter
 
 from tracksmith.hub.pairs import Pair
 from tracksmith.hub.runs import Output
-from tracksmith.hub.values import first_short, label
+from tracksmith.hub.values import first_short, label, plain_text
 
 __all__ = ["ShortLabels"]
 
@@ -34,7 +34,7 @@ class ShortLabels:
 
     def of(self, output: Output) -> str:
         """Return the label of one track, the same whenever it is asked for."""
-        sign = str(output.track.get("strand") or "").strip(".")
+        sign = _fact(output, "strand").strip(".")
         tail = f" {sign}" if sign else ""
         if output.statistic not in ("", "mean"):
             tail += f" {output.entry.get('base') or output.statistic}"
@@ -50,7 +50,8 @@ class ShortLabels:
 
     def _label(self, key: tuple[str, ...], output: Output, title: str, tail: str) -> str:
         if key not in self._given:
-            short = title if len(title) <= self.limit else self._made(output, tail)
+            title = plain_text(title)
+            short = title if 0 < len(title) <= self.limit else self._made(output, tail)
             self._given[key] = self._unique(output, short, tail)
         return self._given[key]
 
@@ -68,13 +69,17 @@ class ShortLabels:
         room = max(self.limit - len(tail), _LEAST)
         cell, target = _cell(output), _target(output)
         if not cell:
-            named = str(output.track.get("label") or output.track_id or output.title)
+            named = _fact(output, "label") or output.track_id or output.title
             return label(_strandless(named) if output.track.get("strand") else named, room) + tail
         return (_joined(cell, target, room) if target else _shortened(cell, room)) + tail
 
 
 def _cell(output: Output) -> str:
-    return _BRACKETS.sub("", str(output.track.get("cell_type") or "")).strip()
+    return _BRACKETS.sub("", _fact(output, "cell_type")).strip(_ENDS)
+
+
+def _fact(output: Output, name: str) -> str:
+    return plain_text(str(output.track.get(name) or ""))
 
 
 def _strandless(text: str) -> str:
@@ -85,8 +90,7 @@ def _strandless(text: str) -> str:
 
 def _target(output: Output) -> str:
     """Return what was assayed: the middle of a label ``ASSAY:TARGET:CELL``, else the assay."""
-    parts = str(output.track.get("label") or "").split(":")
-    assay = str(output.track.get("assay") or "")
+    parts, assay = _fact(output, "label").split(":"), _fact(output, "assay").strip(_ENDS)
     if len(parts) > 2 and parts[0] == assay and parts[1].strip(". "):
         return parts[1].strip()
     return assay
