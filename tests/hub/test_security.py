@@ -144,10 +144,10 @@ def test_no_name_runs_in_the_page_of_a_run(hostile):
 
 def test_no_name_breaks_a_session(hostile):
     text, run = hostile
-    build_hub([run], run / "hub", **WHO, title=text)
+    build_hub([run], run / "hub", **WHO, title=text, base_url="https://x.org/hub")
     found = json.loads((run / "hub" / "session.json").read_text())
     root = ElementTree.fromstring((run / "hub" / "session.xml").read_text())
-    assert len(root.findall(".//Track")) == len(found["tracks"]) == 4
+    assert len(root.findall("./Panel[@name='DataPanel']/Track")) == len(found["tracks"]) == 4
 
 
 @pytest.mark.parametrize(
