@@ -98,7 +98,7 @@ def test_tracks_show_both_alleles_in_coordinates_of_the_reference(
         write_vcf([row]), "toy", genome, tmp_path / "run", around=["top:5"]
     ).run
     truth = windows_by_hand(text, 500, ref, alt, geometry)
-    stored = {file["path"]: file.get("stored_sign") for file in run.files}
+    stored = {entry.path: entry.stored_sign for entry in run.files}
     for number, name in enumerate(("plus", "minus", "both")):
         for statistic, values in zip(("ref", "alt", "delta"), truth, strict=True):
             path = f"variants/toy.{name}.{statistic}.bw"

@@ -349,22 +349,6 @@ def test_an_offset_beyond_every_file_is_a_finding(hub, at):
     assert any("clip.plus.bw" in line and "damaged" in line for line in found(hub, "error"))
 
 
-def test_a_section_of_an_unknown_kind_is_a_finding(hub):
-    path = hub.parent / "tracks" / "clip.plus.bw"
-    data = bytearray(path.read_bytes())
-    index = struct.unpack_from("<Q", data, 24)[0]
-    struct.pack_into("<I", data, 52, 0)  # nothing is compressed, it now says
-    offset = struct.unpack_from("<Q", data, index + 48 + 4 + 16)[0]
-    data[offset + 20] = 9
-    for zoom in range(struct.unpack_from("<H", data, 6)[0]):
-        place = struct.unpack_from("<Q", data, 64 + 24 * zoom + 16)[0] + 48 + 4
-        block = struct.unpack_from("<Q", data, place + 16)[0]
-        data[block : block + 32] = struct.pack("<4I4f", 0, 20, 21, 1, 1, 1, 1, 1)
-        struct.pack_into("<Q", data, place + 24, 32)
-    path.write_bytes(data)
-    assert any("clip.plus.bw" in line and "damaged" in line for line in found(hub, "error"))
-
-
 @pytest.mark.parametrize("size", [0, 5, 20, 30, 40, 60])
 def test_a_2bit_file_cut_short_is_a_finding(hub, size):
     path = next(hub.glob("*.2bit"))

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session
 from tracksmith.hub.loci import opening, top_variants
 from tracksmith.hub.runs import open_runs
 from tracksmith.models.card import Track
+from tracksmith.runs.record import Places
+from tracksmith.runs.run import Run
 
 WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
@@ -229,7 +232,9 @@ def test_the_xml_session_names_the_same_files_as_the_json(variant_run, base):
     renderers = {item.get("renderer") for item in root.iter("Track")}
     assert {"BAR_CHART", "DYNSEQ"} <= renderers
     sequence = root.find(".//Track[@clazz='org.broad.igv.track.SequenceTrack']")
-    assert sequence.get("id") == "Reference sequence"
+    # The FASTA lies beside the run, and is not among what is shared.
+    assert (sequence is None) is bool(base)
+    assert base or sequence.get("id") == "Reference sequence"
 
 
 def test_names_in_igv_desktop_fit_its_panel(variant_run):
@@ -255,7 +260,9 @@ def test_igv_desktop_gets_the_fasta_where_it_is_in_reach_else_sizes(strand_run, 
     build_hub([strand_run], tmp_path / "hub", **WHO)
     assert genome_of(tmp_path / "hub") == "../toy.fa"
     build_hub([strand_run], tmp_path / "hub", **WHO, base_url="https://x.org/h/hub")
-    assert genome_of(tmp_path / "hub") == "https://x.org/h/toy.fa"
+    assert genome_of(tmp_path / "hub") == "https://x.org/h/hub/toy.chrom.sizes", "not to be shared"
+    build_hub([strand_run], tmp_path / "hub", **WHO, copy=True)
+    assert genome_of(tmp_path / "hub") == "toy.chrom.sizes", "the hub may move without the FASTA"
     build_hub([strand_run], hub, **WHO, base_url="https://x.org/h/hub")
     assert genome_of(hub) == "https://x.org/h/hub/toy.chrom.sizes", "nobody serves it there"
     build_hub([strand_run], hub, **WHO, genome="sacCer2")
@@ -266,6 +273,15 @@ def test_igv_desktop_gets_the_fasta_where_it_is_in_reach_else_sizes(strand_run, 
     assert genome_of(hub) == "toy.chrom.sizes", "IGV would write an index"
     assert "SequenceTrack" not in (hub / "session.xml").read_text(), "IGV would end with an error"
     assert (hub / "toy.chrom.sizes").read_text() == "chrA\t3000\nchrB\t1501\n"
+
+
+def test_a_fasta_in_a_run_is_shared_with_it(strand_run, tmp_path):
+    for name in ("toy.fa", "toy.fa.fai"):
+        (tmp_path / name).rename(strand_run / name)
+    record = Run.open(strand_run)
+    replace(record, places=Places(str(strand_run / "toy.fa"))).save()
+    build_hub([strand_run], tmp_path / "hub", **WHO, base_url="https://x.org/h/hub")
+    assert genome_of(tmp_path / "hub") == "https://x.org/h/run/toy.fa"
 
 
 def test_a_local_session_names_paths_as_they_are_on_disk(builder, tmp_path):

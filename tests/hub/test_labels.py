@@ -1,27 +1,21 @@
 """Short labels: within the limit, unlike their neighbours, the cell line first."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hub.unwritten import unwritten_run
 from tracksmith.hub.labels import ShortLabels
-from tracksmith.hub.runs import ShownRun
 
 
 def outputs_of(cards, statistics=("mean",)):
     """Return the outputs of a run of one model with these tracks."""
     tracks = [{"id": f"ENC{number:04}", **card} for number, card in enumerate(cards)]
-    content = {
-        "request": {"models": [{"card": {"name": "m", "tracks": tracks}}]},
-        "files": [
-            {"kind": "bigwig", "model": "m", "track": track["id"], "statistic": statistic,
-             "path": f"{track['id']}.{statistic}.bw"}
-            for track in tracks for statistic in statistics
-        ],
-    }  # fmt: skip
-    return list(ShownRun(Path("/runs/one"), content).outputs())
+    files = [
+        {"track": track["id"], "statistic": statistic, "path": f"{track['id']}.{statistic}.bw"}
+        for track in tracks for statistic in statistics
+    ]  # fmt: skip
+    return list(unwritten_run(tracks, files).outputs())
 
 
 def labels_of(outputs, limit=17):

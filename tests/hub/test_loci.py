@@ -9,6 +9,7 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.hub import loci
 from tracksmith.hub.loci import Region, find_locus, opening, regions_of, top_variants
 from tracksmith.hub.runs import open_runs
+from tracksmith.runs.record import VariantCounts
 
 
 @pytest.fixture
@@ -60,8 +61,7 @@ def test_the_total_is_that_of_the_run_not_of_its_table_of_the_strongest(builder,
     made = builder().model("toy").bigwig("signal").variants(variants)
     made.model("other").bigwig("signal").variants(variants[:1])
     for model, rows in (("toy", 100_000), ("other", 1)):
-        made.files.append({"kind": "effects", "path": f"variants/{model}.tsv.gz",
-                           "model": model, "rows": rows})  # fmt: skip
+        made.counts[model] = VariantCounts(alleles_scored=rows)
     toy, other = top_variants(open_runs([made.write()])[0])
     assert (len(toy.rows), toy.total) == (3, 100_000)
     assert (len(other.rows), other.total) == (1, 1)

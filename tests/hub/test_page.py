@@ -9,6 +9,7 @@ import pytest
 from tracksmith.errors import InputError, UsageError
 from tracksmith.hub import page
 from tracksmith.hub.page import CDN, find_igv, write_page
+from tracksmith.runs.record import VariantCounts
 
 
 def session_of(index):
@@ -86,7 +87,7 @@ def test_writing_again_gives_the_same_bytes(variant_run):
 def test_a_page_says_how_many_alleles_there_are_and_links_places_of_the_genome_only(builder):
     rows = [("chrA", n + 1, f"v{n}", "A", "C", n / 100) for n in range(250)]
     made = builder().model("toy").bigwig("signal").variants(rows)
-    made.files.append({**made.files[-2], "kind": "effects", "rows": 100_000})
+    made.counts["toy"] = VariantCounts(alleles_scored=100_000)
     text = write_page([made.write()]).read_text()
     assert "The 200 strongest of 100,000 alleles. A click goes there." in text
     assert len(re.findall(r'<tr data-locus="chrA:\d+-\d+" tabindex="0">', text)) == 200

@@ -1,16 +1,16 @@
 """Scales, held against the values of the tracks that they draw."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.hub.unwritten import unwritten_run
 from tracksmith.hub.igv import igv_tracks
 from tracksmith.hub.layout import lay_out
-from tracksmith.hub.runs import Output, ShownRun
+from tracksmith.hub.runs import Output
 from tracksmith.hub.scale import (
     common_scales,
     outward,
@@ -63,7 +63,7 @@ def entry_of(values, **more):
     """Return what ``run.json`` says of a track of these values."""
     probabilities = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
     return {
-        "kind": "bigwig", "values": len(values), "statistic": "mean", "size": 1,
+        "values": len(values), "statistic": "mean",
         "min": float(values.min()), "max": float(values.max()),
         "quantiles": {f"{p:g}": float(np.quantile(values, p, method="nearest"))
                       for p in probabilities},
@@ -76,11 +76,9 @@ def run_of(*tracks, facts=None, **more):
     facts = facts or [{} for _ in tracks]
     cards = [{"id": f"t{n}", "label": f"T{n}", "assay": "CAGE", "units": "counts", **fact}
              for n, fact in enumerate(facts)]  # fmt: skip
-    files = [entry_of(values, model="m", track=f"t{n}", path=f"tracks/t{n}.bw", **more)
+    files = [entry_of(values, track=f"t{n}", path=f"tracks/t{n}.bw", **more)
              for n, values in enumerate(tracks)]  # fmt: skip
-    card = {"name": "m", "summary": "A model", "tracks": cards}
-    content = {"request": {"models": [{"card": card}], "regions": None}, "files": files}
-    return ShownRun(Path("/runs/one"), content)
+    return unwritten_run(cards, files)
 
 
 def outputs_of(*tracks, **more) -> list[Output]:

@@ -148,25 +148,14 @@ def build_hub(
     name, title = name or safe_name(first.name), title or f"tracksmith {first.name}"
     _check_words(email, name)
     base = _checked_base(base_url)
-    out = (out or first / "hub").resolve()
-    _check_target(out, opened)
+    out = _target(out or first / "hub", opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
     data = Links(opened, out, copy)
     tables = [table for run in opened for table in top_variants(run)]
     job = _Job(
-        runs=opened,
-        out=out,
-        email=email,
-        name=name,
-        title=title,
-        genome=chosen,
-        hosted=hosted,
-        base_url=base,
-        templates=Templates(templates),
-        data=data,
-        nodes=_nodes(data, hosted),
-        tables=tables,
-    )
+        opened, out, email, name, title, chosen, hosted, base, Templates(templates), data,
+        _nodes(data, hosted), tables,
+    )  # fmt: skip
     _replace(job)
     return _report(job, notes)
 
@@ -215,7 +204,9 @@ def _checked_base(base_url: str | None) -> str:
     return base_url.rstrip("/") + "/"
 
 
-def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
+def _target(out: Path, runs: Sequence[ShownRun]) -> Path:
+    """Return the folder of the hub, resolved, or refuse what would be lost there."""
+    out = out.resolve()
     for run in runs:
         if run.folder.is_relative_to(out):
             raise UsageError(f"The hub's folder {out} holds the run {run.folder}: choose another.")
@@ -223,6 +214,7 @@ def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
         raise UsageError(f"{out} is neither empty nor a hub: choose another folder with -o.")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: choose another folder with -o.")
+    return out
 
 
 def _choose_genome(run: ShownRun, asked: str | None) -> tuple[str, bool, list[str]]:

@@ -24,7 +24,7 @@ from tracksmith.hub.legend import legend
 from tracksmith.hub.loci import MOST_LINES, VariantTable, opening, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, open_runs
-from tracksmith.hub.sharing import COPIES, Links
+from tracksmith.hub.sharing import Links
 from tracksmith.hub.templates import Templates
 from tracksmith.runs.lock import is_left_over
 from tracksmith.runs.run import make_folder
@@ -217,16 +217,10 @@ def write_page(
     script = find_igv(igv)
     filler = Templates(templates)
     target = _page_folder(runs, out)
-    make_folder(target)
-    for left in filter(is_left_over, target.glob(f"{TEMPORARY_PREFIX}*")):
-        left.unlink()
-    # First what says that the folder is a page: a command that is killed later can be repeated.
-    _write_texts(target, {name: filler.raw(name) for name in (MARK, "browser.js", "page.css")})
+    _begin(target, filler)
     reference = _static_reference(runs, target, genome)
     links = Links(runs, target, copy)
-    if copy:
-        shutil.rmtree(target / COPIES, ignore_errors=True)
-        links.write_copies(target)
+    links.write_copies(target)
     if script.path is not None:
         with aside(target / "igv.min.js") as temporary:
             shutil.copyfile(script.path, temporary)
@@ -236,6 +230,14 @@ def write_page(
     }
     _write_texts(target, texts)
     return target / "index.html"
+
+
+def _begin(target: Path, filler: Templates) -> None:
+    """Make the folder of a page known as one, so that a killed command can be repeated."""
+    make_folder(target)
+    for left in filter(is_left_over, target.glob(f"{TEMPORARY_PREFIX}*")):
+        left.unlink()
+    _write_texts(target, {name: filler.raw(name) for name in (MARK, "browser.js", "page.css")})
 
 
 def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:

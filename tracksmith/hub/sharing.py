@@ -49,12 +49,17 @@ class Links:
     def write_copies(self, folder: Path) -> None:
         """Copy what the links lead to into ``folder``, which is or becomes ``out``.
 
+        Copies of an earlier command go.
+
         Raises
         ------
         ResourceError
             The disk is full or the folder not writable.
         """
-        for run in self.runs if self.copied else ():
+        if not self.copied:
+            return
+        shutil.rmtree(folder / COPIES, ignore_errors=True)
+        for run in self.runs:
             for output in run.outputs():
                 target = folder / self._copy(output)
                 target.parent.mkdir(parents=True, exist_ok=True)

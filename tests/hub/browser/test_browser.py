@@ -239,7 +239,7 @@ def strongest(demo, track):
     """Return the row number, name, contig and 0-based position of a track's strongest variant."""
     table = demo / "variants" / "variants" / "core-promoter.top.tsv"
     rows = [line.split("\t") for line in table.read_text().splitlines()[1:]]
-    number, row = next((n, row) for n, row in enumerate(rows) if row[6] == track)
+    number, row = next((n, row) for n, row in enumerate(rows) if row[7] == track)
     return number, row[2], row[0], int(row[1]) - 1
 
 
