@@ -28,7 +28,8 @@ PLUGIN_WORDS = re.compile(
 )
 """What only a plugin knows: whole words, in the plural too, and as parts of a name."""
 COMPUTERS = re.compile(
-    r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|self\._cluster|def _cluster|no cluster script|cluster_script)"
+    r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|self\._cluster|def _cluster"
+    r"|no cluster script|cluster_script)"
 )
 """Clusters of computers, of which the core does speak."""
 MOST_LINES = 500

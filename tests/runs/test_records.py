@@ -94,8 +94,8 @@ RESULTS = st.builds(
     )),
     counts=by_name(st.builds(VariantCounts, COUNT, reasons=by_name(COUNT))),
 )  # fmt: skip
-RECORDS = st.one_of(PLANS, RESULTS, st.builds(Limits, st.booleans(), FLOAT),
-                    st.builds(Places, TEXT, by_name(by_name(tuples(TEXT))), by_name(TEXT)))  # fmt: skip
+PLACES = st.builds(Places, TEXT, by_name(by_name(tuples(TEXT))), by_name(TEXT))
+RECORDS = st.one_of(PLANS, RESULTS, st.builds(Limits, st.booleans(), FLOAT), PLACES)
 
 
 @given(RECORDS, st.booleans())
