@@ -27,7 +27,7 @@ PLUGIN_WORDS = re.compile(
     re.IGNORECASE,
 )
 """What only a plugin knows: whole words, in the plural too, and as parts of a name."""
-COMPUTERS = re.compile(r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|cluster_script)")
+COMPUTERS = re.compile(r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|self\._cluster|def _cluster|no cluster script|cluster_script)")
 """Clusters of computers, of which the core does speak."""
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60

@@ -13,7 +13,7 @@ MOST = 4
 def did_you_mean(given: str, names: Iterable[str]) -> str:
     """Return `` Did you mean ...?`` with the names that one may have meant; empty without any.
 
-    All that begin so are named (``enformer``), or else the most alike.
+    All that begin so are named, or else the most alike.
     """
     known, word = sorted(names), given.lower()
     near = [name for name in known if len(word) > 1 and name.lower().startswith(word)]

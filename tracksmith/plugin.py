@@ -13,6 +13,7 @@ from tracksmith.models.card import (
     WindowGeometry,
 )
 from tracksmith.models.contract import (
+    AlleleRows,
     FeatureRequest,
     FeatureSource,
     LoadRequest,
@@ -29,6 +30,7 @@ from tracksmith.models.damage import reading
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
+    "AlleleRows",
     "Alphabet",
     "CardError",
     "FeatureRequest",

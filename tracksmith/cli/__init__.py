@@ -1,4 +1,4 @@
-"""The command line. The only room that knows click."""
+"""The command line. The only package that knows click."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ class LazyGroup(GuessingGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in _built_in()])
+        # decision: commands-by-summary (the help imports no plugin)
         if added := added_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, entry.summary) for name, entry in added.items()])

@@ -7,6 +7,7 @@ import click
 __all__ = ["complete_models"]
 
 
+# decision: completion-by-click (click prints the script of each shell itself)
 def complete_models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of models that begin so."""
     from tracksmith.models.registry import load_registry

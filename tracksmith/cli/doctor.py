@@ -33,7 +33,7 @@ OPTIONAL = {
 """Package to its use, and what to give to ``pip install``."""
 
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""What a container or a cluster's job may take."""
+"""What a container or a job of a scheduler may take."""
 
 
 @click.command()

@@ -81,6 +81,7 @@ class Match:
         return only
 
 
+# decision: two-registers (bins right of an indel lie on another grid)
 def matches(bins: Bins, indel: Indel) -> tuple[list[Match], Positions]:
     """Return all matches of an allele, the leftmost first, and where their bins are shown.
 

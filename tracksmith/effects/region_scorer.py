@@ -257,6 +257,7 @@ class RegionScorer:
                 )
             ]
             raw[rows] = self.work.source.features(RegionBatch(name, starts, ends, bases))
+        # decision: features-of-alleles (the plugin knows how a feature follows its sequence)
         offered = getattr(self.work.source, "allele_rows", None)
         changed = offered and offered(self.matrix[peak], self.raw[peak], raw)
         if changed is not None:

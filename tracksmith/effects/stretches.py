@@ -92,6 +92,7 @@ class _Collector:
         self.alleles: dict[tuple[int, int, bytes], int] = {}
 
     def add(self, row: int, contig: int, position: int, length: int, alternative: bytes) -> None:
+        # decision: own-window-per-variant (only alleles of one position share a reference)
         site = self.sites.setdefault((contig, position), len(self.sites))
         allele = self.alleles.setdefault((site, length, alternative), len(self.alleles))
         self.rows.append((row, allele))

@@ -351,6 +351,7 @@ class Forward:
     def _finish(self, total: Tensor, gaps: NDArray[np.bool_]) -> NDArray[np.float32]:
         outputs = total[0]
         if self.options.spread:
+            # decision: spread-of-tracks (after strands and shifts, n - 1)
             outputs = torch.cat([outputs, _standard_deviation(total[1:])])
         values: NDArray[np.float32] = outputs.cpu().numpy()
         for row, track in enumerate(self.card.tracks):

@@ -64,7 +64,7 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
 
 
 class WindowReader:
-    """Plans and opens models over windows; see :class:`tracksmith.runs.predict.Reader`."""
+    """Plans and opens models over windows; see :class:`tracksmith.runs.reader.Reader`."""
 
     def draft(self, chosen: ChosenModel, number: int, context: Context) -> ModelDraft:
         """Fill in every default of a model and cut its work into parts."""

@@ -51,6 +51,7 @@ def read_bcf_header(stream: ByteStream) -> bytes:
     return text.rstrip(b"\0")
 
 
+# decision: bcf-through-pysam (one decoder less, and twice as fast)
 def read_bcf_sites(stream: ByteStream, path: Path, *, with_lines: bool) -> Iterator[Site]:
     """Yield the site of every record of a file on disk.
 

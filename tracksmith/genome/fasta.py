@@ -28,6 +28,7 @@ def silent(message: str) -> None:
     """Say nothing: the default where a library call may report what it did."""
 
 
+# decision: own-fasta-reader (htslib believes a stale index, and cuts contigs beyond 2**31)
 class Genome:
     """A FASTA file with its index; made by :meth:`open`.
 

@@ -27,6 +27,7 @@ __all__ = ["VariantFile", "VariantRecord", "VcfHeader", "check_assembly"]
 
 Format: TypeAlias = Literal["vcf", "bcf", "table"]
 
+# decision: own-vcf-reader (cyvcf2 ends the interpreter on broken lines)
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
 _TABLE_SUFFIX = re.compile(r"\.(tsv|txt|tab)(\.b?gz)?$", re.IGNORECASE)
 _MAX_POSITION = 2**31 - 1

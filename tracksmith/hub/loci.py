@@ -17,6 +17,7 @@ from tracksmith.genome.intervals import parse_region
 from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.runs import ShownRun
 
+# decision: own-name-lookup (igv.js changes names before it looks for them)
 __all__ = [
     "MOST_LINES",
     "Region",

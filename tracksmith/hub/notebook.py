@@ -27,8 +27,10 @@ from tracksmith.hub.server import (
 )
 from tracksmith.tracks.markup import without_markup
 
+# decision: text-made-of-everything (a run may be somebody else's)
 __all__ = ["CellBrowser", "NotebookView", "show"]
 
+# decision: own-notebook-cell (igv-notebook breaks with two views and in VS Code)
 _CELL = (
     '<div id="{id}" style="background: white; color: black">Run this cell to see the tracks.</div>'
     "\n<script>\n{script}\nwindow.tracksmithCells.show({spec});\n</script>"

@@ -143,6 +143,7 @@ def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starl
     )
     guards = [
         Middleware(HostGuard, host=host),
+        # decision: secret-path (ports of the loopback address are open to every user)
         Middleware(SecretPath, secret=site.secret),
         Middleware(OriginGuard, allowed=lambda origin: bool(re.fullmatch(origins, origin))),
     ]

@@ -15,6 +15,7 @@ from tracksmith.files import aside, crc32_of_file
 from tracksmith.models.damage import reading
 from tracksmith.models.kinds import wrong_content
 
+# decision: archive-removed (it is as large as all that it holds)
 __all__ = ["Member", "chosen", "members_of", "unpack"]
 
 MOST_TIMES = 20

@@ -138,6 +138,7 @@ class Track:
     @property
     def stored_sign(self) -> int:
         """-1 for a minus-strand track of values that cannot be negative, else 1."""
+        # decision: signed-minus-as-is (negating a log ratio turns its meaning round)
         return -1 if self.strand == "-" and not self.signed else 1
 
     def problems(self) -> Iterator[str]:

@@ -343,7 +343,7 @@ class Model:
 def _own_score_problems(name: str, score: ScoreFacts) -> Iterator[str]:
     if not _SCORE_NAME.fullmatch(name) or name in _TAKEN or name.endswith("_at"):
         yield f"{name!r} is no name for a score, or one that files use for something else"
-    if name in WINDOW_SCORES:
+    if name in taken:
         yield f"{name!r} is a score of tracksmith's: give your own another name"
     kinds = get_args(UnitKind)
     if not score.units or not {*score.units} <= {*kinds}:

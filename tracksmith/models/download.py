@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Arrival", "Downloader", "Job", "Notify", "set_aside"]
 
 Notify = Callable[[str], None]
+# decision: requests-not-pooch (pooch does not resume)
 ATTEMPTS = 10
 TIMEOUT = (15.0, 60.0)
 """Seconds to connect, and between two pieces of data."""

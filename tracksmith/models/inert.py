@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 __all__ = ["InertContent", "StandIn", "StorageRecord", "TensorRecord", "read_inert"]
 
+# decision: torch-file-described (torch.load makes room for whatever a file claims)
 MOST_OPCODES = 4_000_000
 """A checkpoint of 5,000 tensors with an optimiser's copies takes 750,000."""
 

@@ -98,6 +98,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+# decision: fetched-is-recorded (most cards cannot state a digest)
 def record_of(path: Path) -> Fetched | None:
     """Return what is kept about a file; a damaged record counts as none, and is made again."""
     try:

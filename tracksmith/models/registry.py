@@ -119,6 +119,7 @@ def load_registry() -> Registry:
     """
     models: dict[str, RegisteredModel] = {}
     broken: list[BrokenPlugin] = []
+    # decision: demo-is-a-plugin (no model has another way in)
     for entry in installed_entries(GROUP):
         for found in _models_of(entry):
             if isinstance(found, BrokenPlugin):

@@ -45,6 +45,7 @@ def devices_of(run: Run, text: str) -> list[str]:
     if text == "auto":
         return [planned]
     names = parse_devices(text)
+    # decision: parts-on-planned-device (another kind gives other last digits)
     if device_kind(names[0]) != planned:
         raise UsageError(
             f"--device {text}: {run.folder} was planned for {planned}, and another kind of device "
@@ -244,6 +245,7 @@ class _DaskDriver:
         run = self.store.run
         # A key of its own per try: Dask would otherwise hand back the failed one.
         key = f"part-{part}-{self.deaths.get(part, 0)}-{os.getpid()}"
+        # decision: worker-per-device (a part is the unit; deaths are counted here, not by Dask)
         future = client.submit(
             _compute_on_worker, self.kind, str(run.folder.resolve()), run.places, part,
             self.devices, self.trusted, key=key, pure=False, retries=0,

@@ -24,6 +24,7 @@ from tracksmith.runs.planned import trusted_files
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
+# decision: one-driver (the only place where these verbs are written)
 __all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work"]
 
 
@@ -188,6 +189,7 @@ def _claim(
     The run is opened and its models are loaded in a folder aside: what fails
     there claims no folder and removes no older run.
     """
+    # decision: tried-aside (what fails claims no folder and deletes no run)
     with TemporaryDirectory() as aside:
         run = draft.write(Path(aside), aside=True)
         names = devices_of(run, devices)

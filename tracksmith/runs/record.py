@@ -46,6 +46,7 @@ __all__ = [
     "VariantsRecord",
 ]
 
+# decision: typed-records (a run of another format is refused, not guessed at)
 FORMAT = 3
 """Version of ``run.json``: raised when a reader of today would misread a file of then."""
 
@@ -209,6 +210,7 @@ class PlanRecord:
     kind: str
     genome: GenomeRecord
     models: tuple[ModelRecord, ...]
+    # decision: parts-in-identity (a part's number means the same on every machine)
     stages: tuple[Stage, ...]
     device: str
     compressor: str

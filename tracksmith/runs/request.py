@@ -117,6 +117,7 @@ class ModelRequest:
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
+    # decision: inputs-by-name (the command line knows no plugin's words)
     inputs: Mapping[str, Path] = option(
         {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
         reads=(REGIONS,), group="Models over regions",

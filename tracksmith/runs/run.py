@@ -235,6 +235,7 @@ def _brief(value: Any) -> str:
 
 def _seal(content: Mapping[str, Any]) -> str:
     """Return the sha256 that covers files, statistics and limits; places may be mended by hand."""
+    # decision: sealed-but-places (files move; what was planned and found does not)
     sealed = {key: value for key, value in content.items() if key not in ("places", "seal")}
     return hashlib.sha256(canonical_json(sealed).encode()).hexdigest()
 

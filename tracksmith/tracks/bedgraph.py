@@ -43,6 +43,7 @@ class BedGraph:
         with aside(path) as temporary:
             track = temporary.with_name(f"{temporary.name}.bw")
             try:
+                # decision: bedgraph-from-bigwig (two formats of a track cannot disagree)
                 summary = write_bigwig(track, contigs, pieces, bin_size, options)
                 with BgzfWriter(temporary) as out:
                     for line in _lines(track, contigs):

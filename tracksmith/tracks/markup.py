@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+# decision: no-markup-written (UCSC and igv.js paste text into HTML)
 __all__ = ["may_hold_markup", "without_markup"]
 
 _MARKUP = re.compile("[<\"'&]")

@@ -114,6 +114,7 @@ INSERT = ModelCard(
     geometry=WindowGeometry(200, core_start=75, core_length=50, bin=50, whole_window=True),
     alphabet=Alphabet(order="AGCT", unknown=0.25, heterozygous="half"),
     tracks=tuple(_track(cell_line) for cell_line in CELL_LINES),
+    # decision: insert-is-not-turned (the adapters would stay: another element)
     reverse_complement="wrong",
     assemblies=("hg38",),
     folds=tuple(Fold(name) for name in FOLDS),

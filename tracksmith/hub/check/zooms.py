@@ -33,6 +33,7 @@ from tracksmith.tracks.bbi import (
 
 __all__ = ["PLACES", "ZoomFault", "find_zoom_fault"]
 
+# decision: check-reads-values (wrong sums show in no head)
 PLACES = (1.0, 0.5, 0.0)
 """Where the blocks of a level that are looked at lie, from its first (0) to its last (1)."""
 
