@@ -12,12 +12,15 @@ import pysam
 
 from tracksmith.errors import TracksmithError
 from tracksmith.genome.bgzf import EOF_MARKER
+from tracksmith.genome.htslib import quiet_htslib
 
 __all__ = ["BgzfWriter", "write_tabix_index"]
 
 _PLAIN_BYTES = 0xFF00
 _HEAD = bytes.fromhex("1f8b08040000000000ff0600424302 00")
 _TBI_LIMIT = 2**29
+_INDEX_ROOM = 1 << 23
+"""Bytes that an index may take."""
 
 
 class BgzfWriter:
@@ -82,10 +85,15 @@ def write_tabix_index(
     Raises
     ------
     TracksmithError
-        htslib refuses the file: it is not sorted.
+        htslib refuses the file: it is not sorted, or holds what no index can.
+    OSError
+        The disk is full, which htslib does not tell from the former.
     """
     csi = longest >= _TBI_LIMIT
     try:
-        pysam.tabix_index(str(path), preset=preset, index=str(index), force=True, csi=csi)
+        with quiet_htslib():
+            pysam.tabix_index(str(path), preset=preset, index=str(index), force=True, csi=csi)
     except OSError as error:
+        with index.open("wb") as probe:
+            probe.write(bytes(_INDEX_ROOM))
         raise TracksmithError(f"Cannot index {path}: {error}.") from error

@@ -150,5 +150,14 @@ def read_index(read: ReadRange, source: str) -> dict[str, int]:
 
 
 def read_length(read: ReadRange, offset: int) -> int:
-    """Return the length in bp of the sequence whose record lies at ``offset``."""
-    return int(struct.unpack("<I", read(offset, 4))[0])
+    """Return the length in bp of the sequence whose record lies at ``offset``.
+
+    Raises
+    ------
+    InputError
+        The file ends before.
+    """
+    raw = read(offset, 4)
+    if len(raw) < 4:
+        raise InputError(f"The 2bit file ends before byte {offset + 4:,}, where a length is due.")
+    return int(struct.unpack("<I", raw)[0])

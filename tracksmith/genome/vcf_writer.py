@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tracksmith.errors import InputError, UsageError
+from tracksmith.errors import InputError, ResourceError, TracksmithError, UsageError
 from tracksmith.files import aside
 from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.genome.fasta import Notify, silent
@@ -147,7 +147,8 @@ def annotated_vcf(
 ) -> Iterator[AnnotatedVcfWriter]:
     """Write a bgzipped VCF and its index, both when all is well and neither otherwise.
 
-    Where the records are not sorted there is no index, and ``notify`` is told.
+    Where the records are not sorted, or hold what htslib cannot index, there is
+    no index, and ``notify`` is told.
 
     Raises
     ------
@@ -164,10 +165,27 @@ def annotated_vcf(
         with BgzfWriter(temporary) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
-        if writer.sorted:
-            index = stack.enter_context(aside(indexes.pop(writer.longest >= 2**29)))
-            write_tabix_index(temporary, index, "vcf", writer.longest)
-        else:
+        index = indexes[writer.longest >= 2**29]
+        if not writer.sorted:
             notify(f"{path} is not sorted, as its source, so it gets no index: bcftools sort")
+        elif _has_index(temporary, index, writer.longest):
+            indexes.remove(index)
+        else:
+            notify(
+                f"{path} gets no index: columns that were kept as they are in the source hold what "
+                "htslib cannot index, such as zero bytes."
+            )
     for stale in indexes:  # of a file that was replaced
         stale.unlink(missing_ok=True)
+
+
+def _has_index(path: Path, index: Path, longest: int) -> bool:
+    """Write the index, and say whether htslib could."""
+    try:
+        with aside(index) as temporary:
+            write_tabix_index(path, temporary, "vcf", longest)
+    except ResourceError:
+        raise
+    except TracksmithError:
+        return False
+    return True
