@@ -135,18 +135,16 @@ def resolve_variants(
         source, size = _file_facts(asked, request["models"], contigs, notify)
         places["variants"] = str(asked.source.resolve())
     else:
-        saturated = contig_names(contigs, "--saturate", asked.predict.alias, notify)
-        source, places["variants"] = _region_facts(str(asked.saturate), saturated), ""
+        source, places["variants"] = _region_facts(asked, contigs, notify), ""
         bases = source["records"]
         size = SourceSize(bases, 3 * bases, 0, True)
     alias = asked.predict.alias
-    around = contig_names(contigs, "--tracks", alias, notify)
     places["alias"] = None if alias is None else str(alias.resolve())
     request["variants"] = {
         "source": source,
         "alias": None if alias is None else file_facts(alias)["sha256"],
         "background": {"snvs": asked.background, "seed": BACKGROUND_SEED},
-        "around": [_around(text, around) for text in asked.around],
+        "around": _around(asked, contigs, notify),
         "ref_mismatch": asked.ref_mismatch,
         "max_n": asked.max_n,
         "allow_truncated": asked.allow_truncated,
@@ -309,8 +307,9 @@ def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
         ) from None
 
 
-def _region_facts(text: str, names: ContigNames) -> dict[str, Any]:
-    interval = parse_region(text, names)
+def _region_facts(asked: VariantRequest, contigs: Contigs, notify: Notify) -> dict[str, Any]:
+    names = contig_names(contigs, "--saturate", asked.predict.alias, notify)
+    interval = parse_region(str(asked.saturate), names)
     return {
         "kind": "saturation",
         "contig": interval.contig,
@@ -320,12 +319,19 @@ def _region_facts(text: str, names: ContigNames) -> dict[str, Any]:
     }
 
 
-def _around(text: str, names: ContigNames) -> str:
-    """Return ``top:N``, or a region under the genome's names."""
-    if not text.startswith("top:"):
-        return str(parse_region(text, names))
+def _around(asked: VariantRequest, contigs: Contigs, notify: Notify) -> list[str]:
+    """Return each ``top:N``, or a region under the genome's names."""
+    names = contig_names(contigs, "--tracks", asked.predict.alias, notify)
+    return [
+        f"top:{_count(text)}" if text.startswith("top:") else str(parse_region(text, names))
+        for text in asked.around
+    ]
+
+
+def _count(text: str) -> int:
+    """Return the number of ``top:N``."""
     digits = text[4:]
     number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
     if not 1 <= number <= 2**31:
         raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
-    return f"top:{number}"
+    return number
