@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from tracksmith.effects.survey import ModelResults, headlines
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.allele_kinds import Reason
 from tracksmith.tracks.histogram import quantiles
 
 __all__ = ["LISTED", "TOP_COLUMNS", "TopRow", "summary_page", "top_rows", "top_table"]
