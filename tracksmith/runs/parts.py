@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tracksmith.errors import IncompleteError, ResourceError
+from tracksmith.errors import IncompleteError, ResourceError, TrustError
 from tracksmith.files import (
     aside,
     crash_point,
@@ -87,6 +87,20 @@ class PartStore:
     def parts_of(self, stage: int) -> list[int]:
         """Return the parts of a stage."""
         return [part for part, (own, _) in enumerate(self.bounds) if own == stage]
+
+    def check_items(self, stage: int, items: int) -> None:
+        """Refuse a stage that was cut from another number of items than there are now.
+
+        Raises
+        ------
+        TrustError
+            Its parts do not cover the work.
+        """
+        if self.run.plan.stages[stage].items != items:
+            raise TrustError(
+                f"{self.run.folder} was cut into other parts than its input is now. "
+                "Start anew with --overwrite."
+            )
 
     def data_path(self, part: int) -> Path:
         """Path of the pieces."""
