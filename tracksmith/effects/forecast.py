@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from tracksmith.effects.deltas import STATISTICS
 from tracksmith.effects.parquet import has_parquet
-from tracksmith.effects.plan import units_for
+from tracksmith.effects.planned import units_for
 from tracksmith.effects.records import ROW
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import units_of
@@ -31,6 +32,21 @@ SMALL_FILES = 1 << 20
 
 
 def forecast(
+    models: Sequence[PlannedModel], variants: VariantsRecord, size: SourceSize, contigs: Contigs
+) -> Disk:
+    """Return an upper estimate of the bytes that a run needs."""
+    own = [_of_model(model, variants, size, contigs) for model in models]
+    return sum(own, Disk(0, _annotated_bytes(variants)))
+
+
+def _annotated_bytes(variants: VariantsRecord) -> int:
+    """Return the bytes of the annotated copy: text that was compressed is so again, BCF is text."""
+    if variants.file is None:
+        return 0
+    return variants.file.size * (2 if variants.source == "bcf" else 1)
+
+
+def _of_model(
     planned: PlannedModel, variants: VariantsRecord, size: SourceSize, contigs: Contigs
 ) -> Disk:
     """Return an upper estimate of the bytes that one model needs, without the shared files."""

@@ -136,6 +136,7 @@ class RecordSource:
         path: Path,
         reader: AlleleReader,
         regions: Regions | None,
+        *,
         allow_truncated: bool = False,
     ) -> None:
         self.path = path
