@@ -5,27 +5,31 @@
 (() => {
   if (window.tracksmithCells) return;
   const browsers = new Map();
-  let igvLoaded = null;
+  const loading = new Map();
 
-  function loadIgv(address) {
-    if (window.igv && window.igv.createBrowser) return Promise.resolve();
-    igvLoaded ||= new Promise((done, failed) => {
-      const script = document.createElement("script");
-      script.src = address;
-      script.onload = done;
-      script.onerror = () => {
-        igvLoaded = null;
-        failed(new Error("no answer"));
-      };
-      document.head.append(script);
-    });
-    return igvLoaded;
+  // Load a script of the server, unless an earlier cell has brought what it defines.
+  function load(server, name, defined) {
+    if (window[defined]) return Promise.resolve();
+    if (!loading.has(name)) {
+      loading.set(name, new Promise((done, failed) => {
+        const script = document.createElement("script");
+        script.src = server + name;
+        script.onload = done;
+        script.onerror = () => {
+          loading.delete(name);
+          failed(new Error("no answer"));
+        };
+        document.head.append(script);
+      }));
+    }
+    return loading.get(name);
   }
 
   async function draw(cell, server, session) {
     cell.textContent = "";
     try {
-      await loadIgv(`${server}igv.min.js`);
+      await load(server, "igv.min.js", "igv");
+      await load(server, "browser.js", "tracksmithIgv");
     } catch {
       const { port } = new URL(server);
       cell.textContent = `${server} does not answer this browser. If the kernel is at work on ` +
@@ -33,7 +37,7 @@
         "again, run this cell again.";
       return null;
     }
-    const browser = await igv.createBrowser(cell, session);
+    const browser = await tracksmithIgv.create(cell, session);
     await completeOverlays(browser);
     return browser;
   }

@@ -22,7 +22,7 @@ async function toggle(track, box) {
   box.disabled = true;
   try {
     if (box.checked) {
-      await state.browser.loadTrack(structuredClone(track));
+      await state.browser.loadTrack(tracksmithIgv.described(structuredClone(track)));
     } else {
       state.browser.removeTrackByName(track.name);
     }
@@ -72,6 +72,20 @@ function linkRows() {
   }
 }
 
+// Return the place of a variant that the page lists, by any of its columns.
+function locusOf(name) {
+  const rows = [...document.querySelectorAll("tr[data-locus]")];
+  const holds = (row) => [...row.cells].some((cell) => cell.textContent === name);
+  return rows.find(holds)?.dataset.locus;
+}
+
+// Go where the page's address says; stay where it says nothing that is there.
+async function follow(wanted) {
+  if (wanted && !await state.browser.search(wanted)) {
+    say(`${wanted} is neither a region nor a variant that is shown here.`);
+  }
+}
+
 function knowsLetters() {
   const [major, minor] = igv.version().split(".").map(Number);
   return major > 3 || (major === 3 && minor >= 5);
@@ -86,17 +100,16 @@ async function start() {
     say("Browsers do not let a page on disk read data: run `tracksmith view`, or use a server.");
   }
   const session = structuredClone(data.session);
-  const wanted = new URLSearchParams(location.search).get("locus");
-  if (wanted) session.locus = wanted;
   if (!knowsLetters() && data.tracks.some((track) => track.graphType === "dynseq")) {
     say(`Attributions are drawn as bars: igv.js ${igv.version()} knows no letters. ` +
       "Give --igv a newer igv.min.js (3.5 or later), or --igv cdn.");
   }
-  if (session.reference) session.loadDefaultGenomes = false;
   listTracks();
   linkRows();
   try {
-    state.browser = await igv.createBrowser(document.getElementById("igv"), session);
+    const place = document.getElementById("igv");
+    state.browser = await tracksmithIgv.create(place, session, data.tracks, locusOf);
+    await follow(new URLSearchParams(location.search).get("locus"));
   } catch (error) {
     state.error = String(error.message || error);
     say(`igv.js: ${state.error}`);

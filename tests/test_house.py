@@ -27,7 +27,9 @@ PLUGIN_WORDS = re.compile(
     re.IGNORECASE,
 )
 """What only a plugin knows: whole words, in the plural too, and as parts of a name."""
-COMPUTERS = re.compile(r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|cluster_script)")
+COMPUTERS = re.compile(
+    r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|self\._cluster|def _cluster|no cluster script|cluster_script)"
+)
 """Clusters of computers, of which the core does speak."""
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
@@ -138,6 +140,19 @@ def test_the_core_speaks_of_no_plugin():
     assert not words_of_plugins()
 
 
+def test_no_file_names_an_index_of_packages():
+    """Where packages come from is the user's choice, and his machine's."""
+    index = re.compile("|".join(("index" + "-url", "py" + r"pi\.org", "python" + "hosted")))
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = kept.stdout.splitlines() or [str(path.relative_to(ROOT)) for path in FILES]
+    found = [
+        name
+        for name in names
+        if (ROOT / name).is_file() and index.search((ROOT / name).read_text(errors="ignore"))
+    ]
+    assert not found
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["models"], ["predict", "--help"]])
 def test_listing_and_help_import_no_torch(arguments):
     code = (
@@ -154,3 +169,17 @@ def test_every_public_name_exists():
 
     for name in tracksmith.__all__:
         assert getattr(tracksmith, name) is not None
+
+
+def test_a_fact_of_a_file_format_stands_in_one_file():
+    """The magics of bigWig, bigBed, their trees and 2bit, and where a tabix index ends."""
+    magics = (0x888FFC26, 0x8789F2EB, 0x78CA8C91, 0x2468ACE0, 0x1A412743)
+    facts = {fact: magic for magic in magics for fact in (magic, magic.to_bytes(4, "little"))}
+    places = {name: set() for name in (*magics, "2**29")}
+    for path in LIBRARY:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and node.value in facts:
+                places[facts[node.value]].add(path.name)
+            if isinstance(node, ast.BinOp) and ast.unparse(node) == "2 ** 29":
+                places["2**29"].add(path.name)
+    assert {fact: found for fact, found in places.items() if len(found) != 1} == {}

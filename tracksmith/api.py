@@ -211,6 +211,7 @@ def build_hub(
     genome: str | None = None,
     base_url: str | None = None,
     templates: str | Path | None = None,
+    copy: bool = False,
 ) -> HubReport:
     """Build a UCSC track hub of finished runs on one genome, with IGV sessions beside it.
 
@@ -229,6 +230,8 @@ def build_hub(
         Address at which ``out`` will be served, for links that open the hub.
     templates
         Folder of templates that replace those of the same name.
+    copy
+        Copy the tracks into the hub's folder, so that it can be shared alone.
 
     Returns
     -------
@@ -246,7 +249,7 @@ def build_hub(
     place = None if out is None else Path(out)
     own = None if templates is None else Path(templates)
     folders = [Path(run) for run in several]
-    return build(folders, place, email, name, title, genome, base_url, own)
+    return build(folders, place, email, name, title, genome, base_url, own, copy=copy)
 
 
 def check_hub(place: str | Path, *, full: bool = False) -> list[Finding]:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
+TOKEN = secrets.token_hex(3)
 T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
 
@@ -110,7 +112,9 @@ def aside(path: Path) -> Iterator[Path]:
     ResourceError
         The folder is missing or not writable, or the disk is full.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}{owner_suffix(os.getpid())}"
+    # The token tells apart two containers whose hosts and process ids are the same.
+    owner = f"-{TOKEN}{owner_suffix(os.getpid())}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}{owner}"
     try:
         yield temporary
         crash_point("before-fsync")

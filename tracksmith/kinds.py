@@ -26,6 +26,7 @@ def _variants() -> Kind:
     return Variants()
 
 
+# decision: one-driver (a kind is an object that says what differs; job.py does the rest)
 KINDS: dict[str, Callable[[], Kind]] = {PREDICT: _predict, VARIANTS: _variants}
 """Makes each kind of run, by its name; what a kind needs is imported when it is used."""
 

@@ -13,6 +13,7 @@ from tracksmith.models.card import (
     WindowGeometry,
 )
 from tracksmith.models.contract import (
+    AlleleRows,
     FeatureRequest,
     FeatureSource,
     LoadRequest,
@@ -21,12 +22,15 @@ from tracksmith.models.contract import (
     RegionBatch,
     RegionEffect,
     RegionScore,
+    ScoreRecord,
     TrackScore,
     WeightPaths,
 )
+from tracksmith.models.damage import reading
 from tracksmith.models.hook import hookimpl
 
 __all__ = [
+    "AlleleRows",
     "Alphabet",
     "CardError",
     "FeatureRequest",
@@ -43,6 +47,7 @@ __all__ = [
     "RegionEffect",
     "RegionGeometry",
     "RegionScore",
+    "ScoreRecord",
     "Track",
     "TrackScore",
     "TrustError",
@@ -52,4 +57,5 @@ __all__ = [
     "WeightPaths",
     "WindowGeometry",
     "hookimpl",
+    "reading",
 ]

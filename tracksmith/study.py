@@ -109,6 +109,7 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
         foreign = {item.name for item in request_fields() if PREDICT not in item.metadata["kinds"]}
         table = {name: value for name, value in table.items() if name not in foreign}
     try:
+        # decision: study-is-a-request (the same names, checks and ids as a command)
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None

@@ -1,6 +1,7 @@
 """How the command line ends: pipes that close, odd paths, arrays with holes, missing devices."""
 
 import errno
+import os
 import re
 import shlex
 import subprocess
@@ -15,8 +16,7 @@ import tracksmith
 from tracksmith.cli import LazyGroup, main
 from tracksmith.cli.stages import _slurm_share
 from tracksmith.engine.tiling import tile
-from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.genome.fasta import Genome
+from tracksmith.errors import ResourceError, UsageError
 from tracksmith.models.card import WindowGeometry
 
 
@@ -59,6 +59,43 @@ def test_a_limit_of_the_system_is_no_fault_of_ours(error, code, said, tmp_path, 
     assert (len(list(tmp_path.iterdir())) == 1) == (code == 1)
 
 
+def test_a_planted_link_does_not_catch_the_trace_of_a_fault(tmp_path, monkeypatch):
+    """Others could guess a name that holds the pid alone, where the folder is theirs too."""
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    (tmp_path / f"tracksmith-bug-{os.getpid()}.log").symlink_to(target)
+
+    @click.group(cls=LazyGroup, invoke_without_command=True)
+    def group():
+        raise OSError("x")
+
+    found = CliRunner().invoke(group, [])
+    assert found.exit_code == 1
+    assert target.read_text() == "mine"
+    (log,) = (path for path in tmp_path.glob("tracksmith-bug-*.log") if not path.is_symlink())
+    assert str(log) in found.output
+    assert "OSError: x" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_trace_can_be_written_it_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+
+    @click.group(cls=LazyGroup, invoke_without_command=True)
+    def group():
+        raise RuntimeError("x")
+
+    found = CliRunner().invoke(group, [])
+    assert found.exit_code == 1
+    assert "Traceback" in found.output
+
+
 def test_an_output_folder_of_an_impossible_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
@@ -90,18 +127,6 @@ def test_in_python_a_missing_device_claims_no_folder_either(verb, tmp_path, monk
     with pytest.raises(ResourceError, match="finds no CUDA device"):
         call(tmp_path / "x.fa", tmp_path / "out", device="cuda")
     assert not (tmp_path / "out").exists()
-
-
-def test_an_unreadable_index_is_named(tmp_path, monkeypatch):
-    (tmp_path / "x.fa").write_text(">chr1\nACGT\n")
-    Genome.open(tmp_path / "x.fa")
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("tracksmith.genome.fasta.read_fai", refuse)
-    with pytest.raises(InputError, match=r"Cannot read the index .*x\.fa\.fai: Permission denied"):
-        Genome.open(tmp_path / "x.fa")
 
 
 def set_array(monkeypatch, **values):

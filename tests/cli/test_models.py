@@ -4,17 +4,19 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from tests.models.toys import FOLDS, make_card, make_model
 from tracksmith.cli import main
+from tracksmith.errors import InputError
 from tracksmith.models.card import Option, RegionGeometry, Track, WeightFile
 from tracksmith.models.contract import Model
 from tracksmith.models.registry import BrokenPlugin, RegisteredModel, Registry
 
-CONTENT = b"weights"
+CONTENT = b"\x80\2weights"
 SHA = hashlib.sha256(CONTENT).hexdigest()
 TRACKS = (
     Track("plus", "K562 plus", "+", "minus", "PRO-cap", "K562", units="RPM", transform="log1p"),
@@ -27,7 +29,7 @@ def registry():
         tracks=TRACKS,
         folds=FOLDS,
         unseen=("chrX",),
-        weights=(WeightFile("a.pt", "a", 7, SHA), WeightFile("b.pt", "b")),
+        weights=(WeightFile("a.pt", "a", 9, SHA), WeightFile("b.pt", "b")),
         options=(Option("eps", "0", ("0", "1e-3"), "a small number"),),
         notes=("A note.",),
     )
@@ -139,15 +141,85 @@ def test_the_card_as_json_is_the_card(run):
 
 
 def test_tracks_are_listed_with_their_numbers_and_searched(run):
-    assert [line.split()[:2] for line in run("tracks", "toy").splitlines()] == [
-        ["#", "ID"],
-        ["0", "plus"],
-        ["1", "minus"],
+    assert run("tracks", "toy").splitlines() == [
+        "#  ID     LABEL       STRAND",
+        "0  plus   K562 plus   +",
+        "1  minus  K562 minus  -",
+        "All: assay PRO-cap; cell type K562; units RPM.",
     ]
     text = run("tracks", "toy", "--grep", "K562 MINUS")
     assert "1  minus" in text
     assert "plus" not in text
     assert "1 of 2 tracks have" in text
+
+
+def test_a_track_s_columns_are_those_that_tell_something_new(monkeypatch, run):
+    tracks = (
+        Track("a", "DNASE:HepG2", assay="DNASE", cell_type="HepG2", units="reads"),
+        Track("b", "CHIP:K562", assay="CHIP", cell_type="K562", units="reads"),
+        Track("c", "CAGE:K562", assay="CAGE", cell_type="K562", units="RPM"),
+    )
+    entry = RegisteredModel(make_model(tracks=tracks), "d", "1", "e")
+    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: Registry({"toy": entry}, []))
+    assert run("tracks", "toy").splitlines()[:2] == [
+        "#  ID  LABEL        UNITS",
+        "0  a   DNASE:HepG2  reads",
+    ]
+    listed = json.loads(run("tracks", "toy", "--grep", "K562", "--json"))
+    assert [(item["number"], item["id"], item["cell_type"]) for item in listed] == [
+        (1, "b", "K562"),
+        (2, "c", "K562"),
+    ]
+
+
+def test_the_names_of_tracks_come_with_a_small_table_before_the_weights(run, tmp_path, monkeypatch):
+    table = WeightFile("names.txt", size=12, names_tracks=True)
+    card = make_card(weights=(WeightFile("w.pt"), table), tracks=(Track("t.0", "track 0"),))
+
+    def describe(paths):
+        named = [path for path in paths[""] if path.name == "names.txt"]
+        label = named[0].read_text() if named else "track 0"
+        return replace(card, tracks=(Track("t.0", label),))
+
+    def find(place):
+        if not (place / "w.pt").is_file():
+            raise InputError(f"no w.pt in {place}")
+        return {"": (place / "w.pt",)}
+
+    model = Model(card, lambda request: None, find, describe)
+    found = Registry({"toy": RegisteredModel(model, "d", "1", "e")}, [])
+    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: found)
+    (tmp_path / "names.txt").write_text("K562 DNase")
+    text = run("tracks", "toy")
+    assert "track 0" in text
+    way = "names.txt (12 bytes) has the names of all tracks: `tracksmith models fetch toy --only"
+    assert way in text
+    table = replace(table, size=None)
+    text = run("fetch", "toy", "--from", str(tmp_path), "--only", "names.txt", code=6)
+    (tmp_path / "names.txt").write_text("K562 DNase, ")
+    text = run("fetch", "toy", "--from", str(tmp_path), "--only", "names.txt")
+    assert "toy cannot be used yet: other files of it are missing." in text
+    text = run("tracks", "toy")
+    assert "K562 DNase" in text
+    assert "models fetch" not in text
+    assert run("verify", "toy", code=5)
+
+
+def test_only_names_what_is_there_where_nothing_fits(run, source):
+    text = run("fetch", "toy", "--from", str(source), "--only", "c*", code=2)
+    assert "--only c*: no file of toy is called so. There are a.pt." in text
+
+
+def test_verify_says_what_each_digest_was_compared_with(run, source, tmp_path):
+    (source / "b.pt").write_bytes(b"\x80\2other")
+    run("fetch", "toy", "--from", str(source))
+    lines = run("verify", "toy").splitlines()
+    assert [line.split()[-2:] for line in lines[1:]] == [["as", "published"], ["as", "fetched"]]
+    assert "nothing to compare with" in run("verify", "toy", "--weights", str(source / "b.pt"))
+    cached = tmp_path / "cache" / "weights" / "toy" / "2" / "b.pt"
+    cached.write_bytes(b"\x80\2changed")
+    text = run("verify", "toy", code=6)
+    assert f"not as they were published or fetched, first {cached}" in text
 
 
 def test_weights_beside_which_a_track_table_lies_refine_the_list(run, monkeypatch, source):
@@ -207,7 +279,10 @@ def test_a_quiet_fetch_says_the_licence_alone(run, source):
         (("fetch", "toy", "--from", "/nowhere"), 2, "neither an existing file"),
         (("verify", "toy"), 5, "not on this machine"),
         (("verify", "toy", "--weights", "/nowhere"), 4, "no such file or folder"),
-        (("nonsense",), 2, "No such command"),
+        (("nonsense",), 2, "No such command 'nonsense'. `main models --help` lists all."),
+        (("shwo",), 2, "No such command 'shwo'. Did you mean 'show'?"),
+        (("show", "TO"), 2, "Did you mean 'toy'?"),
+        (("show", "t"), 2, "No model is called 't'."),
     ],
 )
 def test_a_fault_is_explained_with_its_exit_code(run, arguments, code, message):

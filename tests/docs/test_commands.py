@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from tracksmith_demo.genome import write_demo_genome
 
+from tracksmith.cli.options import request_from
+from tracksmith.study import read_study
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
 OWN_TEST = ["docs/write-a-plugin.md"]
 """Pages whose commands need installations between them; test_write_a_plugin.py runs those."""
 RUN_HERE = [page for page in PAGES if page not in OWN_TEST]
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS_WEIGHTS = re.compile(r"--weights|--from")
 SERVES = re.compile(r"^tracksmith view")
 DOWNLOADS = re.compile(r"^tracksmith models fetch (?!.*--from)")
-RUNNER = "import sys; from tracksmith.cli import main; main()"
+NAMED = re.compile(r"# (\S+\.toml)\n")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -33,6 +36,13 @@ def commands(page: str) -> list[str]:
             joined = text.replace("\\\n", " ")
             lines += [line.strip().removeprefix(".venv/bin/") for line in joined.splitlines()]
     return [line for line in lines if line.startswith("tracksmith ")]
+
+
+def write_files(page: str, folder: Path) -> None:
+    """Write the files that the page shows under a name."""
+    for _, text in blocks(page):
+        if shown := NAMED.match(text):
+            (folder / shown[1]).write_text(text)
 
 
 @pytest.fixture
@@ -72,6 +82,7 @@ def shared_or_none() -> Path | None:
 @pytest.mark.parametrize("page", [page for page in RUN_HERE if commands(page)])
 def test_every_command_of_the_page_runs(page, workplace, shared_or_none):
     environment = os.environ | {"TRACKSMITH_CACHE": str(workplace / "cache")}
+    write_files(page, workplace)
     script = []
     for line in commands(page):
         if SERVES.match(line) or DOWNLOADS.match(line):
@@ -118,6 +129,26 @@ def test_every_python_block_that_imports_tracksmith_runs(page, workplace):
         [sys.executable, "-c", code], cwd=workplace, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_study_of_the_page_asks_for_what_the_long_commands_ask_for(tmp_path):
+    write_files("docs/predict.md", tmp_path)
+    study = read_study(tmp_path / "study.toml")
+    both = {"models": ["core-promoter"], "genome": tmp_path / "genome.fa"}
+    predicted = request_from(
+        {
+            **both,
+            "regions": ("chr1:1-60,000",),
+            "shifts": ("core-promoter=-8,0,8",),
+            "formats": ("bigwig", "bedgraph"),
+        }
+    )
+    scored = request_from(
+        {**both, "variants": tmp_path / "variants.vcf", "scores": ("diff", "log2fc")}
+    )
+    assert [step.request for step in study.steps] == [predicted, scored]
+    assert [step.out.name for step in study.steps] == ["study-run", "study-effects"]
+    assert study.hub is not None and study.hub["name"] == "study"
 
 
 def test_every_make_target_of_the_readme_exists():

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from tracksmith.cli import main
 from tracksmith.engine.conformance import CheckRequest, check_model
-from tracksmith.models.registry import load_registry
+from tracksmith.models.registry import RegisteredModel, Registry, load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "write-a-plugin.md").read_text()
@@ -92,6 +92,48 @@ def test_the_toy_is_a_sound_plugin_in_under_20_lines(place):
     report = check_model(load_registry().get("gc").model, CheckRequest())
     assert not report.failed, report.text()
     assert report["place"].status == "pass"
+
+
+@pytest.fixture
+def over_regions(place, monkeypatch):
+    """The example of a model over regions, as the one model that is installed."""
+    (code,) = (text for language, _, text in BLOCKS if language == "py")
+    (place / "site" / "gc_toy_regions.py").write_text(code)
+    module = importlib.import_module("gc_toy_regions")
+    (model,) = module.tracksmith_models()
+    known = Registry({"gc-regions": RegisteredModel(model, "toys", "1", "toys")}, [])
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: known)
+    return model
+
+
+def test_the_example_of_a_model_over_regions_is_sound(over_regions):
+    # The kit wants an input named, also where the model reads none: it makes the regions itself.
+    report = check_model(over_regions, CheckRequest(inputs={"peaks": Path("none.bed")}))
+    assert not report.failed, report.text()
+
+
+def test_the_example_of_a_model_over_regions_predicts_and_scores_variants(over_regions, inputs):
+    starts = range(100, 3_100, 100)
+    bases = (inputs / "genome.fa").read_text().split("\n")[1]
+    (inputs / "peaks.bed").write_text("".join(f"chr1\t{s}\t{s + 50}\n" for s in starts))
+    new = "A" if bases[110] in "GC" else "G"
+    (inputs / "in.tsv").write_text(f"chr1\t111\t{bases[110]}\t{new}\n")
+    common = "-m gc-regions -g genome.fa --peaks peaks.bed -d cpu"
+    tracksmith(f"tracksmith predict -q {common} -o regions")
+    counts = np.array([sum(bases[s : s + 50].count(b) for b in "GC") / 50 for s in starts])
+    shares = counts / counts.max()
+    with pyBigWig.open("regions/tracks/gc-regions.gc.bw") as file:
+        first = file.values("chr1", 100, 101)[0]
+    assert first == pytest.approx(shares[0] - shares[:20].mean(), abs=1e-6)
+    tracksmith(f"tracksmith variants -q in.tsv {common} -o changed")
+    with gzip.open("changed/variants/gc-regions.tsv.gz", "rt") as lines:
+        names = next(lines).strip("#\n").split("\t")
+        rows = [dict(zip(names, line.rstrip("\n").split("\t"), strict=True)) for line in lines]
+    values = {row["score"]: float(row["value"]) for row in rows}
+    assert set(values) == {"diff", "window"}
+    more = (new in "GC") - (bases[110] in "GC")
+    step = more / 50 / counts.max()  # the region's own share; the mean of 20 moves with it
+    assert more and values["diff"] == pytest.approx(step * 19 / 20, abs=1e-6)
 
 
 def test_xpresso_takes_at_most_60_lines_beside_its_network():

@@ -37,11 +37,13 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def toy() -> Callable[..., Model]:
     """Return a function that makes a toy model whose every output depends on every base."""
 
-    def make(names=("1",), geometry=GEOMETRY, scores=("diff",), variants=None, **changes) -> Model:
+    def make(
+        names=("1",), geometry=GEOMETRY, scores=("diff",), variants=None, own=None, **changes
+    ) -> Model:
         defaults = variants or VariantDefaults(scores=scores, max_allele=20)
         card = toy_card(geometry, names, variants=defaults, **changes)
         networks = {name: Dense(geometry, seed) for seed, name in enumerate(names)}
-        return Model(card, lambda request: Predictor(networks))
+        return Model(card, lambda request: Predictor(networks), scores=own or {})
 
     return make
 

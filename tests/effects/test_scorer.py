@@ -7,6 +7,7 @@ from effect_toys import Variant, spliced, variants_of
 from engine_toys import Dense, complement, cut, dense_by_hand, toy_card
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matching_by_hand import Pair, by_base, by_bin, closest, squares
 from torch import nn
 
 from tracksmith.effects.scorer import Scorer
@@ -79,45 +80,38 @@ def by_hand(network, geometry, sequence, start, shifts, reverse):
     return np.mean(total, axis=0), low
 
 
-def matched_by_hand(geometry, text, variant, networks, shifts, reverse):
-    """Corresponding bins of both alleles, ``(tracks, bins)`` each, and where they are."""
-    changed, places = spliced(text, variant)
-    start = variant.position - geometry.window // 2
-    reference = np.mean(
-        [by_hand(n, geometry, text, start, shifts, reverse)[0] for n in networks], axis=0
+def matched_by_hand(geometry, text, variant, networks, shifts, reverse, scored=None):
+    """For every track, the pairs of numbers that are compared, with the places of their bins."""
+    changed, _ = spliced(text, variant)
+    start, change = variant.position - geometry.window // 2, len(changed) - len(text)
+    windows = ((text, start), (changed, start), (changed, start + change))
+    reference, left, right = (
+        np.mean([by_hand(n, geometry, s, at, shifts, reverse)[0] for n in networks], axis=0)
+        for s, at in windows
     )
-    alternative = np.mean(
-        [by_hand(n, geometry, changed, start, shifts, reverse)[0] for n in networks], axis=0
-    )
-    low = by_hand(networks[0], geometry, text, start, shifts, reverse)[1]
-    first = start + geometry.core_start
-    bins = reference.shape[1]
-    if geometry.bin > 1 or geometry.whole_window:
-        return reference, alternative, first + (low + np.arange(bins)) * geometry.bin
-    first += low
+    low, size = by_hand(networks[0], geometry, text, start, shifts, reverse)[1], geometry.bin
+    first = start + geometry.core_start + low * size
+    scored = scored or (0, reference.shape[1])
+    found = []
+    for r, a, other in zip(reference, left, right, strict=True):
+        if geometry.whole_window or not change:
+            numbers = range(*scored)
+            found.append([Pair(r[at], a[at], first + at * size) for at in numbers])
+        elif size == 1:
+            found.append(closest(by_base(r, a, first, scored, text, variant)))
+        else:
+            found.append(closest(by_bin(r, a, other, first, size, scored, text, variant)))
+    return found
 
-    def name(at, sequence_places):
-        """What lies at a position of a haplotype, also beyond its ends."""
-        if 0 <= at < len(sequence_places):
-            return sequence_places[at]
-        return at if at < 0 else at - len(sequence_places) + len(text)
 
-    own = [first + i for i in range(bins)]
-    other = [name(first + i, places) for i in range(bins)]
-    shared = min(len(variant.reference), len(variant.alternative))
-    anchor = variant.position + shared - 1
-    kept = {p for p in places if p is not None}
-    rows = []
-    for i, position in enumerate(own):
-        if position in other:
-            rows.append((position, reference[:, i], alternative[:, other.index(position)]))
-        elif 0 <= position < len(text) and position not in kept:
-            rows.append((position, reference[:, i], np.zeros(3)))
-    for j, position in enumerate(other):
-        if position is None and first <= anchor < first + bins:
-            rows.append((anchor, np.zeros(3), alternative[:, j]))
-    where, r, a = zip(*rows, strict=True)
-    return np.array(r).T, np.array(a).T, np.array(where)
+def totals_by_hand(tracks):
+    """Reference, alternative and squared differences of every track and the pair."""
+    sums = [
+        (sum(p.reference for p in pairs), sum(p.alternative for p in pairs), squares(pairs))
+        for pairs in tracks
+    ]
+    sums.append(tuple(a + b for a, b in zip(sums[0], sums[1], strict=True)))
+    return np.array(sums).T
 
 
 @pytest.mark.parametrize("geometry", [FINE, COARSE, WHOLE], ids=["fine", "coarse", "whole"])
@@ -135,31 +129,28 @@ def test_scores_equal_a_loop_over_letters(genome, geometry, reverse, shifts, dat
     found = scorer.score(alleles_of(variants))
     nets = list(scorer.forward.networks.values())
     for row, variant in enumerate(variants):
-        r, a, where = matched_by_hand(
-            geometry, texts[variant.contig], variant, nets, shifts, reverse
-        )
-        r, a = (np.vstack([x, x[0] + x[1]]) for x in (r, a))
-        scale = max(np.abs(r).sum(), np.abs(a).sum())
-        tolerance = 1e-5 * scale
-        diff = a.sum(1) - r.sum(1)
-        assert np.allclose(found.value[row, 0], diff, atol=tolerance)
-        assert np.allclose(found.reference[row, 0], r.sum(1), atol=tolerance)
-        assert np.allclose(found.alternative[row, 0], a.sum(1), atol=tolerance)
-        squares = ((a - r) ** 2).sum(1)
-        squares[3] = squares[0] + squares[1]
-        assert np.allclose(found.value[row, 1], np.sqrt(squares), atol=tolerance)
+        tracks = matched_by_hand(geometry, texts[variant.contig], variant, nets, shifts, reverse)
+        r, a, square = totals_by_hand(tracks)
+        scale = max(sum(abs(p.reference) + abs(p.alternative) for p in t) for t in tracks)
+        tolerance = 2e-5 * scale
+        assert np.allclose(found.value[row, 0], a - r, atol=tolerance)
+        assert np.allclose(found.reference[row, 0], r, atol=tolerance)
+        assert np.allclose(found.alternative[row, 0], a, atol=tolerance)
+        assert np.allclose(found.value[row, 1], np.sqrt(square), atol=tolerance)
         if not geometry.whole_window:
-            length = len(texts[variant.contig])
-            inside = (where + geometry.bin > 0) & (where < length)
-            change, where = np.abs(a - r)[:3, inside], np.maximum(where[inside], 0)
-            tops = [*change.max(1), change[:2].max()]
+            length, size = len(texts[variant.contig]), geometry.bin
+            inside = [[p for p in t if -size < p.place < length] for t in tracks]
+            tops = [max(abs(p.alternative - p.reference) for p in t) for t in inside]
+            tops.append(max(tops[:2]))
             assert np.allclose(np.abs(found.value[row, 2]), tops, atol=tolerance)
             for track in range(3):
                 # The base named holds the change reported.
-                here = where == found.place[row, 2, track]
-                assert np.isclose(
-                    (a - r)[track, inside][here], found.value[row, 2, track], atol=tolerance
-                ).any()
+                here = [
+                    p.alternative - p.reference
+                    for p in inside[track]
+                    if max(p.place, 0) == found.place[row, 2, track]
+                ]
+                assert np.isclose(here, found.value[row, 2, track], atol=tolerance).any()
 
 
 def test_the_spread_is_the_standard_deviation_of_the_score_over_folds(genome):
@@ -303,9 +294,10 @@ def test_a_plugin_may_add_a_score(genome):
     variant = Variant("one", 90, texts["one"][90], "A" if texts["one"][90] != "A" else "C")
     found = scorer.score(alleles_of([variant]))
     net = scorer.forward.networks["a"]
-    r, a, _ = matched_by_hand(FINE, texts["one"], variant, [net], (0,), False)
-    assert np.allclose(found.value[0, 0, :3], a.max(1) - r.max(1), atol=1e-3)
-    assert np.isnan(found.value[0, 0, 3]), "a pair has no score of the plugin's own"
+    tracks = matched_by_hand(FINE, texts["one"], variant, [net], (0,), False)
+    truth = [max(p.alternative for p in t) - max(p.reference for p in t) for t in tracks]
+    assert np.allclose(found.value[0, 0, :3], truth, atol=1e-3)
+    assert np.isnan(found.value[0, 0, 3]), "this score is of tracks"
 
 
 def test_only_the_scored_bins_count(genome):
@@ -320,19 +312,18 @@ def test_only_the_scored_bins_count(genome):
         Variant("one", 200, text[200], text[200] + "ACGTT"),
     ):
         found = scorer.score(alleles_of([variant]))
-        r, a, where = matched_by_hand(FINE, text, variant, [net], (0,), False)
-        first = 200 - 32 + 13
-        kept = (where >= first + 10) & (where < first + 25)
-        truth = (a[:, kept].sum(1) - r[:, kept].sum(1)) / 15
-        assert np.allclose(found.value[0, 0, :3], truth, atol=1e-3)
+        tracks = matched_by_hand(FINE, text, variant, [net], (0,), False, (10, 25))
+        r, a, _ = totals_by_hand(tracks)
+        assert np.allclose(found.value[0, 0, :3], (a - r)[:3] / 15, atol=1e-3)
 
 
 def test_what_cannot_be_scored_is_refused(genome):
     opened, _ = genome
+    plain = VariantDefaults(("diff",))
     with pytest.raises(UsageError, match="may be negative"):
-        make_scorer(opened, FINE, ("log2fc",))
+        make_scorer(opened, FINE, ("log2fc",), variants=plain)
     with pytest.raises(UsageError, match="one value a window"):
-        make_scorer(opened, WHOLE, ("maxabs",))
+        make_scorer(opened, WHOLE, ("maxabs",), variants=plain)
     with pytest.raises(UsageError, match="No score is called 'difff'"):
         make_scorer(opened, FINE, ("difff",))
     with pytest.raises(UsageError, match="out of its core"):

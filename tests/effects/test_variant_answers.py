@@ -78,17 +78,15 @@ def test_the_tracks_that_were_asked_for_are_the_only_ones_named(
     assert {row["track"] for row in tables[1]} == {"plus"}
     with pyBigWig.open(str(plus.folder / "variants/toy.bb")) as file:
         rows = [text.split("\t") for _, _, text in file.entries("chr1", 0, 3000)]
-    assert {row[-6] for row in rows} == {"plus"}
-    assert {row[-4] for row in rows} == {"1"}
+    assert {row[12] for row in rows} == {"plus"}
+    assert {row[14] for row in rows} == {"1"}
 
 
 def test_a_score_that_only_tracks_have_makes_headlines(register, toy, small, write_vcf, tmp_path):
     own = TrackScore(
         lambda reference, alternative: (alternative - reference).max(-1), "max(a - r)", "u"
     )
-    model = toy(scores=("own",))
-    object.__setattr__(model, "scores", {"own": own})
-    register(model)
+    register(toy(scores=("own",), own={"own": own}))
     genome, texts = small
     source = write_vcf([("chr1", 401, "v", texts["chr1"][400], other(texts["chr1"][400]))])
     run = score(source, genome, tmp_path / "run", tracks=("plus", "minus"))
@@ -96,7 +94,7 @@ def test_a_score_that_only_tracks_have_makes_headlines(register, toy, small, wri
         assert file.values("chr1", 400, 401)[0] > 0
     top = (run.folder / "variants/toy.top.tsv").read_text().splitlines()
     assert len(top) == 2
-    assert top[1].split("\t")[6] in ("plus", "minus")
+    assert top[1].split("\t")[5] == "own" and top[1].split("\t")[7] in ("plus", "minus")
 
 
 def test_a_mean_with_shifts_divides_by_the_bins_that_are_compared(

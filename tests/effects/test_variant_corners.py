@@ -41,8 +41,7 @@ def test_scores_of_a_plugin_compare_swapped_alleles_in_the_records_own_sense(
         "up": TrackScore(lambda r, a: (a - r).max(-1), "max(a - r)", signed=True),
         "kl": TrackScore(lambda r, a: ((a - r) ** 2 / (r**2 + 1)).sum(-1), "x", signed=False),
     }
-    made = toy(scores=("diff", "maxabs", "l2", "up", "kl"))
-    register(Model(made.card, made.load, scores=own))
+    register(toy(scores=("diff", "maxabs", "l2", "up", "kl"), own=own))
     text = random_bases(400, 3)
     base, new = text[200], other(text[200])
     found = []
@@ -88,7 +87,7 @@ def test_alleles_longer_than_a_bigbed_can_hold_are_shortened_there_alone(
     with pyBigWig.open(str(done.folder / "variants/toy.bb")) as file:
         (entry,) = file.entries("chr1", 0, 80_000)
     fields = entry[2].split("\t")
-    assert fields[6] == f"{ref[:100]}..{len(ref)}bp" and len(fields) == 18
+    assert fields[6] == f"{ref[:100]}..{len(ref)}bp" and len(fields) == 19
 
 
 @pytest.mark.parametrize("shifts", [(5,), (-5,), (5, 10), (-10, -5)])
@@ -152,7 +151,7 @@ def test_a_core_beyond_the_contig_has_no_place_and_no_track(
     text = random_bases(300, 9)
     source = write_vcf([("chr1", at, "v", text[at - 1], other(text[at - 1]))])
     done, rows = score(source, write_genome(chr1=text), around=("top:1",))
-    assert [(row["value"], row["at"]) for row in rows] == [(".", ".")]
+    assert [(row["value"], row["at"]) for row in rows] == [("", "")]
     with pyBigWig.open(str(done.folder / "variants/toy.plus.delta.bw")) as file:
         assert file.header()["nBasesCovered"] == 0
 

@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pysam
 import pytest
 import verbs
@@ -222,43 +221,6 @@ def test_two_models_share_one_annotated_file(register, toy, small, write_vcf, tm
     assert "TS_toy_diff" in long.info and "TS_other_diff" not in long.info
     assert long.info["TS_SKIPPED"] == ("too_long",)
     assert symbolic.info["TS_SKIPPED"] == ("unsupported_allele",)
-
-
-def test_percentiles_rank_among_the_file_or_among_random_variants(
-    register, toy, small, write_vcf, tmp_path, table_of, monkeypatch
-):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    register(toy())
-    genome, texts = small
-    t = texts["chr1"]
-    rows = [("chr1", p + 1, f"v{p}", t[p], other(t[p])) for p in range(50, 900, 11)]
-    score(write_vcf(rows), genome, tmp_path / "own")
-    own = [r for r in table_of(tmp_path / "own/variants/toy.tsv.gz") if r["track"] == "both"]
-    size = np.array([abs(float(row["value"])) for row in own])
-    rank = np.array([float(row["percentile"]) for row in own])
-    exact = np.array([100 * ((size < s).sum() + (size == s).sum() / 2) / len(size) for s in size])
-    assert np.abs(rank - exact).max() <= 100 * 2 / len(size), "up to ties of a class"
-    assert "among the alleles of this file" in (tmp_path / "own/variants/summary.html").read_text()
-
-    score(write_vcf(rows), genome, tmp_path / "background", background=300)
-    cached = list((tmp_path / "cache").rglob("*.npz"))
-    assert len(cached) == 1
-    found = [
-        r for r in table_of(tmp_path / "background/variants/toy.tsv.gz") if r["track"] == "both"
-    ]
-    assert [row["value"] for row in found] == [row["value"] for row in own]
-    ranks = np.array([float(row["percentile"]) for row in found])
-    assert np.array_equal(np.argsort(ranks, kind="stable")[-1:], np.argsort(size)[-1:])
-    assert np.abs(ranks - rank).mean() < 15, "random variants of the same kind"
-    assert not np.array_equal(ranks, rank)
-    page = (tmp_path / "background/variants/summary.html").read_text()
-    assert "300 random SNVs" in page
-    before = cached[0].stat().st_mtime_ns
-    again = tmp_path / "again"
-    score(write_vcf(rows), genome, again, background=300)
-    assert cached[0].stat().st_mtime_ns == before, "the background is computed once"
-    both = [(f / "variants/toy.tsv.gz").read_bytes() for f in (tmp_path / "background", again)]
-    assert both[0] == both[1]
 
 
 def test_a_finished_or_another_run_is_left_alone(register, toy, small, write_vcf, tmp_path):

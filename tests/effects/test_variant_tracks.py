@@ -3,8 +3,9 @@
 import numpy as np
 import pyBigWig
 import pytest
-from effect_toys import CUT, parts_of
+from effect_toys import CUT, Variant, parts_of
 from engine_toys import Dense, cut, dense_by_hand
+from matching_by_hand import Pair, by_base, by_bin, closest
 
 import tracksmith
 from tracksmith.errors import InputError, UsageError
@@ -34,26 +35,41 @@ def small(write_genome, random_bases):
     return write_genome(chr1=text, chr2=random_bases(300, 4)), text
 
 
+def matched_by_hand(predicted, track, first, geometry, text, variant):
+    """The bins of the reference with those of the alternative that correspond."""
+    reference, left, right = (values[track] for values in predicted)
+    variant, size = Variant("chr1", *variant), geometry.bin
+    bins, change = (0, len(reference)), len(variant.alternative) - len(variant.reference)
+    if not change:
+        pairs = zip(reference, left, range(first, first + size * len(left), size), strict=True)
+        return [Pair(*pair) for pair in pairs]
+    if size == 1:
+        ways = by_base(reference, left, first, bins, text, variant)
+    else:
+        ways = by_bin(reference, left, right, first, size, bins, text, variant)
+    of_the_reference = len(reference) if size > 1 else None
+    pairs = closest(ways)[:of_the_reference]
+    return [pair if pair.alternative else pair._replace(alternative=np.nan) for pair in pairs
+            if pair.reference]  # fmt: skip
+
+
 def windows_by_hand(text, position, ref, alt, geometry=GEOMETRY):
     """Reference and alternative tracks, in coordinates of the reference, ``(3, length)``."""
     network = Dense(geometry, 0)
     changed = text[:position] + alt + text[position + len(ref) :]
-    start = position - geometry.window // 2
+    start, change = position - geometry.window // 2, len(alt) - len(ref)
     first = start + geometry.core_start
-    found = []
-    for sequence in (text, changed):
-        values = dense_by_hand(network, cut(sequence, start, start + geometry.window))
-        line = np.full((3, len(text)), np.nan)
-        for offset, column in enumerate(np.repeat(values, geometry.bin, axis=1).T):
-            place = first + offset
-            if sequence is changed and geometry.bin == 1:
-                edge, change = position + min(len(ref), len(alt)), len(alt) - len(ref)
-                if edge <= place < edge + change:
-                    continue
-                place -= change if place >= edge else 0
-            if first <= place < first + geometry.core_length and 0 <= place < len(text):
-                line[:, place] = column
-        found.append(line)
+    windows = ((text, start), (changed, start), (changed, start + change))
+    predicted = [
+        dense_by_hand(network, cut(sequence, at, at + geometry.window)) for sequence, at in windows
+    ]
+    found = [np.full((3, len(text)), np.nan) for _ in range(2)]
+    for place, column in enumerate(np.repeat(predicted[0], geometry.bin, axis=1).T, first):
+        found[0][:, place] = column
+    for track in range(3):
+        pairs = matched_by_hand(predicted, track, first, geometry, text, (position, ref, alt))
+        for pair in pairs:
+            found[1][track, pair.place : pair.place + geometry.bin] = pair.alternative
     delta = found[1] - found[0]
     gone = np.arange(position + min(len(ref), len(alt)), position + len(ref))
     inside = gone[(gone >= first) & (gone < first + geometry.core_length)]
@@ -144,6 +160,37 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
         assert np.isnan(values[:150]).all() and np.isnan(values[350:]).all()
     statistics = [(f.statistic, f.base) for f in run.files[:5]]
     assert statistics == [("saturation", b) for b in "ACGT"] + [("letters", "")]
+
+
+def test_regions_that_are_typed_go_by_the_alias_file(register, toy, small, write_vcf, tmp_path):
+    register(toy())
+    genome, text = small
+    (tmp_path / "alias").write_text("NC1\tchr1\n")
+    vcf = write_vcf([("NC1", 401, ".", text[400], other(text[400]))])
+    runs = [
+        tracksmith.score_variants(
+            vcf, "toy", genome, tmp_path / f"around-{name}", around=[f"{name}:390-430"],
+            alias=tmp_path / "alias",
+        ).run
+        for name in ("NC1", "chr1")
+    ]  # fmt: skip
+    assert runs[0].files == runs[1].files
+    assert any(file["path"].endswith(".alt.bw") for file in runs[0].files)
+    saturated = tracksmith.score_variants(
+        None, "toy", genome, tmp_path / "ism", saturate="NC1:301-310", alias=tmp_path / "alias"
+    ).run
+    assert saturated.request["variants"]["source"]["contig"] == "chr1"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "", "\u00b2", "9" * 5_000])
+def test_a_number_of_variants_that_is_none_is_refused(
+    number, register, toy, small, write_vcf, tmp_path
+):
+    register(toy())
+    genome, text = small
+    vcf = write_vcf([("chr1", 401, ".", text[400], other(text[400]))])
+    with pytest.raises(InputError, match="give a number of variants, such as top:20"):
+        tracksmith.score_variants(vcf, "toy", genome, tmp_path / "r", around=[f"top:{number}"])
 
 
 def test_a_region_to_saturate_must_be_one_of_the_genome(register, toy, small, tmp_path):

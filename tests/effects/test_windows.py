@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracksmith.effects.stretches import Alleles, blocks_of, read_bases
-from tracksmith.effects.windows import match_bins, place
+from tracksmith.effects.windows import place
 from tracksmith.errors import UsageError
 from tracksmith.genome.bases import decode, encode
 from tracksmith.genome.fasta import Genome
@@ -46,10 +46,11 @@ def test_windows_are_cut_from_the_full_alternative_sequence(genome, data):
         [encode(v.alternative).tobytes() for v in variants],
     )
     seen = set()
+    most, both = data.draw(st.integers(1, 8)), data.draw(st.booleans())
     for block in blocks_of(
-        alleles, [("",)] * 3, data.draw(st.integers(1, 8)), data.draw(st.booleans())
+        alleles, [("",)] * 3, lambda margin: most, apart=data.draw(st.booleans())
     ):
-        bases = read_bases(opened, block, where)
+        bases = read_bases(opened, block, where, both_registers=both)
         for row, allele in zip(block.rows, block.allele_of_row, strict=True):
             variant = variants[row]
             seen.add(int(row))
@@ -63,52 +64,20 @@ def test_windows_are_cut_from_the_full_alternative_sequence(genome, data):
                 alternative = decode(bases.alternative[allele, at : at + window])
                 assert reference == cut(text, start, start + window)
                 assert alternative == cut(changed, start, start + window)
+                if allele in bases.moved:
+                    right = decode(bases.right[list(bases.moved).index(allele), at : at + window])
+                    change = len(changed) - len(text)
+                    assert right == cut(changed, start + change, start + change + window)
+                    assert both and change
             whole = cut(text, variant.position - offset, variant.position - offset + window)
             assert bases.unknown[site] == np.float32(whole.count("N") / window)
             start = variant.position - offset
-            assert bases.edge[allele] == ("-" in whole + cut(changed, start, start + window))
+            ends = whole + cut(changed, start, start + window)
+            if allele in bases.moved:
+                start += len(changed) - len(text)
+                ends += cut(changed, start, start + window)
+            assert bases.edge[allele] == ("-" in ends)
     assert seen == set(range(len(variants)))
-
-
-@given(
-    bins=st.integers(1, 40),
-    core=st.integers(-15, 15),
-    replaced=st.integers(0, 20),
-    new=st.integers(0, 20),
-    data=st.data(),
-)
-def test_bins_correspond_when_they_show_the_same_base(bins, core, replaced, new, data):
-    first = data.draw(st.integers(0, bins - 1))
-    last = data.draw(st.integers(first + 1, bins))
-    # Bases by name: where they are in the reference, and letters for inserted ones.
-    position, length = 100, 260
-    reference = list(range(length))
-    shared = min(replaced, new)
-    alternative = [
-        *range(position + shared),
-        *(("new", i) for i in range(new - shared)),
-        *range(position + replaced, length),
-    ]
-    start = position + core
-    mine = reference[start : start + bins]
-    other = alternative[start : start + bins]
-    found = match_bins(bins, shared - core, new - replaced, (first, last))
-    pairs = list(zip(found.reference.tolist(), found.alternative.tolist(), strict=True))
-    truth = []
-    for name in sorted(
-        {*mine, *(n for n in other if not isinstance(n, tuple))},
-    ):
-        a = mine.index(name) if name in mine else None
-        b = other.index(name) if name in other else None
-        gone = name not in alternative
-        if a is not None and first <= a < last and (b is not None or gone):
-            truth.append((a, -1 if gone else b))
-    anchor = position + shared - 1 - start
-    if first <= anchor < last:
-        truth += [(-1, other.index(n)) for n in other if isinstance(n, tuple)]
-    assert sorted(pairs) == sorted(truth)
-    for (a, _), shown in zip(pairs, found.place.tolist(), strict=True):
-        assert shown == (a if a >= 0 else anchor)
 
 
 def test_a_shift_that_loses_the_variant_is_refused():
@@ -123,6 +92,6 @@ def test_a_deletion_that_draws_in_the_end_of_a_contig_is_at_its_edge(genome):
     where, position = place(60, 20, (0,), 12), np.array([260, 260, 255, 261])
     inserted = [encode(bases).tobytes() for bases in ("A", "ACC", "A", "ACC")]
     alleles = Alleles(np.zeros(4, np.int64), position, np.array([6, 1, 6, 1]), inserted)
-    (block,) = blocks_of(alleles, [("",)] * 3, 8, False)
+    (block,) = blocks_of(alleles, [("",)] * 3, lambda margin: 8, apart=False)
     edge = read_bases(genome[0], block, where).edge[block.allele_of_row]
     assert edge.tolist() == [True, False, False, True]

@@ -1,3 +1,4 @@
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.alleles import (
+    GVCF_HINT,
     Allele,
     AlleleReader,
     Kind,
@@ -37,8 +39,10 @@ KINDS = {
     ("ACGT", "AG"): Kind.COMPLEX,
     ("A", "<DEL>"): Kind.SYMBOLIC,
     ("N", "<DUP:TANDEM>"): Kind.SYMBOLIC,
-    ("A", "<*>"): Kind.SYMBOLIC,
-    ("A", "<NON_REF>"): Kind.SYMBOLIC,
+    ("A", "<*>"): Kind.UNSPECIFIED,
+    ("A", "<NON_REF>"): Kind.UNSPECIFIED,
+    ("A", "<X>"): Kind.UNSPECIFIED,
+    ("A", "<XYZ>"): Kind.SYMBOLIC,
     ("A", "*"): Kind.STAR,
     ("A", "."): Kind.MISSING,
     ("A", "]1:5]T"): Kind.BREAKEND,
@@ -187,11 +191,33 @@ RECORDS = {
     "telomere": ((0, "N", ("A", "C")), [Reason.TELOMERE] * 2),
     "monomorphic": ((1, "A", ()), [Reason.MONOMORPHIC]),
     "several": (
-        (1, "A", ("C", "<DEL>", "*", "R", "A", "ACGTACGT", "")),
-        [("A", "C", Kind.SNV), Reason.UNSUPPORTED_ALLELE, Reason.UNSUPPORTED_ALLELE,
+        (1, "A", ("C", "<DEL>", "<*>", "*", "R", "A", "ACGTACGT", "")),
+        [("A", "C", Kind.SNV), Reason.UNSUPPORTED_ALLELE, Reason.UNSPECIFIED_ALLELE,
+         Reason.UNSUPPORTED_ALLELE,
          Reason.AMBIGUOUS_ALLELE, Reason.NO_CHANGE, Reason.TOO_LONG, Reason.INVALID_ALLELE],
     ),
 }  # fmt: skip
+
+
+def test_the_command_that_is_named_for_a_gvcf_leaves_its_variants(tmp_path: Path) -> None:
+    (tmp_path / "x.g.vcf").write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=c,length=99>\n"
+        '##INFO=<ID=END,Number=1,Type=Integer,Description="end">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        "c\t1\t.\tA\t<NON_REF>\t.\t.\tEND=8\nc\t9\t.\tG\tC,<NON_REF>\t.\t.\t.\n"
+        "c\t20\t.\tA\t<*>\t.\t.\tEND=28\nc\t29\t.\tG\tGA,T,<*>\t.\t.\t.\n"
+    )
+    split, chosen = (shlex.split(command) for command in GVCF_HINT.split(": ")[-1].split(" | "))
+    assert split[:2] == ["bcftools", "norm"] and chosen[:2] == ["bcftools", "view"]
+    files = {"FILE": str(tmp_path / "x.g.vcf"), "variants.vcf.gz": str(tmp_path / "x.vcf.gz")}
+    split, chosen = ([files.get(word, word) for word in words[2:]] for words in (split, chosen))
+    middle = str(tmp_path / "split.vcf")
+    pysam.bcftools.norm(*split, "-o", middle, catch_stdout=False)
+    pysam.bcftools.view(*chosen, middle, catch_stdout=False)
+    with VariantFile(tmp_path / "x.vcf.gz") as file:
+        assert [(r.position + 1, r.ref, r.alts) for r in file] == [
+            (9, "G", ("C",)), (29, "G", ("GA",)), (29, "G", ("T",)),
+        ]  # fmt: skip
 
 
 def test_the_length_limit_is_held_after_trimming(genome_of) -> None:

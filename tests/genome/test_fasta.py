@@ -1,5 +1,8 @@
 import gzip
+import hashlib
 import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError
-from tracksmith.genome import fai
+from tracksmith.genome import fasta_scan
 from tracksmith.genome.bases import decode, encode
-from tracksmith.genome.bgzf import EOF_MARKER
+from tracksmith.genome.bgzf import EOF_MARKER, block_index
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.fasta_index import FastaIndex
 
 TEXT = ">chr1 first\nACGTN\nRYKMS\nac\n>chr2\nGG\n>empty\n>chr3\nTTTTTTTT\n"
 SEQUENCES = {"chr1": "ACGTNRYKMSAC", "chr2": "GG", "chr3": "TTTTTTTT"}
@@ -38,24 +42,21 @@ SAME = {
     "U for T": TEXT.replace("TTTTTTTT", "UUUUuuuu"),
     "blank lines between contigs and at the end": TEXT.replace("GG\n", "GG\n\n") + "\n\n",
     "blank lines first": "\n\n" + TEXT,
+    "a contig without bases at the end": TEXT + ">last",
 }
 
 
 @pytest.mark.parametrize("text", SAME.values(), ids=SAME)
 def test_line_ends_and_case_do_not_matter(text: str, genome_of) -> None:
-    genome = genome_of(text)
-    assert contents(genome) == SEQUENCES
-    again = Genome.open(genome.path, allow_building_index=False)
-    assert contents(again) == SEQUENCES
+    assert contents(genome_of(text)) == SEQUENCES
 
 
 def test_a_bgzipped_file_reads_as_the_plain_one(tmp_path: Path, told: list[str]) -> None:
     genome = Genome.open(bgzip(tmp_path / "x.fa.gz", TEXT), told.append)
     assert contents(genome) == SEQUENCES
-    assert [line.split()[0] for line in told] == ["Wrote", f"{genome.path}:", "Wrote"]
-    assert "1 contigs without bases are left out" in told[1]
-    assert (tmp_path / "x.fa.gz.fai").is_file()
-    assert (tmp_path / "x.fa.gz.gzi").is_file()
+    assert "1 contigs without bases are left out" in told[0]
+    assert "is indexed; the index is kept in" in told[1]
+    assert len(told) == 2
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -69,20 +70,20 @@ def test_a_bgzipped_file_reads_as_the_plain_one(tmp_path: Path, told: list[str])
 def test_any_layout_and_any_chunk_give_the_index_that_samtools_makes(
     tmp_path, monkeypatch, sequences, width, chunk, line_end, final
 ) -> None:
-    monkeypatch.setattr(fai, "_CHUNK", chunk)
+    monkeypatch.setattr(fasta_scan, "_CHUNK", chunk)
     lines = []
     for number, sequence in enumerate([*sequences, "ACGT"]):
         lines.append(f">c{number} some text")
         lines.extend(sequence[i : i + width] for i in range(0, len(sequence), width))
     path = tmp_path / "x.fa"
     path.write_text(line_end.join(lines) + line_end * final, newline="")
-    path.with_name("x.fa.fai").unlink(missing_ok=True)
     expected = {f"c{n}": s.upper() for n, s in enumerate([*sequences, "ACGT"]) if s}
-    with Genome.open(path) as genome:
-        assert contents(genome) == expected
+    layout = fasta_scan.scan_fasta(path)
     pysam.faidx(str(path), "--fai-idx", str(tmp_path / "theirs.fai"))
-    assert (tmp_path / "x.fa.fai").read_bytes() == (tmp_path / "theirs.fai").read_bytes()
-    with Genome.open(path, allow_building_index=False) as genome:
+    assert layout is not None
+    assert layout.fai == (tmp_path / "theirs.fai").read_bytes()
+    assert layout.empty == len(sequences) + 1 - len(expected)
+    with Genome.open(path) as genome:
         assert contents(genome) == expected
 
 
@@ -134,7 +135,7 @@ FILES = [
 @pytest.mark.parametrize("file", FILES)
 def test_real_genomes_read_as_by_pysam(file: str, shared: Path) -> None:
     path = shared / file
-    genome = Genome.open(path, allow_building_index=False)
+    genome = Genome.open(path)
     with pysam.FastaFile(str(path)) as theirs:
         assert genome.contigs.names == tuple(theirs.references)
         assert genome.contigs.lengths.tolist() == list(theirs.lengths)
@@ -156,133 +157,24 @@ def test_the_whole_of_lambda_reads_as_its_text(shared: Path, tmp_path: Path) -> 
         assert length == 48_502
 
 
-def test_the_block_index_is_the_one_that_bgzip_makes(shared: Path, tmp_path: Path) -> None:
-    source = shared / FILES[1]
-    copy = tmp_path / source.name
-    copy.write_bytes(source.read_bytes())
-    Genome.open(copy)
-    for suffix in (".gzi", ".fai"):
-        theirs = source.with_name(source.name + suffix)
-        assert copy.with_name(copy.name + suffix).read_bytes() == theirs.read_bytes()
-
-
-def test_an_index_goes_to_the_cache_where_the_folder_refuses_it(tmp_path, cache, told) -> None:
-    path = bgzip(tmp_path / "x.fa.gz", TEXT)
-    for suffix in (".fai", ".gzi"):
-        (tmp_path / f"x.fa.gz{suffix}").mkdir()  # a file of this name cannot be made
-    assert contents(Genome.open(path, told.append)) == SEQUENCES
-    assert [str(cache) in line for line in told] == [True, False, True]
-    assert contents(Genome.open(path, told.append, allow_building_index=False)) == SEQUENCES
-    assert len(told) == 3
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".tmp")]
-
-
-def test_an_index_is_kept_in_memory_where_no_folder_takes_it(tmp_path, monkeypatch, told) -> None:
-    path = tmp_path / "x.fa"
-    path.write_text(TEXT)
-    (tmp_path / "x.fa.fai").mkdir()
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert contents(Genome.open(path, told.append)) == SEQUENCES
-    assert "kept in memory" in told[-1]
-
-
-STALE = {
-    "a contig more": TEXT + ">chr4\nAC\n",
-    "a contig less": TEXT[: TEXT.index(">chr3")],
-    "a base more at the end": TEXT.rstrip("\n") + "A\n",
-    "a base less at the end": TEXT.rstrip("\n")[:-1] + "\n",
-    "a base more in the first contig": TEXT.replace("ac\n", "acg\n"),
-    "a base moved to the next contig": TEXT.replace("ac\n", "a\n").replace("GG", "GGG"),
-    "a name changed": TEXT.replace("chr2", "chrZ"),
-    "names swapped": TEXT.replace("chr2", "x").replace("chr3", "chr2").replace(">x", ">chr3"),
-    "a longer description": TEXT.replace("first", "first one"),
-    "CRLF": TEXT.replace("\n", "\r\n"),
-    "wrapped anew": TEXT.replace("ACGTN\nRYKMS\nac", "ACGTNRYKMSac"),
-}
-
-
-@pytest.mark.parametrize("text", STALE.values(), ids=STALE)
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "bgzip"])
-def test_a_stale_index_is_never_used(text, packed, tmp_path, told) -> None:
-    path = tmp_path / ("x.fa.gz" if packed else "x.fa")
-
-    def write(content: str) -> None:
-        if packed:
-            bgzip(path, content)
-        else:
-            path.write_text(content)
-
-    write(TEXT)
-    Genome.open(path)
-    write(text)
-    with pytest.raises(InputError, match=r"does not belong to .*\. Make the index anew: \w+"):
-        Genome.open(path, allow_building_index=False)
-    fresh = tmp_path / "fresh.fa"
-    fresh.write_text(text)
-    assert contents(Genome.open(path, told.append)) == contents(Genome.open(fresh))
-    assert "does not belong" in told[0]
-    assert "made anew" in told[0]
-    Genome.open(path, allow_building_index=False)
-
-
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "bgzip"])
-def test_every_one_of_many_headers_is_checked(packed, tmp_path, told) -> None:
-    path = tmp_path / ("x.fa.gz" if packed else "x.fa")
-    for names in (range(1_000), [*range(502), 503, 502, *range(504, 1_000)]):
-        text = "".join(f">s{n:03}\n{'ACGT' * (n % 7 == 0) + 'GGA'}\n" for n in names)
-        bgzip(path, text) if packed else path.write_text(text)
-        genome = Genome.open(path, told.append)
-    assert genome.contigs.names[502:504] == ("s503", "s502")
-    assert "contig 's502' does not begin where it says" in "".join(told)
-
-
-@pytest.mark.parametrize(
-    "index",
-    ["", "chr1\n", "chr1\t1\t2\t3\n", "chr1\ta\tb\tc\td\n", "chr1\t-1\t12\t5\t6\n", "\0\xff",
-     "chr1\t99999999999999999999\t12\t5\t6\n", "chr1\t12\t9000000000000000000\t5\t6\n"],
-)  # fmt: skip
-def test_an_index_that_is_none_is_made_anew(index, tmp_path, told) -> None:
-    (tmp_path / "x.fa").write_text(TEXT)
-    (tmp_path / "x.fa.fai").write_text(index, encoding="latin-1")
-    assert contents(Genome.open(tmp_path / "x.fa", told.append)) == SEQUENCES
-    assert "does not belong" in told[0]
-
-
-def test_a_block_index_of_another_file_is_made_anew(tmp_path, told) -> None:
-    rng = np.random.default_rng(1)
-    text = ">a\n" + "\n".join("".join(rng.choice(list("ACGT"), 60)) for _ in range(5_000)) + "\n"
-    path = bgzip(tmp_path / "x.fa.gz", text)
-    Genome.open(path)
-    good = (tmp_path / "x.fa.gz.gzi").read_bytes()
-    for bad in (b"", good[:-3], good[:8] + bytes(16) + good[24:], b"\xff" * len(good)):
-        (tmp_path / "x.fa.gz.gzi").write_bytes(bad)
-        told.clear()
-        genome = Genome.open(path, told.append)
-        assert "does not belong" in told[0]
-        assert decode(genome.read("a", 299_000, 300_000)) == text.replace("\n", "")[-1_000:]
-        assert (tmp_path / "x.fa.gz.gzi").read_bytes() == good
-
-
 def _read_in_child(genome: Genome, results) -> None:
-    results.put(decode(genome.read("chr1", 0, 12)))
+    results.put([decode(genome.read("a", start, start + 99)) for start in range(0, 59_000, 97)])
 
 
-def test_forked_processes_may_share_a_genome(genome_of) -> None:
-    genome = genome_of(TEXT)
+def test_forked_processes_may_share_a_genome(many_blocks) -> None:
+    genome, bases = many_blocks
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     children = [context.Process(target=_read_in_child, args=(genome, results)) for _ in range(3)]
     for child in children:
         child.start()
-    assert [results.get(timeout=20) for _ in children] == [SEQUENCES["chr1"]] * 3
+    expected = [bases[start : start + 99] for start in range(0, 59_000, 97)]
+    assert [results.get(timeout=20) for _ in children] == [expected] * 3
     for child in children:
         child.join()
 
 
 def test_the_digest_is_that_of_the_file(genome_of) -> None:
-    import hashlib
-
     genome = genome_of(TEXT)
     assert genome.sha256() == hashlib.sha256(TEXT.encode()).hexdigest()
     assert genome.size == len(TEXT)
@@ -292,7 +184,7 @@ def test_the_digest_is_that_of_the_file(genome_of) -> None:
 def test_a_hundred_thousand_scaffolds_are_indexed_and_read(tmp_path: Path) -> None:
     path = tmp_path / "draft.fa"
     path.write_text("".join(f">s{i}\n{'ACGTA' * (1 + i % 3)}\nG\n" for i in range(100_000)))
-    for genome in (Genome.open(path), Genome.open(path, allow_building_index=False)):
+    for genome in (Genome.open(path), Genome.open(path)):
         assert len(genome.contigs) == 100_000
         assert genome.contigs.length("s99998") == 16 if 99_998 % 3 == 2 else 11
         assert decode(genome.read("s99999", 0, 6)) == "ACGTAG"
@@ -306,17 +198,79 @@ def test_a_file_cut_at_a_block_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[: -len(EOF_MARKER)])
     with pytest.raises(InputError, match="lacks the end marker"):
         Genome.open(path)
+    broken = bytearray(whole)
+    broken[16:18] = bytes(2)  # the size of the first block is 1
+    path.write_bytes(broken)
+    with pytest.raises(InputError, match=r"the bgzip block at byte 0 is cut or broken"):
+        Genome.open(path)
     path.write_bytes(whole[:1000] + EOF_MARKER)
-    with pytest.raises(InputError, match=r"block at byte 0 is cut or broken"):
+    with pytest.raises(InputError, match="cut short or broken"):
         Genome.open(path)
 
 
-def test_a_flipped_bit_is_found_when_it_is_read(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
     path = bgzip(tmp_path / "x.fa.gz", ">a\n" + "ACGTTGCA" * 50_000 + "\n")
     Genome.open(path)
     broken = bytearray(path.read_bytes())
     broken[len(broken) // 2] ^= 4
     path.write_bytes(broken)
-    with pytest.raises(InputError, match=r"does not decompress|no base|cut or broken"):
-        genome = Genome.open(path)
-        genome.read("a", 0, 400_000)
+    with pytest.raises(InputError, match=r"cut short or broken after"):
+        Genome.open(path)
+
+
+@pytest.fixture(scope="module")
+def many_blocks(tmp_path_factory) -> tuple[Genome, str]:
+    """A bgzipped genome of blocks of 300 bytes, and its bases."""
+    tmp_path = tmp_path_factory.mktemp("blocks")
+    bases = "".join(np.random.default_rng(4).choice(list("ACGT"), 60_000))
+    text = ">a\n" + "\n".join(bases[i : i + 50] for i in range(0, 60_000, 50)) + "\n"
+    with (tmp_path / "x.fa.gz").open("wb") as file:
+        for start in range(0, len(text), 300):
+            bgzip(tmp_path / "block.gz", text[start : start + 300])
+            file.write((tmp_path / "block.gz").read_bytes()[: -len(EOF_MARKER)])
+            file.write(EOF_MARKER * (start % 7 == 0))  # as where files were joined
+        file.write(EOF_MARKER)
+    return Genome.open(tmp_path / "x.fa.gz"), bases
+
+
+def test_several_threads_may_read_one_genome(many_blocks) -> None:
+    genome, bases = many_blocks
+    starts = list(range(0, 59_000, 97))
+    with ThreadPoolExecutor(4) as pool:
+        pieces = pool.map(lambda start: decode(genome.read("a", start, start + 1_000)), starts)
+        assert list(pieces) == [bases[start : start + 1_000] for start in starts]
+
+
+def test_empty_blocks_are_where_htslib_has_them(many_blocks) -> None:
+    path = many_blocks[0].path
+    pysam.faidx(str(path))
+    assert block_index(path) == Path(f"{path}.gzi").read_bytes()
+
+
+def test_bases_beyond_two_to_the_thirty_first_are_read(tmp_path: Path) -> None:
+    path, length = tmp_path / "x.fa", 3_000_000_000
+    with path.open("wb") as file:
+        file.seek(3 + length - 5)  # a file with a hole, which takes no room
+        file.write(b"ACGTN\n")
+    row = f"c\t{length}\t3\t{length}\t{length + 1}\n"
+    descriptor = os.open(path, os.O_RDONLY)
+    with Genome(path, descriptor, "", FastaIndex(row.encode(), None)) as genome:
+        assert decode(genome.read("c", length - 5, length + 1)) == "ACGTN-"
+        with pytest.raises(InputError, match=r"c:2,500,000,001 holds byte 0"):
+            genome.read("c", 2_500_000_000, 2_500_000_009)
+
+
+@pytest.mark.parametrize("chunk", range(1, 12))
+def test_a_greater_than_sign_inside_a_line_opens_no_contig(chunk, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(fasta_scan, "_CHUNK", chunk)
+    (tmp_path / "x.fa").write_text(">a b>c\nAC>GT\nAC>GT\n>b\n")
+    layout = fasta_scan.scan_fasta(tmp_path / "x.fa")
+    assert layout is not None
+    assert layout.fai == b"a\t10\t7\t5\t6\n"
+
+
+@pytest.mark.parametrize("name", ["-", "x y.fa", "caf\xe9.fa", "a##idx##b.fa", "-o.fa"])
+def test_a_file_may_have_any_name(name: str, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / name).write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    assert contents(Genome.open(name)) == SEQUENCES

@@ -40,7 +40,7 @@ AUTOSQL = """table variantEffects
     char[1] strand; "Always ."
     uint thickStart; "Start"
     uint thickEnd; "End"
-    uint itemRgb; "Direction"
+    uint reserved; "Direction"
     lstring ref; "Reference allele (may be long)"
     lstring alt; "Alternative allele"
     float effect; "Alternative minus reference"

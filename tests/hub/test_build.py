@@ -11,7 +11,7 @@ import pytest
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.hub.parse import parse_stanzas
+from tracksmith.hub.check.parse import parse_stanzas
 from tracksmith.models.card import Track
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -220,7 +220,7 @@ def test_runs_stand_side_by_side_on_one_scale(builder, tmp_path):
     assert found["one_toy_signal"].get("viewLimits") == "0:40"
     assert found["two_toy_signal"].get("viewLimits") == "0:40"
     assert found["one_toy_signal"].get("bigDataUrl") == "../../one/tracks/toy.signal.bw"
-    assert report.upload == tmp_path
+    assert report.upload == (tmp_path / "hubs" / "both", *runs)
     assert check_hub(tmp_path / "hubs" / "both") == []
 
 

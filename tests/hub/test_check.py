@@ -1,5 +1,7 @@
 """The hub checker: a correct hub has no finding, and every single mistake is found."""
 
+import os
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -256,6 +258,119 @@ def test_a_faceted_composite_without_its_sheet_is_found(builder):
     assert any("'toy_other' is in the sheet only" in line for line in lines)
     (hub / "m.tsv").write_text("key\tx\nsignal\ty\n")
     assert found(hub) == []
+
+
+def in_two_files(hub, tracks="include trackDb.txt\n"):
+    text = (hub / "hub.txt").read_text()
+    start, end = text.index("genome toy"), text.index("track clip\n")
+    (hub / "hub.txt").write_text(text[:start].replace("useOneFile on", "genomesFile genomes.txt"))
+    (hub / "genomes.txt").write_text(
+        text[start:end].replace("toy\n", "toy\ntrackDb trackDb.txt\n", 1)
+    )
+    (hub / "trackDb.txt").write_text(f"{text[end:]}\n\n{tracks}")
+
+
+@pytest.mark.parametrize(
+    "itself", ["trackDb.txt", "./trackDb.txt", "html/../trackDb.txt", "other.txt"]
+)
+def test_a_file_that_includes_itself_is_a_finding(hub, itself):
+    in_two_files(hub, f"include {itself}\n")
+    (hub / "other.txt").write_text("include trackDb.txt\n")
+    (line,) = found(hub)
+    assert "includes itself" in line
+
+
+def test_an_include_that_no_file_can_have_is_a_finding(hub):
+    in_two_files(hub, "include a%00b\n\ninclude http://[x/\n")
+    assert len([line for line in found(hub) if "cannot be re" in line]) == 2
+
+
+def test_files_that_include_further_ones_without_end_are_a_finding(hub, monkeypatch):
+    monkeypatch.setattr("tracksmith.hub.check.hub.MOST_FILES", 5)
+    in_two_files(hub, "include 1.txt\n")
+    for number in range(1, 10):
+        (hub / f"{number}.txt").write_text(f"include {number + 1}.txt\n")
+    (line,) = found(hub)
+    assert "5.txt is more than the 5th file" in line
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ("http://[x/a.bw", "is no address"),
+        ("a%00b.bw", "cannot be read"),
+        ("x" * 300 + ".bw", "cannot be read"),
+        (f"http://{'a' * 64}.example/a.bw", "cannot be reached"),
+        ("http://127.0.0.1:99999/a.bw", "cannot be reached"),
+        ("pipe.bw", "no regular file"),
+        ("html", "no regular file"),
+    ],
+)
+def test_a_link_that_no_file_can_have_is_a_finding(hub, link, message):
+    os.mkfifo(hub / "pipe.bw")
+    change(hub, "../tracks/clip.plus.bw", link)
+    assert any("error" in line and message in line for line in found(hub))
+
+
+@pytest.mark.parametrize("name", ["html", "htmlPath", "descriptionUrl", "twoBitPath", "groups"])
+@pytest.mark.parametrize("link", ["pipe", "x" * 300, "a%00b", "http://[x/"])
+def test_no_link_of_any_setting_stops_the_check(hub, name, link):
+    os.mkfifo(hub / "pipe")
+    text = (hub / "hub.txt").read_text()
+    changed = re.sub(rf"^( *{name}) .*$", rf"\1 {link}", text, count=1, flags=re.M)
+    assert changed != text
+    (hub / "hub.txt").write_text(changed)
+    assert found(hub, "error")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("type bigBed 9 +", "type bigBed \u00b2 +", "must be `bigBed N`"),
+        ("type bigBed 9 +", f"type bigBed {'9' * 5000} +", "must be `bigBed N`"),
+        ("lollyField 13", "lollyField \u00b2", "no field"),
+        ("lollyField 13", f"lollyField {'1' * 5000}", "no field"),
+        ("maxHeightPixels 128:48:8", f"maxHeightPixels {'9' * 5000}:48:8", "MAX:DEFAULT:MIN"),
+        ("color 192,57,43", "color \u0663,57,43", "0 to 255"),
+        ("defaultPos chrA:600-800", "defaultPos chrA:,-,", "no region"),
+        ("defaultPos chrA:600-800", f"defaultPos chrA:1-{'9' * 5000}", "no region"),
+    ],
+)
+def test_digits_that_are_no_number_are_a_finding(hub, old, new, message):
+    change(hub, old, new)
+    assert any(message in line for line in found(hub, "error"))
+
+
+@pytest.mark.parametrize("at", [8, 16, 24, 44])
+def test_an_offset_beyond_every_file_is_a_finding(hub, at):
+    path = hub.parent / "tracks" / "clip.plus.bw"
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<Q", data, at, 2**63)
+    path.write_bytes(data)
+    assert any("clip.plus.bw" in line and "damaged" in line for line in found(hub, "error"))
+
+
+def test_a_section_of_an_unknown_kind_is_a_finding(hub):
+    path = hub.parent / "tracks" / "clip.plus.bw"
+    data = bytearray(path.read_bytes())
+    index = struct.unpack_from("<Q", data, 24)[0]
+    struct.pack_into("<I", data, 52, 0)  # nothing is compressed, it now says
+    offset = struct.unpack_from("<Q", data, index + 48 + 4 + 16)[0]
+    data[offset + 20] = 9
+    for zoom in range(struct.unpack_from("<H", data, 6)[0]):
+        place = struct.unpack_from("<Q", data, 64 + 24 * zoom + 16)[0] + 48 + 4
+        block = struct.unpack_from("<Q", data, place + 16)[0]
+        data[block : block + 32] = struct.pack("<4I4f", 0, 20, 21, 1, 1, 1, 1, 1)
+        struct.pack_into("<Q", data, place + 24, 32)
+    path.write_bytes(data)
+    assert any("clip.plus.bw" in line and "damaged" in line for line in found(hub, "error"))
+
+
+@pytest.mark.parametrize("size", [0, 5, 20, 30, 40, 60])
+def test_a_2bit_file_cut_short_is_a_finding(hub, size):
+    path = next(hub.glob("*.2bit"))
+    path.write_bytes(path.read_bytes()[:size])
+    assert any("2bit" in line for line in found(hub, "error"))
 
 
 def test_a_place_without_a_hub_is_refused(tmp_path):

@@ -30,9 +30,28 @@ class Handler(SimpleHTTPRequestHandler):
             return
         if self.fault == "head" and self.command == "HEAD" and keyword == "Content-Length":
             return
+        wrong = {"word": "abc", "digits": "9" * 5000, "superscript": "\xb2", "two": "5, 6"}
+        if self.fault in wrong and keyword == "Content-Length" and self.path.endswith(".bw"):
+            value = wrong[self.fault]
         super().send_header(keyword, value)
 
+    def do_HEAD(self):
+        if not self.redirected():
+            super().do_HEAD()
+
+    def redirected(self):
+        places = {"loop": self.path, "nowhere": "http://[x/", "long": f"http://{'a' * 64}.example/"}
+        if self.fault not in places or not self.path.endswith(".bw"):
+            return False
+        self.send_response(302)
+        self.send_header("Location", places[self.fault])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return True
+
     def do_GET(self):
+        if self.redirected():
+            return
         wanted = self.headers.get("Range")
         if wanted is None or self.fault == "ranges":
             super().do_GET()
@@ -77,6 +96,9 @@ def run(builder):
         ("wrong-range", ["A range of 8 bytes"]),
         ("content-range", ["no fitting Content-Range"]),
         ("head", ["no Content-Length"]),
+        ("word", ["no Content-Length"]),
+        ("digits", ["no Content-Length"]),
+        ("superscript", ["no Content-Length"]),
         ("dates", ["without Last-Modified"]),
         ("cors", ["hub.txt may not be read", "signal.bw may not be read"]),
     ],
@@ -87,6 +109,16 @@ def test_every_fault_of_a_server_is_found_and_a_right_one_has_none(run, fault, m
     assert len(lines) == len(messages)
     for message in messages:
         assert any(message in line for line in lines)
+
+
+@pytest.mark.parametrize("fault", ["two", "loop", "nowhere", "long"])
+def test_a_server_that_answers_nonsense_is_a_finding(run, fault):
+    with served(run, fault) as url:
+        findings = check_hub(url)
+    assert any(
+        item.level == "error" and "toy.signal.bw cannot be reached" in item.what
+        for item in findings
+    ), findings
 
 
 def test_a_hub_on_the_web_may_not_name_files_of_the_machine(run):

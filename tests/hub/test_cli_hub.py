@@ -5,12 +5,16 @@ import re
 import signal
 import subprocess
 import sys
+import webbrowser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
 from click.testing import CliRunner
 
 from tracksmith.cli import main
+from tracksmith.cli.view import browser_at
 
 
 def invoke(*arguments):
@@ -80,17 +84,38 @@ def test_a_wrong_request_says_what_to_do(arguments, code, message, tmp_path, mon
     assert message in found.output
 
 
+def test_view_says_at_its_start_that_there_is_no_such_place(strand_run):
+    found = invoke("view", strand_run, "--no-browser", "--locus", "chrZZ:1-5")
+    assert found.exit_code == 2
+    assert "no contig 'chrZZ'" in found.output
+    assert "chrA" in found.output
+
+
+def test_the_browser_gets_the_secret_address_in_a_file_of_its_user(monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with browser_at("http://127.0.0.1:8760/secret/"):
+        (address,) = opened
+        assert "secret" not in address
+        path = Path(unquote(urlsplit(address).path))
+        assert "http://127.0.0.1:8760/secret/" in path.read_text()
+        assert path.parent.stat().st_mode & 0o077 == 0
+    assert not path.parent.exists()
+
+
 def test_view_serves_until_it_is_interrupted(strand_run):
     command = [sys.executable, "-c", "from tracksmith.cli import main; main()", "view",
                str(strand_run), "--no-browser", "--locus", "chrB:1-99"]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
-        line = child.stdout.readline()
-        url = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
-        assert requests.get(url, timeout=10).status_code == 200
-        assert requests.get(f"{url}session.json", timeout=10).json()["locus"] == "chrB:1-99"
-        os.kill(child.pid, signal.SIGINT)
+        try:
+            line = child.stdout.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", line)[0]
+            assert requests.get(url, timeout=10).status_code == 200
+            assert requests.get(f"{url}session.json", timeout=10).json()["locus"] == "chrB:1-99"
+        finally:
+            os.kill(child.pid, signal.SIGINT)
         _, errors = child.communicate(timeout=20)
     assert child.returncode == 0
     assert "Traceback" not in errors

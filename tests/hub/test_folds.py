@@ -14,7 +14,7 @@ import tracksmith
 from tracksmith.errors import InputError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.hub.parse import parse_stanzas
+from tracksmith.hub.check.parse import parse_stanzas
 from tracksmith.hub.server import serving
 from tracksmith.models.card import Fold, WindowGeometry
 from tracksmith.models.contract import Model, Predictor

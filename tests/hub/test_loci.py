@@ -5,9 +5,9 @@ import gzip
 import pyBigWig
 import pytest
 
-from tracksmith.errors import InputError
+from tracksmith.errors import InputError, UsageError
 from tracksmith.hub import loci
-from tracksmith.hub.loci import Region, opening, regions_of, top_variants
+from tracksmith.hub.loci import Region, find_locus, opening, regions_of, top_variants
 from tracksmith.hub.runs import open_runs
 
 
@@ -66,7 +66,9 @@ def test_a_damaged_table_is_said(run):
 def test_a_locus_stays_inside_its_contig(run):
     shown = rewrite(run, "contig\tpos\teffect\nchrB\t1500\t3\nchrA\t2\t1\nchrQ\t5\t0.5\n")
     (table,) = top_variants(shown)
-    assert table.loci == ("chrB:1400-1501", "chrA:1-102", "chrQ")
+    assert table.loci == ("chrB:1400-1501", "chrA:1-102", "")
+    shown = rewrite(run, "contig\tpos\teffect\nchrQ\t5\t9\nchrB\tx\t7\nchrB\t700\t3\n")
+    assert opening(shown, top_variants(shown)) == "chrB:600-800"
 
 
 def test_regions_are_read_from_the_run_and_only_if_it_had_any(builder):
@@ -93,3 +95,33 @@ def test_a_view_of_a_short_stretch_opens_on_all_of_it(builder):
     handle.addEntries("chrA", 700_000, values=[1.0] * 300, span=1, step=1)
     handle.close()
     assert opening(open_runs([made.write()])[0]) == "chrA:700001-700300"
+
+
+@pytest.mark.parametrize(
+    ("text", "locus"),
+    [
+        ("chrA:1,000-2,000", "chrA:1000-2000"),
+        ("chrB", "chrB:1-1501"),
+        ("chrA:700", "chrA:600-800"),
+        ("chrB:1500", "chrB:1400-1501"),
+        ("rs2", "chrA:1400-1600"),
+        ("chrB:400:C>CTT", "chrB:300-500"),
+    ],
+)
+def test_what_a_user_wants_to_see_is_a_region_or_a_variant(run, text, locus):
+    assert find_locus(open_runs([run]), text) == locus
+
+
+@pytest.mark.parametrize("text", ["chrZZ:1-5", "chrA:5-1", "chrA:1-9999", "rs999", "", "<b>"])
+def test_what_is_neither_a_region_nor_a_variant_is_refused(run, text):
+    with pytest.raises(UsageError, match="Nor is it the id of a variant"):
+        find_locus(open_runs([run]), text)
+
+
+def test_a_table_whose_blocks_are_damaged_is_named(run):
+    path = run / "variants" / "toy.tsv.gz"
+    data = bytearray(path.read_bytes())
+    data[20:24] = b"\xff" * 4
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"toy\.tsv\.gz cannot be read"):
+        top_variants(open_runs([run])[0])

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -41,8 +41,6 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
         assert f'<div id="{spec["id"]}"' in cell[-1].data
         session = spec["session"]
         assert session["locus"] == "chrA:10-20"
-        # Else igv.js waits for a list of genomes from the internet before it draws anything.
-        assert session["loadDefaultGenomes"] is False
         urls = [part["url"] for row in session["tracks"] for part in row.get("tracks", [row])]
         for origin in ("http://localhost:8888", "vscode-webview://1f3vt0p"):
             for url in [*urls, session["reference"]["fastaURL"], f"{spec['server']}igv.min.js"]:
@@ -50,6 +48,8 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
                 answer = requests.get(url, headers=headers, timeout=10)
                 assert answer.status_code == 206
                 assert answer.headers["Access-Control-Allow-Origin"] == origin
+        headers = {"Origin": "https://evil.example"}
+        assert requests.get(urls[0], headers=headers, timeout=10).status_code == 403
         view.browser.search("chrB:1-5")
         call = given(cell[-1].data, "call")
         assert call == {"id": spec["id"], "method": "search", "values": ["chrB:1-5"]}
@@ -59,16 +59,29 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
         requests.get(view.server.url, timeout=2)
 
 
-def test_no_name_ends_the_script_of_a_cell(variant_run, cell):
-    attack = "</script><img src=x onerror=alert(1)>"
-    view = show(variant_run, locus=attack)
+def test_no_name_ends_the_script_of_a_cell(builder, cell):
+    attack = "<!--<script><img src=x onerror=alert(1)>"
+    view = show(builder(genome_name=attack).model("toy").bigwig("signal").write())
     view.close()
-    assert cell[-1].data.count("</script") == 1
+    assert [cell[-1].data.count(tag) for tag in ("</script", "<script", "<img", "<!--")] == [
+        1,
+        1,
+        0,
+        0,
+    ]
     assert cell[-1].data.endswith("</script>")
-    assert given(cell[-1].data, "show")["session"]["locus"] == attack
+    assert given(cell[-1].data, "show")["session"]["reference"]["name"] == attack
+    attack = "</script><img src=x onerror=alert(1)>"
     view.browser.search(attack)
     assert "<" not in cell[-1].data
     assert given(cell[-1].data, "call")["values"] == [attack]
+
+
+@pytest.mark.parametrize("name", ["<img/src='x'onerror='alert(1)'>", 'chr"1', "&lt;b&gt;"])
+def test_contigs_that_are_html_are_refused_in_a_notebook(builder, name):
+    run = builder(contigs={name: 900}, genome_name="odd.fa").model("toy").bigwig("signal").write()
+    with pytest.raises(UsageError, match="HTML to a notebook"):
+        show(run)
 
 
 def test_without_ipython_another_way_is_named(variant_run, monkeypatch):
@@ -106,6 +119,12 @@ const done = arguments[0];
   }
   done(found);
 })().catch((error) => done(String(error)));
+"""
+
+
+ELSEWHERE = """
+return performance.getEntriesByType("resource").map((entry) => entry.name)
+  .filter((name) => !/^(http:..127.0.0.1:|data:|blob:)/.test(name));
 """
 
 
@@ -156,6 +175,8 @@ def test_a_browser_draws_the_whole_overlay_and_is_moved(
             if sorted(found) == wanted:
                 break
         assert sorted(found) == wanted
+        # Without the internet igv.js would wait for its list of genomes before it draws anything.
+        assert driver.execute_script(ELSEWHERE) == []
     finally:
         view.close()
         other.close()
@@ -177,7 +198,7 @@ def test_the_cell_of_an_ended_server_never_shows_the_runs_of_another(strand_run,
     path = urlsplit(ended.server.url).path
     with serving(variant_run) as url:  # as if on the port of the one that ended
         assert requests.get(f"{url}igv.min.js", timeout=10).ok
-        answer = requests.get(f"{url.rstrip('/')}{path}igv.min.js", timeout=10)
+        answer = requests.get(urljoin(url, f"{path}igv.min.js"), timeout=10)
         assert answer.status_code == 404
 
 

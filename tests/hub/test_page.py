@@ -32,8 +32,8 @@ def test_a_static_page_is_whole_and_names_only_files_that_exist(variant_run):
     index = write_page([variant_run])
     folder = index.parent
     assert {path.name for path in folder.iterdir()} == {
-        "index.html", "page.js", "page.css", "igv.min.js", "session.json", "session.xml",
-        "chrom.sizes", "toy.2bit",
+        "index.html", "browser.js", "page.js", "page.css", "igv.min.js", "session.json",
+        "session.xml", "chrom.sizes", "toy.2bit",
     }  # fmt: skip
     session = json.loads((folder / "session.json").read_text())
     urls = [part["url"] for row in session["tracks"] for part in row.get("tracks", [row])]

@@ -11,8 +11,8 @@ import pytest
 from tracksmith.errors import InputError, TrustError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
+from tracksmith.hub.check.parse import parse_stanzas
 from tracksmith.hub.page import write_page
-from tracksmith.hub.parse import parse_stanzas
 from tracksmith.models.card import Track
 from tracksmith.runs.record import FileRecord
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tracksmith.errors import ResourceError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.hub.guards import confined
+from tracksmith.hub.guards import HostGuard, confined
 from tracksmith.hub.server import open_socket, serving
 
 SIZE = 300_001
@@ -145,7 +145,7 @@ def test_nothing_but_visible_files_of_the_run_is_found(site, path):
     parts = urlsplit(url)
     # Not through a client library: it would tidy the path up.
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
-    connection.putrequest("GET", f"/{path}", skip_host=True)
+    connection.putrequest("GET", f"{parts.path}{path}", skip_host=True)
     connection.putheader("Host", parts.netloc)
     connection.endheaders()
     answer = connection.getresponse()
@@ -181,7 +181,8 @@ def test_only_reading_is_allowed(site, method):
 @pytest.mark.parametrize(
     ("host", "status"),
     [("evil.example", 421), ("localhost", 200), ("127.0.0.1:1", 200), ("[::1]", 200),
-     ("127.0.0.1.evil.example", 421), ("a b", 421), ("localhost@evil.example", 421)],
+     ("127.0.0.1.evil.example", 421), ("a b", 421), ("localhost@evil.example", 421),
+     ("192.0.2.7", 421), ("[2001:db8::7]:80", 421), (socket.gethostname(), 421), ("", 421)],
 )  # fmt: skip
 def test_a_foreign_host_name_is_refused(site, host, status):
     _, url, _ = site
@@ -190,13 +191,15 @@ def test_a_foreign_host_name_is_refused(site, host, status):
 
 @pytest.mark.parametrize(
     ("origin", "allowed"),
-    [("https://igv.org", True), ("https://genome.ucsc.edu", True), ("http://localhost:8888", True),
+    [("https://igv.org", True), ("https://jbrowse.org", True), ("http://localhost:8888", False),
+     ("http://127.0.0.1:8000", False), ("vscode-webview://1f3", False),
      ("https://evil.example", False), ("https://igv.org.evil.example", False),
-     ("http://localhost.evil.example", False), ("null", False)],
+     ("http://igv.org", False), ("http://localhost.evil.example", False), ("null", False)],
 )  # fmt: skip
 def test_only_browsers_sites_may_read_across_origins(site, origin, allowed):
     _, url, _ = site
     answer = get(f"{url}run/big.bin", {"Origin": origin, "Range": "bytes=0-1"})
+    assert answer.status_code == (206 if allowed else 403)
     assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET",
              "Access-Control-Request-Headers": "range"}  # fmt: skip
@@ -206,10 +209,63 @@ def test_only_browsers_sites_may_read_across_origins(site, origin, allowed):
         assert "Content-Range" in answer.headers["Access-Control-Expose-Headers"]
 
 
+def test_a_page_of_the_server_itself_may_read(site):
+    _, url, _ = site
+    parts = urlsplit(url)
+    own = {"Origin": f"{parts.scheme}://{parts.netloc}"}
+    assert get(f"{url}run/big.bin", own).status_code == 200
+    other = {"Origin": f"{parts.scheme}://{parts.hostname}:{parts.port + 1}"}
+    assert get(f"{url}run/big.bin", other).status_code == 403
+
+
+def test_nothing_is_found_without_the_secret(site):
+    _, url, _ = site
+    parts = urlsplit(url)
+    root, secret = f"{parts.scheme}://{parts.netloc}/", parts.path.strip("/")
+    assert len(secret) == 32
+    wrong = [
+        f"{secret[:-1]}{'A' if secret[-1] != 'A' else 'B'}",
+        secret[:-1],
+        secret.swapcase(),
+        "",
+    ]
+    names = ("", "run/big.bin", "run/run.json", "session.json", "igv.min.js", "genome/genome.fa",
+             "chrom.sizes", "page.js")  # fmt: skip
+    for name in names:
+        assert get(f"{url}{name}").status_code == 200, name
+        for other in wrong:
+            answer = get(f"{root}{other}/{name}")
+            assert (answer.status_code, secret in answer.text) == (404, False), (other, name)
+            assert "whole address" in answer.text
+    assert get(f"{root}run/{secret}/big.bin").status_code == 404
+    assert get(f"{root}{secret}").url == url
+
+
+def test_every_server_has_a_secret_of_its_own(site):
+    folder, url, _ = site
+    with serving(folder) as other:
+        assert urlsplit(other).path != urlsplit(url).path
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "known"),
+    [("192.0.2.7", "192.0.2.7", True), ("192.0.2.7", "192.0.2.8", False),
+     ("192.0.2.7", "localhost:99", True), ("0.0.0.0", "192.0.2.8:80", True), ("::", "[::2]", True),
+     ("0.0.0.0", "evil.example", False), ("node7", "node7", True), ("node7", "node8", False),
+     ("192.0.2.7", socket.gethostname(), True)],
+)  # fmt: skip
+def test_a_server_for_other_machines_knows_its_own_names(monkeypatch, host, asked, known):
+    monkeypatch.setattr(socket, "getfqdn", lambda: "full.example")
+    guard = HostGuard(None, host)
+    scope = {"headers": [(b"host", asked.encode())]}
+    assert (guard.refusal(scope) is None) is known
+    assert guard.refusal({"headers": [*scope["headers"]] * 2}) is not None
+
+
 def test_slow_and_cut_clients_do_not_disturb_others(site):
     _, url, data = site
     parts = urlsplit(url)
-    request = f"GET /run/big.bin HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    request = f"GET {parts.path}run/big.bin HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     with ExitStack() as stack:
         whole, half = [], []
         for number in range(20):

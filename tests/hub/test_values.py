@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracksmith.errors import UsageError
 from tracksmith.hub import values as v
-from tracksmith.hub.parse import parse_stanzas
+from tracksmith.hub.check.parse import parse_stanzas
 from tracksmith.hub.settings import SETTINGS, find_setting, is_known
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates

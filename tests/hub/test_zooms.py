@@ -19,7 +19,7 @@ from tracksmith.cli import main
 from tracksmith.errors import InputError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.hub.zooms import PLACES, find_zoom_fault
+from tracksmith.hub.check.zooms import PLACES, find_zoom_fault
 from tracksmith.tracks import TrackOptions, encode_values, write_bigwig
 from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
 

@@ -1,11 +1,7 @@
 """Downloads against a server on the loopback that cuts, lies and refuses on demand."""
 
 import hashlib
-import re
 import resource
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -16,66 +12,12 @@ from tracksmith.models.card import WeightFile
 from tracksmith.models.fetch import fetch, verify
 from tracksmith.models.weights import find_weights
 
-DATA = bytes(range(256)) * 4000
+DATA = b"\x80\2" + bytes(range(256)) * 4000
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves ``files``; ``cuts`` maps a path to how many bytes each coming answer may have."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.cuts, self.log, self.ranges = {}, {}, [], True
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.log.append((self.path, asked))
-        data = self.server.files.get(self.path)
-        if data is None:
-            self.send_error(404)
-            return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0
-        if asked and self.server.ranges and start >= len(data):
-            self.send_error(416)
-            return
-        if asked and self.server.ranges:
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            data = data[start:]
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        cuts = self.server.cuts.get(self.path)
-        with suppress(OSError):  # a client that gives up is no fault of the server
-            self.wfile.write(data[: cuts.pop(0)] if cuts else data)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    with Server() as running:
-        thread = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
-
-
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRACKSMITH_CACHE", str(tmp_path / "cache"))
-    for name in ("TRACKSMITH_WEIGHTS", "TRACKSMITH_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+def cache(tmp_path, clean_environment):
     return tmp_path / "cache" / "weights" / "toy" / "2"
 
 
@@ -85,7 +27,9 @@ def model_with(*urls, **facts):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """Names in a folder of the cache, without its lock and its record."""
+    beside = (".lock", "fetched.json")
+    return sorted(path.name for path in folder.iterdir() if path.name not in beside)
 
 
 def test_a_whole_file_lands_in_the_cache_and_is_found_there(server, cache):
@@ -279,9 +223,9 @@ def test_a_second_process_is_told_to_wait(server, cache):
     import fcntl
 
     cache.mkdir(parents=True)
-    with (cache / "w.pt.part").open("ab") as handle:
+    with (cache / ".lock").open("ab") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(ResourceError, match="Another process is downloading"):
+        with pytest.raises(ResourceError, match="Another process is fetching"):
             fetch(model_with(f"{server.url}/w.pt"))
 
 

@@ -19,13 +19,13 @@ def test_a_file_of_other_content_replaces_one_that_no_card_can_tell_from_it(tmp_
     model = make_model(weights=(WeightFile("w.pt"),))
     source = tmp_path / "mine"
     source.mkdir()
-    for content in (b"old", b"new"):
+    for content in (b"\x80\2old", b"\x80\2new"):
         (source / "w.pt").write_bytes(content)
         said = []
         (target,) = fetch(model, str(source), said.append)
         assert target.read_bytes() == content
     assert any("is another file than" in text for text in said)
-    assert target.with_name("w.pt.bad").read_bytes() == b"old"
+    assert target.with_name("w.pt.bad").read_bytes() == b"\x80\2old"
     said.clear()
     fetch(model, str(source), said.append)
     assert any("is there already" in text for text in said)
@@ -40,7 +40,7 @@ def test_files_that_cannot_lie_side_by_side_are_not_called_ready(tmp_path):
 
     model = make_model(weights=(), find_weights=find)
     for name in ("a.pth", "b.pth"):
-        (tmp_path / name).write_bytes(name.encode())
+        (tmp_path / name).write_bytes(b"\x80\2" + name.encode())
     fetch(model, str(tmp_path / "a.pth"))
     with pytest.raises(InputError, match=r"must hold one checkpoint\n.*\n.*remove from .* what"):
         fetch(model, str(tmp_path / "b.pth"))

@@ -16,7 +16,8 @@ from tracksmith.errors import (
     UsageError,
 )
 from tracksmith.models.card import Fold, WeightFile
-from tracksmith.models.weights import check_weights, find_weights, select_folds, weights_cache
+from tracksmith.models.checked import check_weights
+from tracksmith.models.weights import find_weights, select_folds, weights_cache
 
 
 @pytest.fixture(autouse=True)

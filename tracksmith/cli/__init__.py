@@ -1,4 +1,4 @@
-"""The command line. The only room that knows click."""
+"""The command line. The only package that knows click."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import importlib.util
 import logging
 import os
 import select
+import shlex
 import signal
 import sys
+import tempfile
 import traceback
-from pathlib import Path
+from typing import Any
 
 import click
 
 from tracksmith.cli.added import added_command, added_commands
+from tracksmith.cli.guesses import GuessingGroup
+from tracksmith.cli.streams import open_closed_streams
 from tracksmith.errors import InputError, ResourceError, TracksmithError
 from tracksmith.files import remedy
 from tracksmith.version import __version__
@@ -58,8 +62,13 @@ def _terminate(number: int, frame: object) -> None:
     raise Terminated
 
 
-class LazyGroup(click.Group):
+class LazyGroup(GuessingGroup):
     """Import a command's module only when that command runs: ``--help`` stays fast."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; also where standard streams are closed."""
+        open_closed_streams()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_built_in(), *added_commands(COMMANDS)]
@@ -74,6 +83,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in _built_in()])
+        # decision: commands-by-summary (the help imports no plugin)
         if added := added_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, entry.summary) for name, entry in added.items()])
@@ -136,13 +146,13 @@ def _module_exists(target: str) -> bool:
 
 
 def _report_bug(error: Exception) -> None:
-    log = Path.cwd() / f"tracksmith-bug-{os.getpid()}.log"
     text = "".join(traceback.format_exception(error))
     try:
-        log.write_text(
-            f"tracksmith {__version__}\n{' '.join(sys.argv)}\n\n{text}", encoding="utf-8"
-        )
-        where = f"The trace is in {log}"
+        # A name that nobody can know: in a folder of everybody's, a link could lie in wait.
+        number, name = tempfile.mkstemp(".log", "tracksmith-bug-", os.getcwd())  # noqa: PTH109
+        with open(number, "w", encoding="utf-8") as log:  # noqa: PTH123
+            log.write(f"tracksmith {__version__}\n{shlex.join(sys.argv)}\n\n{text}")
+        where = f"The trace is in {name}"
     except OSError:
         where = text
     click.echo(

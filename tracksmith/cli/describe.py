@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from tracksmith.cli.tables import facts, table
-from tracksmith.models.card import ModelCard, RegionGeometry, WeightFile
+from tracksmith.models.card import ModelCard, RegionGeometry, Track, WeightFile
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.weights import WeightsState, state_of_weights
 
-__all__ = ["broken_text", "card_text", "listing", "listing_json", "show_json"]
+__all__ = ["broken_text", "card_text", "listing", "listing_json", "show_json", "track_table"]
 
 NON_COMMERCIAL = "*** NON-COMMERCIAL USE ONLY: these weights may not be used commercially. ***"
 
@@ -62,6 +62,37 @@ def card_text(item: RegisteredModel, width: int | None) -> str:
     if card.notes:
         blocks.append(facts([("Notes", "\n".join(card.notes))], width))
     return "\n\n".join(blocks)
+
+
+def track_table(card: ModelCard, tracks: Sequence[Track], width: int | None) -> tuple[str, str]:
+    """Return the table of some tracks of a card, and what is the same for all of them.
+
+    A column is left out where every label says it, and where it is the same
+    in every row.
+    """
+    numbers = {track.id: number for number, track in enumerate(card.tracks)}
+    columns: dict[str, list[str]] = {
+        "STRAND": [track.strand for track in tracks],
+        "ASSAY": [track.assay for track in tracks],
+        "CELL TYPE": [track.cell_type for track in tracks],
+        "ONTOLOGY": [track.ontology for track in tracks],
+        "UNITS": [track.units for track in tracks],
+    }
+    labels = [track.label for track in tracks]
+    kept: dict[str, list[str]] = {
+        "#": [str(numbers[track.id]) for track in tracks],
+        "ID": [track.id for track in tracks],
+        "LABEL": labels,
+    }
+    alike = []
+    for head, texts in columns.items():
+        if len(tracks) > 1 and len(set(texts)) == 1:
+            alike.append(f"{head.lower()} {texts[0]}" if texts[0] else "")
+        elif not all(text in label for text, label in zip(texts, labels, strict=True)):
+            kept[head] = texts
+    rows = list(zip(*kept.values(), strict=True))
+    shared = "; ".join(filter(None, alike))
+    return table(tuple(kept), rows, width, right="#"), f"All: {shared}." if shared else ""
 
 
 def listing_json(registry: Registry) -> dict[str, Any]:
@@ -156,7 +187,8 @@ def _reading(card: ModelCard) -> Iterator[tuple[str, str]]:
             f"--option {option.name}",
             f"{option.help.rstrip('.')}. Default {option.default}{choices}.",
         )
-    yield "Variant scores", f"{', '.join(card.variants.scores)}; {card.variants.reduce} over bins"
+    how = "" if isinstance(geometry, RegionGeometry) else f"; {card.variants.reduce} over bins"
+    yield "Variant scores", f"{', '.join(card.default_scores)}{how}"
 
 
 def _alphabet(card: ModelCard) -> str:
@@ -212,15 +244,17 @@ def _weights_text(card: ModelCard, state: WeightsState, width: int | None) -> st
     else:
         pairs.append(("Found", f"nothing; run `tracksmith models fetch {card.name}`"))
     text = facts([("Weights", _count(card)), *pairs], width)
-    if card.weights:
+    if files := (*card.weights, *card.archives):
         headers = ("FOLD", "FILE", "BYTES", "SHA256")
-        text += "\n" + table(headers, [_row(file) for file in card.weights], width, right="BYTES")
+        text += "\n" + table(headers, [_row(file) for file in files], width, right="BYTES")
     return text
 
 
 def _count(card: ModelCard) -> str:
     if not card.weights:
-        return "files that the plugin finds by itself"
+        found = "files that the plugin finds by itself"
+        names = ", ".join(file.name for file in card.archives)
+        return f"{found}; published in {names}" if names else found
     known = sum(file.sha256 is not None for file in card.weights)
     return f"{len(card.weights)} files, {known} with a published sha256"
 

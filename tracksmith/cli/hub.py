@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from tracksmith.cli.guesses import GuessingGroup
 
 if TYPE_CHECKING:
     from tracksmith.hub.build import HubReport
@@ -18,7 +19,7 @@ __all__ = ["hub"]
 _FOLDER = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=GuessingGroup)
 def hub() -> None:
     """Build or check a UCSC track hub, or write a page of runs."""
 
@@ -32,6 +33,7 @@ def hub() -> None:
 @click.option("--genome", help="UCSC's name, such as hg38; `assembly` to bring the genome along.")
 @click.option("--base-url", help="Address at which the hub's folder will be served.")
 @click.option("--templates", type=_FOLDER, help="Folder of own templates.")
+@click.option("--copy", is_flag=True, help="Copy the tracks into the hub, to share it alone.")
 def build(
     runs: tuple[Path, ...],
     out: Path | None,
@@ -41,17 +43,21 @@ def build(
     genome: str | None,
     base_url: str | None,
     templates: Path | None,
+    copy: bool,
 ) -> None:
     """Build a hub of one or more finished runs, and IGV sessions beside it."""
     from tracksmith.hub.build import build_hub
 
     report = build_hub(
-        runs, out, email, name, title, genome=genome, base_url=base_url, templates=templates
-    )
+        runs, out, email, name, title, genome=genome, base_url=base_url, templates=templates,
+        copy=copy,
+    )  # fmt: skip
     _say(report)
 
 
 def _say(report: HubReport) -> None:
+    from tracksmith.hub.sharing import how_to_share
+
     kind = "hosted by UCSC" if report.hosted else "brought along"
     click.echo(f"{report.hub}: {report.tracks} tracks on {report.genome} ({kind})")
     for note in report.notes:
@@ -59,10 +65,8 @@ def _say(report: HubReport) -> None:
     for place, link in report.links.items():
         click.echo(f"{place}: {link}")
     if not report.links:
-        click.echo(
-            f"To share it, copy {report.upload} to a web server with byte ranges, and build again "
-            "with --base-url for links that open it."
-        )
+        click.echo(how_to_share(report.upload))
+        click.echo("Build again with --base-url for links that open it there.")
 
 
 @hub.command()
@@ -92,19 +96,20 @@ def _count(number: int, what: str) -> str:
 @click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=_FOLDER, help="Folder of own templates.")
+@click.option("--copy", is_flag=True, help="Copy the tracks into the page, to share it alone.")
 def page(
     runs: tuple[Path, ...],
     out: Path | None,
     genome: str | None,
     igv: str | None,
     templates: Path | None,
+    copy: bool,
 ) -> None:
     """Write a page of finished runs, for a web server."""
     from tracksmith.hub.page import write_page
+    from tracksmith.hub.sharing import folders_to_share, how_to_share
 
-    index = write_page(runs, out, igv=igv, genome=genome, templates=templates)
+    index = write_page(runs, out, igv=igv, genome=genome, templates=templates, copy=copy)
     shown = shlex.join(map(str, runs))
     click.echo(f"{index}: open it through a web server, or use `tracksmith view {shown}`.")
-    if out is not None:
-        upload = os.path.commonpath([index.parent, *(run.resolve() for run in runs)])
-        click.echo(f"To share it, copy {upload} to a web server with byte ranges.")
+    click.echo(how_to_share(folders_to_share(index.parent, runs, copied=copy)))

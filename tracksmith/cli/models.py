@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tracksmith.cli.describe import broken_text, card_text, listing, listing_json, show_json
+from tracksmith.cli.completion import complete_models
+from tracksmith.cli.describe import (
+    broken_text,
+    card_text,
+    listing,
+    listing_json,
+    show_json,
+    track_table,
+)
+from tracksmith.cli.guesses import GuessingGroup
 from tracksmith.cli.tables import output_width, table
 from tracksmith.errors import ResourceError, TrustError
 from tracksmith.models.card import ModelCard
-from tracksmith.models.contract import Model
+from tracksmith.models.checked import CheckedFile
+from tracksmith.models.contract import Model, WeightPaths
 from tracksmith.models.registry import NONE_INSTALLED, load_registry
-from tracksmith.models.weights import describe, state_of_weights
+from tracksmith.models.weights import describe, state_of_weights, tables_there
 
 __all__ = ["models"]
 
+_name = click.argument("name", shell_complete=complete_models)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GuessingGroup, invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
     """List models, their cards, tracks and weights."""
@@ -44,7 +56,7 @@ def list_models(as_json: bool = False) -> None:
 
 
 @models.command()
-@click.argument("name")
+@_name
 @_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of a model: geometry, folds, weights, licence, citation."""
@@ -56,38 +68,47 @@ def show(name: str, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("name")
+@_name
 @click.option("--grep", default="", metavar="TEXT", help="Only tracks with TEXT in any field.")
 @click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
-def tracks(name: str, grep: str, weights: Path | None) -> None:
+@_json
+def tracks(name: str, grep: str, weights: Path | None, as_json: bool) -> None:
     """List the tracks of a model; number and id are what --tracks takes."""
     from tracksmith.models.selection import grep_tracks
 
-    card = _described(load_registry().get(name).model, weights)
-    numbers = {track.id: number for number, track in enumerate(card.tracks)}
+    model = load_registry().get(name).model
+    card, nameless = _described(model, weights)
     found = grep_tracks(card, grep)
-    rows = [
-        (str(numbers[t.id]), t.id, t.label, t.strand, t.assay, t.cell_type, t.ontology, t.units)
-        for t in found
-    ]
-    headers = ("#", "ID", "LABEL", "STRAND", "ASSAY", "CELL TYPE", "ONTOLOGY", "UNITS")
-    kept = [i for i, head in enumerate(headers) if i < 4 or any(row[i] for row in rows)]
-    shown = [[row[i] for i in kept] for row in rows]
-    click.echo(table([headers[i] for i in kept], shown, output_width(), right="#"))
+    if as_json:
+        numbers = {track.id: number for number, track in enumerate(card.tracks)}
+        _print_json([{"number": numbers[track.id]} | asdict(track) for track in found])
+        return
+    listed, alike = track_table(card, found, output_width())
+    click.echo(listed)
+    if alike:
+        click.echo(alike, err=True)
     if grep:
         click.echo(f"{len(found)} of {len(card.tracks)} tracks have {grep!r}.", err=True)
+    if nameless:
+        click.echo(nameless, err=True)
 
 
 @models.command()
-@click.argument("name")
+@_name
 @click.option("--from", "source", metavar="FOLDER|URL", help="Take the files from here.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only files whose name fits, as 'fold_1.h5' or 'K562/*'; repeatable.",
+)
 @click.option(
     "--offline",
     is_flag=True,
     help="Use the cache and --from FOLDER alone, never the network; as TRACKSMITH_OFFLINE=1.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but licence and errors.")
-def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
+def fetch(name: str, source: str | None, only: tuple[str, ...], offline: bool, quiet: bool) -> None:
     """Bring a model's weights into the cache. Nothing else ever downloads."""
     from tracksmith.models.fetch import fetch as fetch_weights
     from tracksmith.models.fetch import licence_notice
@@ -97,19 +118,27 @@ def fetch(name: str, source: str | None, offline: bool, quiet: bool) -> None:
     progress = LineProgress(quiet=quiet)
     if quiet:
         click.echo(licence_notice(model.card), err=True)
-    files = fetch_weights(model, source, progress.note, progress, offline)
+    files = fetch_weights(model, source, progress.note, progress, offline=offline, only=only)
     if files and not quiet:
-        there, folds = len(state_of_weights(model).paths), len(model.card.folds)
-        part = f"{there} of {folds} folds of {name} are there."
-        ready = f"The weights are ready: {name} can be used."
-        click.echo(part if there < folds else ready, err=True)
+        click.echo(_how_far(model), err=True)
+
+
+def _how_far(model: Model) -> str:
+    """Say whether a model can be used with the weights that are there."""
+    name, state = model.card.name, state_of_weights(model)
+    if not state.paths:
+        return f"{name} cannot be used yet: other files of it are missing."
+    there, folds = len(state.paths), len(describe(model, state.paths).folds)
+    if there < folds:
+        return f"{there} of {folds} folds of {name} are there."
+    return f"The weights are ready: {name} can be used."
 
 
 @models.command()
-@click.argument("name")
+@_name
 @click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
 def verify(name: str, weights: Path | None) -> None:
-    """Compare the sha256 of a model's weights with the published ones."""
+    """Compare a model's weights with what is published, and with what was once fetched."""
     from tracksmith.models.fetch import verify as verify_weights
 
     model = load_registry().get(name).model
@@ -120,7 +149,7 @@ def verify(name: str, weights: Path | None) -> None:
             str(file.path),
             f"{file.size:,}",
             file.sha256,
-            "WRONG" if file.wrong else "as published" if file.confirmed else "not published",
+            _verdict(file),
         )
         for file in files
     ]
@@ -131,7 +160,7 @@ def verify(name: str, weights: Path | None) -> None:
     wrong = [file for file in files if file.wrong]
     if wrong:
         raise TrustError(
-            f"{len(wrong)} of {len(files)} files are not the published ones, first "
+            f"{len(wrong)} of {len(files)} files are not as they were published or fetched, first "
             f"{wrong[0].path}. Fetch them again: `tracksmith models fetch {name}`."
         )
     present = {file.fold for file in files}
@@ -144,12 +173,33 @@ def verify(name: str, weights: Path | None) -> None:
         )
 
 
-def _described(model: Model, weights: Path | None) -> ModelCard:
-    """Return the card, refined by what lies beside the weights where these are there."""
+def _verdict(file: CheckedFile) -> str:
+    """Say what a file's digest was compared with, and how that went."""
+    if file.wrong:
+        return "WRONG"
+    if file.confirmed:
+        return "as published"
+    return "as fetched" if file.fetched else "nothing to compare with"
+
+
+def _described(model: Model, weights: Path | None) -> tuple[ModelCard, str]:
+    """Return the card, refined by what lies beside the weights, and what would refine it more."""
     if model.describe is None:
-        return model.card
-    state = state_of_weights(model, weights)
-    return describe(model, state.paths) if state.paths else model.card
+        return model.card, ""
+    paths = state_of_weights(model, weights).paths
+    tables = [file for file in model.card.weights if file.names_tracks]
+    there = paths or tables_there(model.card)
+    missing = [file for file in tables if Path(file.name).name not in _names(there)]
+    nameless = "".join(
+        f"{file.name} ({file.size or 0:,} bytes) has the names of all tracks: "
+        f"`tracksmith models fetch {model.card.name} --only {file.name}`."
+        for file in missing
+    )
+    return (describe(model, there) if there else model.card), nameless
+
+
+def _names(paths: WeightPaths) -> set[str]:
+    return {path.name for files in paths.values() for path in files}
 
 
 def _print_json(value: Any) -> None:

@@ -189,6 +189,7 @@ def _split(name: str, text: str, models: tuple[str, ...]) -> tuple[str, str]:
     head, equals, tail = text.partition("=")
     if not equals:
         return "", text
+    # decision: model-equals-value (one syntax for every option of a model)
     if head in models:
         return head, tail
     free = describe_field(name)["read"] in (*LISTS, *MAPPINGS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tracksmith.cli.guesses import GuessingGroup
 from tracksmith.cli.options import key_values, trust_option
 from tracksmith.cli.tables import output_width
 from tracksmith.errors import PluginError
@@ -15,7 +16,7 @@ from tracksmith.models.registry import load_registry
 __all__ = ["plugin"]
 
 
-@click.group()
+@click.group(cls=GuessingGroup)
 def plugin() -> None:
     """Write or check a model plugin."""
 

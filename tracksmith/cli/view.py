@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
-__all__ = ["view"]
+__all__ = ["browser_at", "view"]
 
 
 @click.command()
@@ -22,7 +25,7 @@ __all__ = ["view"]
     help="Address to listen on; others than this machine can then read the runs.",
 )
 @click.option("--no-browser", is_flag=True, help="Only serve; open no browser.")
-@click.option("--locus", help="Where to open, such as chr1:1,000-2,000.")
+@click.option("--locus", help="Where to open: chr1:1,000-2,000, or a variant's id.")
 @click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=click.Path(path_type=Path), help="Folder of own templates.")
@@ -37,22 +40,34 @@ def view(
     templates: Path | None,
 ) -> None:
     """Open finished runs side by side in a browser page; Ctrl-C ends it."""
-    from tracksmith.hub.server import make_app, make_site, open_socket, prepare
+    from tracksmith.hub.server import make_site, open_socket, prepare
 
     site = make_site(runs, igv=igv, genome=genome, templates=templates, locus=locus)
     opened = open_socket(host, port)
-    running = prepare(make_app(site, host), opened)
+    running = prepare(site, opened, host)
     if host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(
-            f"WARNING: {host} can be reached from other machines: whoever reaches it can read "
-            "what is shown.",
+            f"WARNING: {host} can be reached from other machines: whoever gets the address, or "
+            "listens on the way, can read what is shown. Safer: an ssh tunnel to this machine.",
             err=True,
         )
     shown = " and ".join(map(str, runs))
     click.echo(f"{shown} {'is' if len(runs) == 1 else 'are'} at {running.url} (Ctrl-C ends)")
-    if not no_browser:
-        webbrowser.open(running.url)
-    try:
-        running.server.run(sockets=[opened])
-    except KeyboardInterrupt:
-        click.echo("Ended.", err=True)
+    click.echo("The address is a secret: whoever has it can read what is shown.")
+    with ExitStack() as stack:
+        if not no_browser:
+            stack.enter_context(browser_at(running.url))
+        try:
+            running.server.run(sockets=[opened])
+        except KeyboardInterrupt:
+            click.echo("Ended.", err=True)
+
+
+@contextmanager
+def browser_at(url: str) -> Iterator[None]:
+    """Open the page through a file that only its owner reads: commands are seen by every user."""
+    with tempfile.TemporaryDirectory(prefix="tracksmith-view-") as folder:
+        page = Path(folder) / "view.html"
+        page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="utf-8")
+        webbrowser.open(page.as_uri())
+        yield

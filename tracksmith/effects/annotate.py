@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tracksmith.effects.info_keys import info_key
-from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.effects.results import PartResult
+from tracksmith.effects.survey import ModelResults, headlines, units_shown
 from tracksmith.effects.tables import number_texts
+from tracksmith.effects.units import WHOLE
 from tracksmith.errors import TracksmithError
 from tracksmith.genome.fasta import Notify
 from tracksmith.genome.vcf import VariantFile
@@ -26,36 +28,29 @@ SKIPPED = "TS_SKIPPED"
 
 def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:
     """Return the fields that are added, with their descriptions."""
-    found = []
-    for model in results:
-        first = model.scores[0]
-        what = f"{model.name}, track or strand pair with the strongest {first.name}"
-        found += [
-            InfoField(
-                info_key(model.name, score.name), "A", "Float",
-                f"{what}: {score.name} = {score.formula} ({score.unit}); A, a: alternative",
-            )
-            for score in model.scores
-        ]  # fmt: skip
-        found.append(
-            InfoField(
-                info_key(model.name, "track"), "A", "String", f"{what}: the track that changes most"
-            )
-        )
-        found.append(
-            InfoField(
-                info_key(model.name, "percentile"), "A", "Float",
-                f"{what}: percentage of {_whose(model)} with a smaller |{first.name}|",
-            )
-        )  # fmt: skip
+    found = [field for model in results for field in _fields_of(model)]
     text = "Why the allele was not scored by the last of the models that skipped it"
     return [*found, InfoField(SKIPPED, "A", "String", text)]
 
 
-def _whose(model: ModelResults) -> str:
-    if model.plan.variants.background:
-        return f"{model.plan.variants.background} random SNVs of the genome"
-    return "the alleles of this file"
+def _fields_of(model: ModelResults) -> Iterator[InfoField]:
+    group = [model.scores[number].name for number in model.headline]
+    what = f"{model.name}, track, strand pair or model with the strongest {' or '.join(group)}"
+    for score in model.scores:
+        key = info_key(model.name, score.name)
+        text = f"{score.name} = {score.formula} ({score.unit}); A, a: alternative"
+        yield InfoField(key, "A", "Float", f"{what}: {text}")
+        if score.places:
+            yield InfoField(f"{key}_at", "A", "Integer", f"Where {key} was found, 1-based position")
+    key = info_key(model.name, "track")
+    yield InfoField(
+        key, "A", "String", f"{what}: the track that changes most, {WHOLE} for the model"
+    )
+    key = info_key(model.name, "percentile")
+    yield InfoField(key, "A", "Float", f"{what}: {model.percentile_text}")
+    if len(group) > 1:
+        key = info_key(model.name, "headline")
+        yield InfoField(key, "A", "String", f"Which of {', '.join(group)} is the strongest")
 
 
 def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify) -> None:
@@ -101,6 +96,11 @@ def _entries(
     return entries
 
 
+def _keys(model: ModelResults) -> list[str]:
+    """Return the keys of a model's values, in the order of the columns."""
+    return [field.key for field in _fields_of(model)]
+
+
 class _Allele(NamedTuple):
     """What is known of one allele of a record: its values as text, or why it has none."""
 
@@ -115,8 +115,7 @@ class _Stream:
 
     def __init__(self, model: ModelResults) -> None:
         self.model = model
-        names = [*(score.name for score in model.scores), "percentile", "track"]
-        self._keys = [info_key(model.name, name) for name in names]
+        self._keys = _keys(model)
         self._single = ";".join(f"{key}=%s" for key in self._keys)
         self._singles = 0
         self._others: Counter[str] = Counter()
@@ -129,17 +128,8 @@ class _Stream:
         return {key: self._singles + self._others[key] for key in self._keys}
 
     def _read(self) -> Iterator[_Allele]:
-        units = self.model.units
         for result in self.model.parts():
-            heads = headlines(result, units)
-            rows = np.arange(len(result.rows))
-            ranks = self.model.percentiles(result)[rows, heads.unit]
-            columns = [
-                number_texts(result.scored.value[rows, score, heads.unit])
-                for score in range(len(self.model.scores))
-            ]
-            columns.append(number_texts(ranks))
-            columns.append([units.names[track] for track in heads.track.tolist()])
+            columns = self._columns(result)
             scored = (
                 _Allele(record, allele, values, "")
                 for record, allele, values in zip(
@@ -153,6 +143,23 @@ class _Stream:
                 _Allele(entry.record, entry.allele, (), entry.reason) for entry in result.skipped
             )
             yield from heapq.merge(scored, skipped) if result.skipped else scored
+
+    def _columns(self, result: PartResult) -> list[list[str]]:
+        """Return the texts of every row, key by key."""
+        heads, rows = headlines(result, self.model), np.arange(len(result.rows))
+        units, columns = self.model.units, []
+        for number, unit in enumerate(units_shown(result, self.model, heads)):
+            columns.append(number_texts(result.scored.value[rows, number, unit], "."))
+            if self.model.scores[number].places:
+                place = result.scored.place[rows, number, unit].tolist()
+                columns.append(["." if at < 0 else str(at + 1) for at in place])
+        columns.append([units.names[track] for track in heads.track.tolist()])
+        ranks = self.model.percentiles(result)[rows, heads.cell(len(units))]
+        columns.append(number_texts(ranks, "."))
+        if len(self.model.headline) > 1:
+            names = [score.name for score in self.model.scores]
+            columns.append([names[number] for number in heads.score.tolist()])
+        return columns
 
     def add(self, record: int, entries: list[str], reasons: list[str]) -> None:
         """Add the entries of a record, with a value for every alternative allele."""

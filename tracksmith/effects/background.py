@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.survey import ModelFacts
 from tracksmith.errors import InputError, ResourceError
 from tracksmith.files import aside, canonical_json
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.runs.codec import encode
 
 __all__ = ["background_ranks", "random_snvs"]
@@ -26,6 +27,7 @@ __all__ = ["background_ranks", "random_snvs"]
 log = logging.getLogger(__name__)
 BATCH = 4096
 TRIES = 200
+DIGEST = hashlib.sha256().digest_size
 
 
 def random_snvs(genome: Genome, allowed: NDArray[np.bool_], count: int, seed: int) -> Alleles:
@@ -96,18 +98,20 @@ def _bases(
     return found
 
 
-def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
-    """Return the ranks among random variants: from the cache, or scored now and put there."""
+def background_ranks(model: ModelFacts, scorer: Scorer, notify: Notify = silent) -> Ranks:
+    """Return the ranks among random variants: from the cache, or scored now and put there.
+
+    ``notify`` is told of a file in the cache that is damaged; it is made again.
+    """
     variants = model.plan.variants
     path = _cache_path(model)
     columns = len(scorer.scores) * len(scorer.units)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            ranks = Ranks.from_arrays({name: stored[name] for name in stored.files})
-        if ranks.columns == columns:
-            return ranks
-    except (OSError, ValueError, KeyError):
+        return _read(path, columns)
+    except FileNotFoundError:
         pass
+    except (OSError, InputError) as error:
+        notify(f"The background {path} is not used: {error} It is made again.")
     allowed = np.array([bool(folds) for folds in scorer.folds], np.bool_)
     alleles = random_snvs(model.plan.genome, allowed, variants.background, variants.seed)
     ranks = Ranks(columns)
@@ -116,6 +120,25 @@ def background_ranks(model: ModelFacts, scorer: Scorer) -> Ranks:
         kept = np.flatnonzero(scored.unknown <= variants.max_n)
         ranks.add(scored.cells()[kept])
     _keep(path, ranks)
+    return ranks
+
+
+def _read(path: Path, columns: int) -> Ranks:
+    """Read the ranks of a file: a sha256, and the arrays that it is of.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    content = path.read_bytes()
+    digest, arrays = content[:DIGEST], content[DIGEST:]
+    if hashlib.sha256(arrays).digest() != digest:
+        raise InputError("it is damaged, for its contents are not those of its digest.")
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
+        ranks = Ranks.from_arrays({name: stored[name] for name in stored.files})
+    if ranks.columns != columns:
+        raise InputError(f"it has {ranks.columns} columns, {columns} are due.")
     return ranks
 
 
@@ -131,14 +154,17 @@ def _cache_path(model: ModelFacts) -> Path:
         "versions": dict(plan.versions),
     }
     key = hashlib.sha256(canonical_json(entry).encode()).hexdigest()
-    return Path(platformdirs.user_cache_dir("tracksmith")) / "background" / f"{key}.npz"
+    return Path(platformdirs.user_cache_dir("tracksmith")) / "background" / f"{key}.ranks"
 
 
 def _keep(path: Path, ranks: Ranks) -> None:
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = ranks.to_arrays()
+    np.savez(buffer, **arrays)
+    content = buffer.getvalue()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside(path) as temporary, temporary.open("wb") as handle:
-            arrays: dict[str, Any] = ranks.to_arrays()
-            np.savez(handle, **arrays)
+        with aside(path) as temporary:
+            temporary.write_bytes(hashlib.sha256(content).digest() + content)
     except (OSError, ResourceError) as error:
         log.warning("the background cannot be kept in %s: %s", path, error)

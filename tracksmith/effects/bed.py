@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_HELP, FLAG_TEXTS
 from tracksmith.effects.results import PartResult
-from tracksmith.effects.scores import Score
-from tracksmith.effects.survey import ModelResults, headlines
+from tracksmith.effects.survey import Headlines, ModelResults, headlines, units_shown
+from tracksmith.effects.units import WHOLE
 from tracksmith.genome.contigs import Contigs
 from tracksmith.tracks.autosql import AutoSql, Column, bed9_schema
 from tracksmith.tracks.bedrows import BedRow
@@ -33,28 +33,37 @@ STRONG = 50.0
 
 LONGEST_NAME = 200  # bytes
 LONGEST_ALLELE = 65_000
-FLAGS = [flag_names(flags) for flags in range(8)]
 BATCH = 1 << 16
 
 
-def schema(model: str, score: Score) -> AutoSql:
-    """Return the columns; ``effect`` is the model's first score."""
-    sign = "positive: more in the alternative" if score.signed else "a size, without sign"
+def schema(model: ModelResults) -> AutoSql:
+    """Return the columns; ``effect`` is the strongest of the scores of the headline."""
     columns = (
         Column("lstring", "ref", "Reference allele"),
         Column("lstring", "alt", "Alternative allele"),
-        Column("float", "effect", f"{score.name} = {score.formula} in {score.unit}; {sign}"),
+        Column("float", "effect", _effect(model)),
         Column("float", "absEffect", "Size of the effect"),
         Column("float", "refPred", "Prediction for the reference, 0 where the score has none"),
         Column("float", "altPred", "Prediction for the alternative, 0 where the score has none"),
-        Column("string", "topTrack", "Track that changes most"),
-        Column("float", "percentile", "Percentage of variants with a smaller effect"),
+        Column("string", "topTrack", f"Track that changes most; {WHOLE}: the model as a whole"),
+        Column("float", "percentile", model.percentile_text.capitalize()),
         Column("uint", "nTracks", "Number of tracks"),
         Column("string", "model", "Model"),
-        Column("string", "flags", "edge: window passes the end of the contig; nInWindow; swapped"),
+        Column("string", "flags", FLAG_HELP),
+        Column("lstring", "scores", "All scores; at: bp from the position of the variant"),
         Column("lstring", "_mouseOver", "Text shown under the mouse"),
     )
-    return bed9_schema("variantEffects", f"Variant effects by {model}", columns)
+    return bed9_schema("variantEffects", f"Variant effects by {model.name}", columns)
+
+
+def _effect(model: ModelResults) -> str:
+    scores = [model.scores[number] for number in model.headline]
+    signed = scores[0].signed
+    sign = "positive: more in the alternative" if signed else "a size, without sign"
+    if len(scores) == 1:
+        return f"{scores[0].name} = {scores[0].formula} in {scores[0].unit}; {sign}"
+    names = ", ".join(score.name for score in scores)
+    return f"The strongest of {names}, in {scores[0].unit}; {sign}"
 
 
 def bed_rows(model: ModelResults) -> Iterator[BedRow]:
@@ -70,47 +79,63 @@ class _Rows:
     def __init__(self, model: ModelResults) -> None:
         self.model = model
         self.units = model.units
-        self.score = model.scores[0].name
+        self.scores = [score.name for score in model.scores]
         strands = {track.id: track.strand for track in model.card.tracks}
-        self.tracks = model.units.names[: model.units.tracks]
-        self.strands = [strands[track] for track in self.tracks]
+        self.strands = [strands.get(name, ".") for name in self.units.names]
         self.contigs = model.plan.contigs.names
+        self.among = model.ranked_among
 
     def rows(self, result: PartResult) -> Iterator[BedRow]:
         rows = result.rows
         if not len(rows):
             return
-        heads = headlines(result, self.units)
+        heads = headlines(result, self.model)
         at = np.arange(len(rows))
         scored = result.scored
         effect = np.nan_to_num(heads.effect, nan=0.0)
-        rank = np.nan_to_num(self.model.percentiles(result)[at, heads.unit], nan=0.0)
-        reference = scored.reference[at, 0, heads.unit]
-        alternative = scored.alternative[at, 0, heads.unit]
+        cell = heads.cell(len(self.units))
+        rank = np.nan_to_num(self.model.percentiles(result)[at, cell], nan=0.0)
         numbers = [
             np.nan_to_num(array, nan=0.0).tolist()
-            for array in (effect, np.abs(effect), reference, alternative, rank)
-        ]
+            for array in (
+                effect, np.abs(effect), scored.reference[at, heads.score, heads.unit],
+                scored.alternative[at, heads.score, heads.unit], rank,
+            )
+        ]  # fmt: skip
         columns = zip(
             result.texts, rows["contig"].tolist(), rows["start"].tolist(), rows["end"].tolist(),
             rows["flags"].tolist(),
             np.clip(np.rint(10 * rank), 0, 1000).astype(int).tolist(),
             np.where(rank < STRONG, 0, np.sign(effect)).tolist(),
-            heads.track.tolist(), *numbers, strict=True,
+            heads.track.tolist(), heads.score.tolist(), self._all_scores(result, heads),
+            *numbers, strict=True,
         )  # fmt: skip
-        count, model = len(self.tracks), self.model.name
-        for text, contig, start, end, flags, score, sign, top, value, size, r, a, share in columns:
+        count, model, names = self.units.tracks, self.model.name, self.units.names
+        for text, contig, start, end, flags, score, sign, top, head, every, *known in columns:
+            value, size, r, a, share = known
             name, ref, alt = _identity(text)
             color = INCREASE if sign > 0 else DECREASE if sign < 0 else WEAK
             hover = (
-                f"{name} {_short(ref)}>{_short(alt)} {self.score} {value:.3g} {self.tracks[top]} "
-                f"({share:.3g} %)"
+                f"{name} {_short(ref)}>{_short(alt)} {self.scores[head]} {value:.3g} {names[top]} "
+                f"(larger than {share:.3g} % of {self.among})"
             )
             yield (
                 self.contigs[contig], start, end, name, score, self.strands[top], start, end,
-                color, ref, alt, value, size, r, a, self.tracks[top], share, count, model,
-                FLAGS[flags], hover,
+                color, ref, alt, value, size, r, a, names[top], share, count, model,
+                FLAG_TEXTS[flags], every, hover,
             )  # fmt: skip
+
+    def _all_scores(self, result: PartResult, heads: Headlines) -> list[str]:
+        """Return the scores of every row as text, with their places where they name one."""
+        at, texts = np.arange(len(result.rows)), []
+        for number, unit in enumerate(units_shown(result, self.model, heads)):
+            place = result.scored.place[at, number, unit]
+            offset = (place - result.rows["position"]).tolist()
+            where = [f" at {o:+d}" if p >= 0 else "" for p, o in zip(place, offset, strict=True)]
+            values = result.scored.value[at, number, unit].tolist()
+            name = self.scores[number]
+            texts.append([f"{name} {v:.3g}{w}" for v, w in zip(values, where, strict=True)])
+        return ["; ".join(row).replace(" nan", " none") for row in zip(*texts, strict=True)]
 
 
 def _identity(text: str) -> tuple[str, str, str]:
@@ -157,7 +182,7 @@ _Place = tuple[Any, ...]
 
 def _places(model: ModelResults) -> Iterator[_Place]:
     for result in model.parts():
-        rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+        rows, size = result.rows, np.abs(headlines(result, model).effect)
         defined = ~np.isnan(size)
         columns = (rows["contig"], rows["start"], rows["end"], size)
         yield from zip(*(column[defined].tolist() for column in columns), strict=True)

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import SWAPPED, RecordSource
-from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.stretches import Bases, Block, blocks_of, read_bases
+from tracksmith.effects.flags import SWAPPED
+from tracksmith.effects.records import RecordSource
+from tracksmith.effects.scorer import MatchedAllele, Scorer
+from tracksmith.effects.stretches import Block
 from tracksmith.effects.survey import ModelResults, headlines
 from tracksmith.files import crash_point
 from tracksmith.genome.bases import OUTSIDE, N
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.models.card import Track
+from tracksmith.runs.planned import reads_regions
 from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.formats import FORMATS, track_path, value_facts
@@ -50,7 +52,7 @@ def chosen_variants(model: ModelResults) -> list[Key]:
     found: list[tuple[float, int, int]] = []
     names = model.plan.contigs.names
     for result in model.parts():
-        rows, size = result.rows, np.abs(headlines(result, model.units).effect)
+        rows, size = result.rows, np.abs(headlines(result, model).effect)
         inside = np.zeros(len(rows), np.bool_)
         for region in regions:
             inside |= (
@@ -95,46 +97,52 @@ def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[
     found: dict[int, _Shown] = {}
     for record in sorted({record for record, _ in chosen}):
         taken = scorer.admit(source.take(record, record + 1))
-        for block in blocks_of(taken.alleles, scorer.folds, 1, scorer.forward.offers_alleles):
+        for block in scorer.blocks(taken.alleles, lambda margin: 1):
             allele = int(taken.rows["allele"][block.rows[0]])
             if (record, allele) in place:
-                bases = read_bases(scorer.genome, block, scorer.placement)
-                shown = _one(scorer, block, bases)
+                shown = _one(scorer, block)
                 if taken.rows["flags"][block.rows[0]] & SWAPPED:
                     shown = shown.swapped()
                 found[place[record, allele]] = shown
     return [found[at] for at in sorted(found)]
 
 
-def _one(scorer: Scorer, block: Block, bases: Bases) -> _Shown:
+def _one(scorer: Scorer, block: Block) -> _Shown:
     """Predict one allele and put it into coordinates of the reference."""
+    bases = scorer.read(block)
     tracks = scorer.predict(block, bases)
-    frame, size = scorer.frame, scorer.card.window_geometry.bin
+    frame = scorer.frame
     reference = tracks.reference[0, :, 0]
-    alternative = np.full_like(reference, np.nan)
-    delta = np.full_like(reference, np.nan)
-    if frame.by_base:
-        match = scorer.matched(block, 0)
-        there, kept = match.reference >= 0, match.alternative >= 0
-        both = there & kept
-        own, other = match.reference[both], match.alternative[both]
-        alternative[:, own] = tracks.alternative[0, :, 0][:, other]
-        delta[:, own] = alternative[:, own] - reference[:, own]
-        lost = match.reference[there & ~kept]
-        delta[:, lost] = -reference[:, lost]
-    else:
+    if frame.whole or not block.change[0]:
         alternative = tracks.alternative[0, :, 0]
         delta = alternative - reference
-    start = int(block.position[0]) + scorer.core_offset + frame.first * size
+    else:
+        alternative, delta = _in_place(reference, scorer.matched(tracks, block, bases, 0))
+    start = int(block.position[0]) + scorer.core_offset + frame.first * frame.size
     values = np.stack([reference, alternative, delta])
     values[:, :, _blank(scorer, block, start, values.shape[2])] = np.nan
-    return _Shown(int(block.contig[0]), start, values, size)
+    return _Shown(int(block.contig[0]), start, values, frame.size)
+
+
+def _in_place(
+    reference: NDArray[np.float32], matched: MatchedAllele
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return alternative and difference of every track at the bins of the reference."""
+    alternative, delta = np.full_like(reference, np.nan), np.full_like(reference, np.nan)
+    for track, number in enumerate(matched.taken.number[0].tolist()):
+        match = matched.matches[number]
+        there = match.reference >= 0
+        kept = there & (match.alternative >= 0)
+        values = matched.taken.alternative[0, track]
+        alternative[track, match.reference[kept]] = values[kept]
+        delta[track, match.reference[there]] = (values - matched.taken.reference[0, track])[there]
+    return alternative, delta
 
 
 def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bool_]:
     """Say which bins from ``start`` bp hold no known base; as in tracks, these are gaps."""
-    size, contig = scorer.card.window_geometry.bin, int(block.contig[0])
-    if scorer.card.window_geometry.whole_window:
+    size, contig = scorer.frame.size, int(block.contig[0])
+    if scorer.frame.whole:
         return np.zeros(bins, np.bool_)
     name = scorer.genome.contigs.names[contig]
     masks = scorer.genome.read(name, start, start + bins * size)
@@ -145,7 +153,7 @@ def _blank(scorer: Scorer, block: Block, start: int, bins: int) -> NDArray[np.bo
 
 def delta_paths(model: ModelRecord, variants: VariantsRecord) -> list[str]:
     """Return the paths of the tracks around variants, none where none were asked for."""
-    if not variants.around:
+    if not variants.around or reads_regions(model.card):
         return []
     return [_path(model.name, track, kind) for track in model.tracks for kind in STATISTICS]
 
@@ -160,7 +168,7 @@ def write_deltas(model: ModelResults, scorer: Scorer, options: TrackOptions) -> 
     source = model.plan.records_of(scorer.limit)
     shown = _shown(scorer, source, chosen)
     source.close()
-    contigs, size = model.plan.contigs, model.card.window_geometry.bin
+    contigs, size = model.plan.contigs, scorer.frame.size
     wanted, form = model.plan.wanted(model.number), FORMATS["bigwig"]
     entries = []
     for row, track in enumerate(model.card.tracks):

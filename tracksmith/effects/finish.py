@@ -39,7 +39,7 @@ def finish_variants(
         progress,
         scorer,
     )
-    models = [model_results(plan, number, store, scorer) for number in range(len(plan.models))]
+    models = [model_results(plan, number, store, job) for number in range(len(plan.models))]
     if plan.saturated is not None:
         return _finish_saturation(job, models)
     make_folder(job.folder / "variants")

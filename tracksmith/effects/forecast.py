@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from tracksmith.effects.deltas import STATISTICS
+from tracksmith.effects.deltas import STATISTICS, delta_paths
 from tracksmith.effects.parquet import has_parquet
 from tracksmith.effects.planned import units_for
 from tracksmith.effects.records import ROW
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import units_of
 from tracksmith.effects.sources import SourceSize
+from tracksmith.effects.units import units_of
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import parse_region
 from tracksmith.runs.estimate import Disk
@@ -71,10 +71,10 @@ def _of_model(
 
 def _delta_bytes(planned: PlannedModel, variants: VariantsRecord, contigs: Contigs) -> int:
     """Return the bytes of the tracks around variants, which hold a value for every base."""
-    if not variants.around:
+    if not delta_paths(planned.record, variants):
         return 0
     bases = 0
-    core = planned.card.window_geometry.core_length
+    core = planned.card.variant_geometry.core_length
     for text in variants.around:
         if text.startswith("top:"):
             bases += core * min(variants.alleles, int(text[4:]))

@@ -9,6 +9,9 @@ from tracksmith.errors import UsageError
 
 __all__ = ["info_key", "refuse_shared_keys"]
 
+OTHERS = ("track", "percentile", "headline")
+"""What the VCF says beside the scores of a model."""
+
 
 def info_key(model: str, name: str) -> str:
     """Return the INFO key of one value of a model."""
@@ -26,15 +29,20 @@ def refuse_shared_keys(scores: Mapping[str, Sequence[str]]) -> None:
     Raises
     ------
     UsageError
-        Names that differ only where a key can hold no such character.
+        Names, of models or scores, that differ only where a key can hold no such character.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}
     for model, names in scores.items():
-        for name in (*names, "track", "percentile"):
+        for name in (*names, *(f"{name}_at" for name in names), *OTHERS):
             key = info_key(model, name)
-            other = owners.setdefault(key, model)
-            if other != model:
+            other = owners.setdefault(key, (model, name))
+            if other[0] != model:
                 raise UsageError(
-                    f"The annotated VCF cannot hold both {other} and {model}: its INFO key {key} "
-                    "would mean both. Score them in two runs."
+                    f"The annotated VCF cannot hold both {other[0]} and {model}: its INFO key "
+                    f"{key} would mean both. Score them in two runs."
+                )
+            if other[1] != name:
+                raise UsageError(
+                    f"The annotated VCF cannot hold both {other[1]} and {name} of {model}: its "
+                    f"INFO key {key} would mean both. Leave one of them out (--score)."
                 )

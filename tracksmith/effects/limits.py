@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tracksmith.errors import InputError
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.alleles import GVCF_HINT, Reason
 from tracksmith.runs.record import Limits, VariantCounts
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
@@ -38,6 +38,8 @@ def check_limits(limits: Limits, counts: VariantCounts, name: str) -> None:
         )
         if counts.reasons.keys() & WRONG_GENOME:
             hint = f"Is it the right genome (assembly, strand)? {hint}"
+        if Reason.UNSPECIFIED_ALLELE.value in counts.reasons:
+            hint = f"{GVCF_HINT} Or: {hint}"
     raise InputError(
         f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"
     )

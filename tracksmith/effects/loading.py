@@ -54,8 +54,8 @@ class Scorers:
 
     def trusted(self, model: int) -> list[str]:
         """Return the sha256 of the weight files of a model that were unpickled."""
-        scorer = self[model]
-        return scorer.work.trusted if isinstance(scorer, RegionScorer) else self._trusted[model]
+        self.load(model)
+        return self._trusted[model]
 
     def _load(self, model: int) -> Scorer | RegionScorer:
         """Load a model, ready to compare alleles; one over windows onto the device."""
@@ -63,6 +63,8 @@ class Scorers:
         limit = planned.record.max_allele
         if isinstance(planned, PlannedRegions):
             work = self._region_work(planned)
+            work.forward  # noqa: B018 - weights that do not fit are refused before features are made
+            self._trusted[model] = work.trusted
             ids = [track.id for track in work.card.tracks]
             columns = np.array([ids.index(track) for track in planned.record.tracks])
             return RegionScorer(work, scores, columns, limit)

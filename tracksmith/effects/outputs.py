@@ -11,6 +11,7 @@ from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.summary import TopRow, top_rows
 from tracksmith.effects.survey import ModelResults
 from tracksmith.files import aside
+from tracksmith.genome.bgzf_writer import INDEX_SUFFIXES, index_suffix
 from tracksmith.progress import Progress
 from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.options import TrackOptions
@@ -19,9 +20,6 @@ __all__ = ["FilesJob", "ModelFile", "Outline", "ScorerOf", "SharedFile", "of_lis
 
 ScorerOf: TypeAlias = Callable[[int], Scorer]
 """Returns the loaded scorer of a model over windows, by its number."""
-
-LONGEST_TBI = 1 << 29
-"""Contigs of this length (bp) and more need a .csi index."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Outline:
     @property
     def index(self) -> str:
         """How the name of a tabix index ends."""
-        return ".csi" if self.longest >= LONGEST_TBI else ".tbi"
+        return index_suffix(self.longest)
 
     @property
     def saturation(self) -> bool:
@@ -62,7 +60,7 @@ class FilesJob:
 
     def index_entries(self, path: str) -> Iterator[FileEntry]:
         """Yield the entry of the index that lies beside a file."""
-        for suffix in (".tbi", ".csi"):
+        for suffix in INDEX_SUFFIXES:
             if (self.folder / f"{path}{suffix}").is_file():
                 yield FileEntry.of(self.folder, f"{path}{suffix}", "index")
 

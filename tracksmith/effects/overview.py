@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracksmith.effects.background import background_ranks
-from tracksmith.effects.outputs import ScorerOf
+from tracksmith.effects.outputs import FilesJob
 from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.results import read_results
 from tracksmith.effects.summary import LISTED
@@ -14,9 +14,7 @@ from tracksmith.runs.parts import PartStore
 __all__ = ["model_results"]
 
 
-def model_results(
-    plan: VariantPlan, number: int, store: PartStore, scorer: ScorerOf
-) -> ModelResults:
+def model_results(plan: VariantPlan, number: int, store: PartStore, job: FilesJob) -> ModelResults:
     """Return the parts of a model with their counts, order, strongest effects and ranks.
 
     The ranks are those among random variants where these were asked for, else in the file.
@@ -28,9 +26,7 @@ def model_results(
     """
     model = ModelFacts(plan, number)
     tops = [int(text[4:]) for text in plan.variants.around if text.startswith("top:")]
-    overview = survey(
-        read_results(store, number), len(model.scores), model.units, max(LISTED, *tops, 0)
-    )
+    overview = survey(read_results(store, number), model, max(LISTED, *tops, 0))
     counts = overview.counts
     if plan.saturated is None and not (counts.adds_up and counts.records == plan.records):
         raise TracksmithError(
@@ -38,6 +34,6 @@ def model_results(
             f"{plan.records} records. This is a fault of tracksmith: please report it."
         )
     ranks = overview.ranks
-    if plan.variants.background:
-        ranks = background_ranks(model, scorer(number))
+    if model.background:
+        ranks = background_ranks(model, job.scorer(number), job.progress.note)
     return ModelResults(plan, number, store, overview, ranks)

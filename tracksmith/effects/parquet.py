@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_TEXTS
 from tracksmith.effects.results import PartResult
 from tracksmith.effects.survey import ModelResults
 from tracksmith.effects.tables import COLUMNS
@@ -37,56 +37,50 @@ def write_parquet(path: Path, model: ModelResults) -> None:
 def _schema(pyarrow: Any) -> Any:
     text, words = pyarrow.string(), pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
     kinds = {
-        "pos": pyarrow.int64(), "line": pyarrow.int64(), "allele": pyarrow.int32(),
-        "at": pyarrow.int64(), "id": text, "ref": text, "alt": text,
+        "allele": pyarrow.int32(), "id": text, "ref": text, "alt": text,
     }  # fmt: skip
+    kinds |= dict.fromkeys(("pos", "end", "line", "at"), pyarrow.int64())
     kinds |= dict.fromkeys(("chrom", "model", "track", "score", "flags"), words)
     return pyarrow.schema([(name, kinds.get(name, pyarrow.float32())) for name in COLUMNS])
 
 
 def _batches(pyarrow: Any, schema: Any, model: ModelResults) -> Iterator[Any]:
-    scores, units = [score.name for score in model.scores], model.units.names
     for result in model.parts():
         if len(result.rows):
-            columns = _Columns(pyarrow, result, len(scores), len(units))
-            yield pyarrow.record_batch(
-                columns.all(model, scores, units, model.percentiles(result)), schema=schema
-            )
+            columns = _Columns(pyarrow, result, model.cells, len(model.units))
+            yield pyarrow.record_batch(columns.all(model, model.percentiles(result)), schema=schema)
 
 
 class _Columns:
-    """Makes the columns of one part: every row repeated for every score and unit."""
+    """Makes the columns of one part: every row repeated for every score and unit that it has."""
 
-    def __init__(self, pyarrow: Any, result: PartResult, scores: int, units: int) -> None:
+    def __init__(
+        self, pyarrow: Any, result: PartResult, cells: Sequence[tuple[int, int]], units: int
+    ) -> None:
         self.pyarrow = pyarrow
         self.result = result
-        self.cells = scores * units
-        rows = len(result.rows)
-        self.row = np.repeat(np.arange(rows, dtype=np.int32), self.cells)
-        self.score = np.tile(np.repeat(np.arange(scores, dtype=np.int32), units), rows)
-        self.unit = np.tile(np.arange(units, dtype=np.int32), rows * scores)
+        rows, score, unit = len(result.rows), *np.array(cells, np.int32).T
+        self.cells = score * units + unit
+        self.row = np.repeat(np.arange(rows, dtype=np.int32), len(cells))
+        self.score, self.unit = np.tile(score, rows), np.tile(unit, rows)
 
-    def all(
-        self,
-        model: ModelResults,
-        scores: Sequence[str],
-        units: Sequence[str],
-        percentiles: NDArray[np.float32],
-    ) -> list[Any]:
+    def all(self, model: ModelResults, percentiles: NDArray[np.float32]) -> list[Any]:
         """Return all columns in the order of the schema."""
         rows, scored = self.result.rows, self.result.scored
         fields = [_readable(text).split("\t") for text in self.result.texts]
         chrom, position, name, ref, alt, line = zip(*fields, strict=True)
-        place = scored.place.ravel() + 1
+        start = np.array(position, np.int64)
+        place = self._own(scored.place) + 1
         return [
             self._words(chrom),
-            self._numbers(np.array(position, np.int64)),
+            self._numbers(start),
+            self._numbers(start + [len(bases) - 1 for bases in ref]),
             *(self._texts(column) for column in (name, ref, alt)),
             self._numbers(np.array(line, np.int64)),
             self._numbers(rows["allele"].astype(np.int32)),
             self._coded(np.zeros_like(self.row), [model.name]),
-            self._coded(self.unit, units),
-            self._coded(self.score, scores),
+            self._coded(self.unit, model.units.names),
+            self._coded(self.score, [score.name for score in model.scores]),
             self._floats(scored.value),
             self._floats(scored.spread),
             self._floats(percentiles),
@@ -94,8 +88,12 @@ class _Columns:
             self._floats(scored.alternative),
             self.pyarrow.array(place, mask=place == 0),
             self._numbers(rows["unknown"].astype(np.float32)),
-            self._coded(rows["flags"][self.row].astype(np.int32), map(flag_names, range(8))),
+            self._coded(rows["flags"][self.row].astype(np.int32), FLAG_TEXTS),
         ]
+
+    def _own(self, values: NDArray[Any]) -> NDArray[Any]:
+        own: NDArray[Any] = values.reshape(len(values), -1)[:, self.cells].ravel()
+        return own
 
     def _words(self, values: Sequence[str]) -> Any:
         distinct = list(dict.fromkeys(values))
@@ -116,7 +114,7 @@ class _Columns:
     def _floats(self, values: NDArray[np.float32] | None) -> Any:
         if values is None:
             return self.pyarrow.nulls(len(self.row), self.pyarrow.float32())
-        flat = np.ascontiguousarray(values).ravel()
+        flat = self._own(values)
         return self.pyarrow.array(flat, mask=np.isnan(flat))
 
 

@@ -18,7 +18,7 @@ from tracksmith.runs.run import Run
 
 __all__ = ["VariantResults"]
 
-WHOLE = ("pos", "line", "allele", "at")
+WHOLE = ("pos", "end", "line", "allele", "at")
 REAL = ("value", "sd", "percentile", "reference", "alternative", "nFraction")
 
 
@@ -72,7 +72,7 @@ class VariantResults:
 
 def _column(name: str, texts: tuple[str, ...]) -> NDArray[Any]:
     if name in REAL:
-        return np.array([float("nan") if text == "." else float(text) for text in texts])
+        return np.array([float(text or "nan") for text in texts])
     if name in WHOLE:
-        return np.array([0 if text == "." else int(text) for text in texts], np.int64)
+        return np.array([int(text or 0) for text in texts], np.int64)
     return np.array(texts, dtype=np.str_)

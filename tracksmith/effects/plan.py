@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tracksmith.effects.planned import PlannedRegions, ScoredModel, scores_of, units_for
 from tracksmith.effects.records import RecordSource
-from tracksmith.effects.scores import Score, Units
+from tracksmith.effects.scores import Score
 from tracksmith.effects.sources import open_records, planned_file, planned_variants
+from tracksmith.effects.units import Units
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome, Notify

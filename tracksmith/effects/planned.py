@@ -8,10 +8,16 @@ from typing import TypeAlias
 
 from tracksmith.effects.region_scorer import region_units
 from tracksmith.effects.region_scores import choose_region_scores
-from tracksmith.effects.scores import Score, Units, choose_scores, chosen_units
+from tracksmith.effects.scores import Score, choose_scores
+from tracksmith.effects.units import (
+    Units,
+    chosen_units,
+    refuse_parts_of_a_model,
+    refuse_without_tracks,
+)
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.engine.record import window_record
-from tracksmith.models.card import ModelCard, VariantDefaults
+from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import TrackScore
 from tracksmith.regions.record import place_names, region_record
 from tracksmith.runs.begin import Context
@@ -52,7 +58,16 @@ class PlannedRegions:
     @property
     def card(self) -> ModelCard:
         """The card with the tracks that were asked for."""
-        return self.planned.full.with_tracks(self.record.tracks)
+        return _only(self.planned.full, self.record.tracks)
+
+
+def _only(card: ModelCard, tracks: Sequence[str]) -> ModelCard:
+    """Return the card with these tracks only, also where a partner is not among them."""
+    chosen = [track for track in card.tracks if track.id in tracks]
+    alone = [
+        track if track.rc_partner in tracks else replace(track, rc_partner=None) for track in chosen
+    ]
+    return replace(card, tracks=tuple(alone))
 
 
 ScoredModel: TypeAlias = WindowPlan | PlannedRegions
@@ -72,8 +87,8 @@ def scores_of(planned: PlannedModel) -> list[Score]:
 def units_for(planned: PlannedModel) -> Units:
     """Return what the scores of a model are taken over."""
     if reads_regions(planned.full):
-        return region_units(planned.full.with_tracks(planned.record.tracks))
-    return chosen_units(planned.card, set(planned.record.tracks))[0]
+        return region_units(_only(planned.full, planned.record.tracks))
+    return chosen_units(planned.card, set(planned.record.tracks), scores_of(planned))[0]
 
 
 def draft_models(
@@ -98,7 +113,7 @@ def draft_models(
 def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[str, str]]:
     """Return the record of a model with its scores, and where its inputs are."""
     asked, card = context.request.of(chosen.card.name), chosen.card
-    names = asked.scores or _default_scores(card)
+    names = asked.scores or card.default_scores
     files: dict[str, str] = {}
     if reads_regions(card):
         record, inputs = region_record(chosen, context)
@@ -107,29 +122,33 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
         record = _larger_batch(window_record(chosen, context), context.device)
     record = replace(record, scores=names, max_allele=asked.max_allele or card.variants.max_allele)
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
-    scores = tuple(score.name for score in scores_of(planned))
-    return replace(record, scores=scores), files
-
-
-def _default_scores(card: ModelCard) -> tuple[str, ...]:
-    if reads_regions(card) and card.variants.scores == VariantDefaults.scores:
-        return ("diff", "strongest")
-    return card.variants.scores
+    scores = scores_of(planned)
+    if not reads_regions(card):
+        every = [track.id for track in card.tracks]
+        refuse_parts_of_a_model(card.name, scores, record.tracks, every)
+    if context.request.saturate is not None:
+        refuse_without_tracks(card.name, scores)
+    return replace(record, scores=tuple(score.name for score in scores)), files
 
 
 def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:
-    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred."""
-    window = record.card.window_geometry.window
-    if record.batch_chosen or device != "cpu" or window > SHORT_WINDOW:
+    """Enlarge the default batch of a short window on a CPU: alleles come by the hundred.
+
+    Where variants have a window of their own, as many bases make a batch.
+    """
+    if record.batch_chosen:
         return record
-    return replace(record, batch_size=SHORT_BATCHES * record.batch_size)
+    window = record.card.variant_geometry.window
+    longer = max(1, record.card.window_geometry.window // window)
+    short = device == "cpu" and window <= SHORT_WINDOW
+    return replace(record, batch_size=record.batch_size * longer * (SHORT_BATCHES if short else 1))
 
 
 def stage_of(number: int, model: ModelRecord, records: int) -> Stage:
     """Return the parts of a model: so many records each that a kill loses little."""
     window = REGION_WINDOW
     if not reads_regions(model.card):
-        window = model.card.window_geometry.window
+        window = model.card.variant_geometry.window
     step = max(64, min(4096, PART_BASES // window))
     return Stage(number, "variants", "variants", tuple(range(0, records, step)), records)
 

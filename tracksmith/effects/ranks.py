@@ -48,10 +48,10 @@ class Ranks:
         self._pending, self._waiting = [], 0
 
     def percentiles(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what percentage of the counted values is smaller in size.
+        """Return what percentage of the counted values is strictly smaller in size.
 
-        Values of the same class count half. NaN where the value is NaN or its
-        column is empty.
+        Values of the same class are not smaller, so 0 has the percentile 0. NaN where the value
+        is NaN or its column is empty.
 
         Parameters
         ----------
@@ -62,9 +62,7 @@ class Ranks:
         before = np.concatenate([[0], np.cumsum(self.counts)])
         edges = before[np.searchsorted(self.keys, np.arange(self.columns + 1) * CLASSES)]
         keys = _keys(values)
-        low = np.searchsorted(self.keys, keys, side="left")
-        high = np.searchsorted(self.keys, keys, side="right")
-        smaller = before[low] - edges[:-1] + (before[high] - before[low]) / 2
+        smaller = before[np.searchsorted(self.keys, keys, side="left")] - edges[:-1]
         total = np.diff(edges)
         share = np.divide(100.0 * smaller, total, out=np.full(keys.shape, np.nan), where=total > 0)
         share[np.isnan(values)] = np.nan

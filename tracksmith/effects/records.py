@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.effects.flags import SWAPPED
 from tracksmith.effects.stretches import Alleles
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise
@@ -20,14 +21,10 @@ from tracksmith.genome.intervals import Regions
 from tracksmith.genome.vcf import VariantFile, VariantRecord
 
 __all__ = [
-    "EDGE",
     "ROW",
-    "SWAPPED",
-    "UNKNOWN",
     "RecordSource",
     "SkippedAllele",
     "Taken",
-    "flag_names",
     "skipped_rows",
 ]
 
@@ -50,14 +47,6 @@ share of N in the window, flags."""
 WINDOW_BASES = 1 << 14
 MASKS = dict(zip("ACGTacgt", (1, 2, 4, 8) * 2, strict=True))
 SINGLE = [bytes([mask]) for mask in range(16)]
-
-EDGE, SWAPPED, UNKNOWN = 1, 2, 4
-_FLAGS = {EDGE: "edge", SWAPPED: "swapped", UNKNOWN: "nInWindow"}
-
-
-def flag_names(flags: int) -> str:
-    """Return the names of flags, with commas; '.' for none."""
-    return ",".join(name for bit, name in _FLAGS.items() if flags & bit) or "."
 
 
 class SkippedAllele(NamedTuple):

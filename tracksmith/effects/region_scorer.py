@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tracksmith.effects.records import Taken
 from tracksmith.effects.region_scores import compute_of
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import Score, Units
+from tracksmith.effects.scores import Score
 from tracksmith.effects.stretches import Alleles
+from tracksmith.effects.units import Units
 from tracksmith.effects.windows import Positions, splice
 from tracksmith.errors import PluginError
 from tracksmith.genome.alleles import Reason
@@ -37,7 +38,7 @@ BLOCK = 64
 def region_units(card: ModelCard) -> Units:
     """Return the tracks: logarithms of two strands are not added."""
     ids = tuple(track.id for track in card.tracks)
-    return Units(ids, np.empty((0, 2), np.int64), tuple(range(len(ids))))
+    return Units(ids, np.empty((0, 2), np.int64))
 
 
 def _shared_ends(old: bytes, new: bytes) -> tuple[int, int]:
@@ -256,6 +257,7 @@ class RegionScorer:
                 )
             ]
             raw[rows] = self.work.source.features(RegionBatch(name, starts, ends, bases))
+        # decision: features-of-alleles (the plugin knows how a feature follows its sequence)
         offered = getattr(self.work.source, "allele_rows", None)
         changed = offered and offered(self.matrix[peak], self.raw[peak], raw)
         if changed is not None:

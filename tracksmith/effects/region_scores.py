@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from tracksmith.effects.scores import Pairs, Score, ScoreValues
 from tracksmith.errors import TracksmithError, UsageError
+from tracksmith.models import scores as known_scores
 from tracksmith.models.contract import Model, RegionEffect, RegionScore
 
-__all__ = ["REGION_SCORES", "choose_region_scores", "compute_of"]
+__all__ = ["choose_region_scores", "compute_of"]
 
 Values: TypeAlias = NDArray[np.float32]
 Compute: TypeAlias = Callable[[Values, Values, int], RegionEffect]
@@ -33,23 +34,17 @@ def _strongest(reference: Values, alternative: Values, own: int) -> RegionEffect
     return RegionEffect(value, low, high, region)
 
 
-REGION_SCORES: Mapping[str, RegionScore] = {
-    "diff": RegionScore(_own, "a - r at the variant's own region", "units of the track"),
-    "strongest": RegionScore(
-        _strongest, "a - r of the region of the window where |a - r| is largest",
-        "units of the track",
-    ),
-}  # fmt: skip
+COMPUTES: Mapping[str, Compute] = {"diff": _own, "strongest": _strongest}
+"""How the scores of any model over regions are computed."""
 
 
-def _known(model: Model) -> dict[str, RegionScore]:
-    own = {name: score for name, score in model.scores.items() if isinstance(score, RegionScore)}
-    return {**REGION_SCORES, **own}
+def _own_scores(model: Model) -> dict[str, RegionScore]:
+    return {name: score for name, score in model.scores.items() if isinstance(score, RegionScore)}
 
 
 def compute_of(model: Model, name: str) -> Compute:
     """Return what computes a score of a model, by its name."""
-    return _known(model)[name].compute
+    return COMPUTES[name] if name in COMPUTES else _own_scores(model)[name].compute
 
 
 def choose_region_scores(names: Sequence[str], model: Model) -> list[Score]:
@@ -60,17 +55,15 @@ def choose_region_scores(names: Sequence[str], model: Model) -> list[Score]:
     UsageError
         No such score.
     """
-    known = _known(model)
+    own = {name: score.facts(name) for name, score in _own_scores(model).items()}
+    known = {**known_scores.REGION_SCORES, **own}
     for name in names:
         if name not in known:
             raise UsageError(
                 f"No score of {model.card.name}, a model over regions, is called {name!r}. "
                 f"Use {', '.join(known)}."
             )
-    return [
-        Score(name, known[name].formula, known[name].unit, known[name].signed, _elsewhere)
-        for name in dict.fromkeys(names)
-    ]
+    return [Score.of(known[name], _elsewhere) for name in dict.fromkeys(names)]
 
 
 def _elsewhere(pairs: Pairs) -> ScoreValues:

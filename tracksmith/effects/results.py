@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import (
-    EDGE,
-    SWAPPED,
-    UNKNOWN,
-    SkippedAllele,
-    Taken,
-    skipped_rows,
-)
+from tracksmith.effects.flags import SWAPPED, UNKNOWN
+from tracksmith.effects.records import SkippedAllele, Taken, skipped_rows
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score
 from tracksmith.errors import TrustError
@@ -69,7 +63,7 @@ class PartResult:
             spread if spread.ndim == 3 else None,
             place,
             rows["unknown"],
-            (rows["flags"] & EDGE) > 0,
+            rows["flags"],
         )
         skipped = [SkippedAllele(*entry) for entry in facts["skipped"]]
         texts = text.split("\n") if len(rows) else []
@@ -103,16 +97,17 @@ def join(
     """
     rows = taken.rows
     rows["unknown"] = scored.unknown
-    rows["flags"] |= np.where(scored.edge, EDGE, 0).astype(np.uint8)
+    rows["flags"] |= scored.flags
     rows["flags"] |= np.where(scored.unknown > 0, UNKNOWN, 0).astype(np.uint8)
     turned = (rows["flags"] & SWAPPED) > 0
     if turned.any():
         signed = np.array([score.signed and score.symmetric for score in scores])
         cells = np.ix_(turned, signed)
         scored.value[cells] = 0 - scored.value[cells]  # not times -1, which makes -0 of 0
-        old = scored.reference[turned].copy()
-        scored.reference[turned] = scored.alternative[turned]
-        scored.alternative[turned] = old
+        cells = np.ix_(turned, np.array([score.symmetric for score in scores]))
+        old = scored.reference[cells]
+        scored.reference[cells] = scored.alternative[cells]
+        scored.alternative[cells] = old
     blind = scored.unknown > most_unknown
     skipped = list(taken.skipped)
     if blind.any():

@@ -41,7 +41,7 @@ def write_saturation(model: ModelFacts, store: PartStore, options: TrackOptions)
     """Write five bigWigs per chosen track; return their entries for ``run.json``.
 
     The values are the model's first score, alternative minus reference, never
-    negated for the minus strand.
+    negated for the minus strand. It has a value for every track; others were refused.
     """
     contigs = model.plan.contigs
     score, form = model.scores[0], FORMATS["bigwig"]

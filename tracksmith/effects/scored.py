@@ -19,8 +19,8 @@ class Scored:
     ``value``, ``reference``, ``alternative``, ``spread`` are float32, shape
     (alleles, scores, units); ``place`` is the 0-based position in the contig
     that a score names, -1 where it names none, int64 of the same shape.
-    ``unknown`` is the share of N in the window, float32; ``edge`` says whether
-    the window passes the contig's end.
+    ``unknown`` is the share of N in the window, float32; ``flags`` are bits of
+    :mod:`tracksmith.effects.flags`, uint8.
     """
 
     value: NDArray[np.float32]
@@ -29,7 +29,7 @@ class Scored:
     spread: NDArray[np.float32] | None
     place: NDArray[np.int64]
     unknown: NDArray[np.float32]
-    edge: NDArray[np.bool_]
+    flags: NDArray[np.uint8]
 
     @classmethod
     def empty(cls, alleles: int, scores: int, units: int, spread: bool) -> Scored:
@@ -43,7 +43,7 @@ class Scored:
             np.full(shape, np.nan, np.float32) if spread else None,
             np.full(shape, -1, np.int64),
             np.zeros(alleles, np.float32),
-            np.zeros(alleles, np.bool_),
+            np.zeros(alleles, np.uint8),
         )
 
     def cells(self) -> NDArray[np.float32]:
@@ -56,5 +56,5 @@ class Scored:
         spread = None if self.spread is None else self.spread[rows]
         arrays = (self.value, self.reference, self.alternative)
         value, reference, alternative = (array[rows] for array in arrays)
-        place, unknown, edge = self.place[rows], self.unknown[rows], self.edge[rows]
-        return Scored(value, reference, alternative, spread, place, unknown, edge)
+        place, unknown, flags = self.place[rows], self.unknown[rows], self.flags[rows]
+        return Scored(value, reference, alternative, spread, place, unknown, flags)

@@ -1,56 +1,67 @@
-"""From normalised alleles to scores: windows cut, batches filled across variants, bins matched."""
+"""From normalised alleles to scores: both alleles predicted, their bins matched, compared."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
+from tracksmith.effects.allele_forward import AlleleForward, AlleleTracks
+from tracksmith.effects.flags import EDGE, FILLS_BINS, REPEAT
+from tracksmith.effects.matching import Bins, Closest, Indel, Match, closest, matches
 from tracksmith.effects.records import Taken
 from tracksmith.effects.scored import Scored
-from tracksmith.effects.scores import Pairs, Score, ScoreValues, chosen_units, units_of
-from tracksmith.effects.stretches import Alleles, Bases, Block, blocks_of, read_bases
-from tracksmith.effects.windows import (
-    Frame,
-    Matched,
-    Placement,
-    Positions,
-    frame_of,
-    match_bins,
-    place,
+from tracksmith.effects.scores import Pairs, Score, ScoreValues
+from tracksmith.effects.stretches import (
+    Alleles,
+    Bases,
+    Block,
+    blocks_of,
+    edge_and_span,
+    read_bases,
 )
+from tracksmith.effects.units import chosen_units, units_of
+from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, place
 from tracksmith.engine.forward import Forward
-from tracksmith.engine.tiling import Orientation
-from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.alleles import Reason
-from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
-from tracksmith.runs.device import MEMORY_ERRORS, is_out_of_memory
 
-__all__ = ["AlleleTracks", "Scorer"]
-
-log = logging.getLogger(__name__)
-Values: TypeAlias = NDArray[np.float32]
+__all__ = ["Compared", "MatchedAllele", "Scorer"]
 
 BLOCK_VALUES = 1 << 22
 BLOCK_ALLELES = 128
 
 
 @dataclass(frozen=True)
-class AlleleTracks:
-    """Predictions of both alleles on the bins of the frame, before they are matched.
+class Compared:
+    """Corresponding bins of some alleles of a block, by their numbers in it.
 
-    float32 ``(sets, tracks, variants, bins)``: the mean over folds, then, with
-    spread, every fold. Minus strands are not negated.
+    ``reference`` and ``alternative`` are float32 ``(sets, tracks, alleles,
+    bins)``, ``place`` is the bin of the core where each is shown, int64
+    ``(alleles, bins)`` or ``(1, bins)``. ``flags`` are those of the alleles, uint8.
     """
 
+    alleles: Positions
     reference: NDArray[np.float32]
     alternative: NDArray[np.float32]
+    place: Positions
+    flags: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class MatchedAllele:
+    """The bins of one allele that changes the length.
+
+    ``taken`` are those of the closest of the ``matches``; ``place`` is the bin of the frame where
+    each is shown, int64 (bins,).
+    """
+
+    matches: Sequence[Match]
+    taken: Closest
+    place: Positions
+    flags: int
 
 
 @dataclass
@@ -59,7 +70,8 @@ class Scorer:
 
     ``folds`` maps a contig's number to the folds that predict it; ``wanted``
     names the tracks that are scored, None means all. With ``every_bin`` all
-    bins of the core are compared, whatever the card says.
+    bins of the core are compared, whatever the card says. ``max_allele`` is the longest allele in
+    bp, None what the card says; the window may hold less: see ``limit``.
     """
 
     forward: Forward
@@ -68,27 +80,29 @@ class Scorer:
     folds: Sequence[tuple[str, ...]]
     wanted: Collection[str] | None = None
     every_bin: bool = False
+    max_allele: int | None = None
     placement: Placement = field(init=False)
     frame: Frame = field(init=False)
 
     def __post_init__(self) -> None:
         card = self.forward.card
+        geometry = card.variant_geometry
+        if card.variants.geometry is not None:
+            self.forward = self.forward.over(geometry)
         ways = self.forward.orientations
         self.card = card
-        self._every = units_of(card)
+        self._every = units_of(card, self.scores)
         wanted_ids = self._every.names if self.wanted is None else self.wanted
-        self.units, self._columns = chosen_units(card, wanted_ids)
-        window = card.window_geometry.window
+        self.units, self._columns = chosen_units(card, wanted_ids, self.scores)
+        window = geometry.window
         wanted = card.variants.position
         offset = window // 2 if wanted is None else wanted
-        self.placement = place(
-            window, offset, [way.delta for way in ways], card.variants.max_allele
-        )
+        longest = card.variants.max_allele if self.max_allele is None else self.max_allele
+        self.placement = place(window, offset, [way.delta for way in ways], longest)
         self.frame = frame_of(card, [way.moved_bins for way in ways], self.every_bin)
-        self.core_offset = card.window_geometry.core_start - offset
+        self.core_offset = geometry.core_start - offset
         """Start of the core minus position of the variant, bp."""
-        values = len(card.tracks) * self.frame.bins
-        self.block = max(1, min(BLOCK_ALLELES, BLOCK_VALUES // values))
+        self._model = AlleleForward(self.forward, self.placement, self.frame, self.genome.contigs)
 
     @property
     def limit(self) -> int:
@@ -108,241 +122,162 @@ class Scorer:
     def score(self, alleles: Alleles, turned: NDArray[np.bool_] | None = None) -> Scored:
         """Score alleles; those of one site, and equal ones, share their predictions.
 
-        Every allele must be at most ``placement.limit`` bp long and lie on a
+        Every allele must be in its normal form, at most ``limit`` bp long, and lie on a
         contig for which there is a fold. Scores that are not symmetric compare
         the ``turned`` alleles, bool (alleles,), the other way round.
         """
         turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
         found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread)
-        apart = self.forward.offers_alleles
-        for block in blocks_of(alleles, self.folds, self.block, apart):
-            bases = read_bases(self.genome, block, self.placement)
+        for block in self.blocks(alleles, self._most):
+            bases = self.read(block)
             site = block.site_of_allele[block.allele_of_row]
             found.unknown[block.rows] = bases.unknown[site]
-            found.edge[block.rows] = bases.edge[block.allele_of_row]
-            self._compare(self.predict(block, bases), block, found, turned)
+            edge = np.where(bases.edge[block.allele_of_row], EDGE, 0)
+            found.flags[block.rows] = edge.astype(np.uint8)
+            for compared in self.compare(self.predict(block, bases), block, bases):
+                self._write(compared, block, found, turned)
         return found
+
+    def blocks(self, alleles: Alleles, most: Callable[[int], int]) -> Iterator[Block]:
+        """Yield blocks of alleles that are predicted together, ``most(margin)`` of them."""
+        size = 1 if self.frame.whole else self.frame.size
+        apart = self.forward.offers_alleles
+        return blocks_of(alleles, self.folds, most, apart=apart, bin_size=size)
+
+    def _most(self, margin: int) -> int:
+        first, last = self.frame.taken(margin)
+        values = len(self.card.tracks) * (last - first)
+        return max(1, min(BLOCK_ALLELES, BLOCK_VALUES // values))
+
+    def read(self, block: Block) -> Bases:
+        """Read the bases of a block, in as many registers as the bins of the model need."""
+        wide = self.frame.size > 1 and not self.frame.whole
+        return read_bases(self.genome, block, self.placement, both_registers=wide)
 
     def predict(self, block: Block, bases: Bases) -> AlleleTracks:
         """Predict both alleles of a block, averaged over folds, strands and shifts."""
-        pairs = block.substitutions and self.forward.offers_alleles
-        site_of_allele, one_each = block.site_of_allele, block.one_allele_a_site
-        reference = bases.reference
-        if pairs and not one_each:
-            reference = reference[site_of_allele]
-        masks = np.concatenate([reference, bases.alternative])
-        values = self._room(len(masks), block)
-        predict_way = self._pairs if pairs else self._windows
-        for number, way in enumerate(self.forward.orientations):
-            start = self.placement.start(way.delta)
-            windows = masks[:, start : start + self.placement.window]
-            predict_way(values, windows, way, block, bases.plain, number > 0)
-        if len(self.forward.orientations) > 1:
-            values /= np.float32(len(self.forward.orientations))
-        self._refuse_unfinite(values, block)
-        first, second = values[:, :, : len(reference)], values[:, :, len(reference) :]
-        return AlleleTracks(first if pairs or one_each else first[:, :, site_of_allele], second)
+        return self._model.predict(block, bases)
 
-    def _windows(
-        self, values: Values, masks: Masks, way: Orientation, block: Block, plain: bool, add: bool
-    ) -> None:
-        """Predict windows one by one; ``add`` to what stands in ``values``."""
-        kept = self._kept(way)
+    def compare(self, tracks: AlleleTracks, block: Block, bases: Bases) -> Iterator[Compared]:
+        """Yield the corresponding bins: of alleles that keep the length, then of the others.
 
-        def forward(first: int, last: int) -> None:
-            found = self.forward.windows(masks[first:last], way.reverse, block.folds, plain)
-            _put_tracks(values[:, :, first:last], found[..., kept], add)
-
-        self._run(forward, len(masks), block)
-
-    def _pairs(
-        self, values: Values, masks: Masks, way: Orientation, block: Block, plain: bool, add: bool
-    ) -> None:
-        """Predict pairs by the plugin's shortcut: references, then as many alternatives."""
-        pairs, kept = len(masks) // 2, self._kept(way)
-        reference, alternative = masks[:pairs], masks[pairs:]
-        start = self.placement.offset - way.delta
-        changed = (start, start + int(block.length.max()))
-
-        def forward(first: int, last: int) -> None:
-            own, other = reference[first:last], alternative[first:last]
-            found = self.forward.alleles(own, other, changed, way.reverse, block.folds, plain)
-            for skip, tracks in zip((0, pairs), found, strict=True):
-                _put_tracks(values[:, :, skip + first : skip + last], tracks[..., kept], add)
-
-        self._run(forward, pairs, block)
-
-    def _kept(self, way: Orientation) -> slice:
-        if self.card.window_geometry.whole_window:
-            return slice(0, 1)
-        return slice(self.frame.first - way.moved_bins, self.frame.last - way.moved_bins)
-
-    def _room(self, windows: int, block: Block) -> NDArray[np.float32]:
-        sets = 1 + len(block.folds) if self.forward.options.spread else 1
-        return np.empty((sets, len(self.card.tracks), windows, self.frame.bins), np.float32)
-
-    def _run(self, forward: Callable[[int, int], None], windows: int, block: Block) -> None:
-        """Fill batches; a plugin that raises gets a second try before it fails."""
-
-        def twice(first: int, last: int) -> None:
-            try:
-                forward(first, last)
-            except (TracksmithError, *MEMORY_ERRORS):
-                raise
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise
-                log.warning("%s raised %r; trying once more", self.card.name, error)
-                self._again(forward, first, last, block)
-
-        self.forward.in_batches(twice, windows)
-
-    def _again(
-        self, forward: Callable[[int, int], None], first: int, last: int, block: Block
-    ) -> None:
-        try:
-            forward(first, last)
-        except (TracksmithError, *MEMORY_ERRORS):
-            raise
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise
-            raise PluginError(
-                f"{self.card.name} raised {type(error).__name__}: {error}\nIt happened on "
-                f"{last - first} windows of variants, the first variant at {self._name(block, 0)}."
-            ) from error
-
-    def _name(self, block: Block, site: int) -> str:
-        name = self.genome.contigs.names[int(block.contig[site])]
-        return f"{name}:{int(block.position[site]) + 1}"
-
-    def _refuse_unfinite(self, values: Values, block: Block) -> None:
-        # One NaN or inf makes the sum NaN or inf, and a sum is quicker to look at.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(values.sum()):
-                return
-        unfinite = np.argwhere(~np.isfinite(values))
-        if not len(unfinite):
-            return
-        where, track, row, _ = unfinite[0].tolist()
-        bad = values[where, track, row]
-        alleles = len(block.site_of_allele)
-        references = np.arange(len(block.position))
-        if values.shape[2] == 2 * alleles:
-            references = block.site_of_allele
-        site = int(np.concatenate([references, block.site_of_allele])[row])
-        raise PluginError(
-            f"{self.card.name} returned {bad[~np.isfinite(bad)][0]} for track "
-            f"{self.card.tracks[track].id} around the variant at "
-            f"{self._name(block, site)}. Check the weights and --dtype."
-        )
-
-    def _compare(
-        self, tracks: AlleleTracks, block: Block, found: Scored, turned: NDArray[np.bool_]
-    ) -> None:
-        """Score the alleles of a block and put the results where they were asked for."""
+        Those that are yielded together have as many bins, so that nothing stands for no bin.
+        """
         change = block.change
-        plain = (change == 0) if self.frame.by_base else np.ones(len(change), np.bool_)
-        for chosen, pairs in (
-            (np.flatnonzero(plain), self._by_number),
-            (np.flatnonzero(~plain), self._by_base),
-        ):
-            if len(chosen):
-                self._write(pairs(tracks, block, chosen), block, chosen, found, turned)
+        plain = np.ones(len(change), np.bool_) if self.frame.whole else change == 0
+        if plain.any():
+            yield self._by_number(tracks, np.flatnonzero(plain), bases, block)
+        by_width: dict[int, list[tuple[int, MatchedAllele]]] = {}
+        for allele in np.flatnonzero(~plain).tolist():
+            match = self.matched(tracks, block, bases, allele)
+            by_width.setdefault(len(match.place), []).append((allele, match))
+        for matched in by_width.values():
+            yield self._by_match(matched)
 
-    def _by_number(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
-        first, last = self.frame.scored
-        size = self.card.window_geometry.bin
+    def _by_number(
+        self, tracks: AlleleTracks, chosen: Positions, bases: Bases, block: Block
+    ) -> Compared:
+        first, last = (bin_number - tracks.first for bin_number in self.frame.scored)
         every = len(chosen) == tracks.alternative.shape[2]
         reference, alternative = (
             (values if every else values[:, :, chosen])[..., first:last]
             for values in (tracks.reference, tracks.alternative)
         )
-        place = (np.arange(first, last, dtype=np.int64) + self.frame.first) * size
-        return Pairs(
-            reference, alternative, place[None], size, self._every, self.card, last - first
+        place = np.arange(*self.frame.scored, dtype=np.int64)[None] + self.frame.first
+        flags = np.zeros(len(chosen), np.uint8)
+        for row in np.flatnonzero(block.change[chosen]):  # of a model with one value a window
+            _, span = edge_and_span(bases, block, self.placement, int(chosen[row]))
+            flags[row] = REPEAT if span else 0
+        return Compared(chosen, reference, alternative, place, flags)
+
+    def _by_match(self, matched: list[tuple[int, MatchedAllele]]) -> Compared:
+        """Put together insertions and deletions that have as many bins."""
+        alleles = np.array([allele for allele, _ in matched], np.int64)
+        found = [match for _, match in matched]
+        return Compared(
+            alleles,
+            np.stack([match.taken.reference for match in found], axis=2),
+            np.stack([match.taken.alternative for match in found], axis=2),
+            np.stack([match.place for match in found]) + self.frame.first,
+            np.array([match.flags for match in found], np.uint8),
         )
 
-    def _by_base(self, tracks: AlleleTracks, block: Block, chosen: Positions) -> Pairs:
-        """Match the bins of insertions and deletions."""
-        matches = [self.matched(block, int(allele)) for allele in chosen]
-        width = max(1, *(len(match.place) for match in matches))
-        shape = (*tracks.reference.shape[:2], len(chosen), width)
-        reference, alternative = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        place = np.zeros((len(chosen), width), np.int64)
-        for row, (allele, match) in enumerate(zip(chosen.tolist(), matches, strict=True)):
-            place[row, : len(match.place)] = match.place + self.frame.first
-            for values, source, bins in (
-                (reference, tracks.reference, match.reference),
-                (alternative, tracks.alternative, match.alternative),
-            ):
-                there = np.flatnonzero(bins >= 0)
-                values[:, :, row, there] = source[:, :, allele, bins[there]]
+    def matched(
+        self, tracks: AlleleTracks, block: Block, bases: Bases, allele: int
+    ) -> MatchedAllele:
+        """Match the bins of one allele that changes the length."""
+        low, size = tracks.first, self.frame.size
         first, last = self.frame.scored
-        return Pairs(reference, alternative, place, 1, self._every, self.card, last - first)
-
-    def matched(self, block: Block, allele: int) -> Matched:
-        """Return which bins of the frame correspond for one allele."""
-        replaced, new = int(block.length[allele]), len(block.alternative[allele])
-        kept = 0 if self._kept_behind(block, allele) else min(replaced, new)
-        edge = kept - self.core_offset - self.frame.first
-        return match_bins(self.frame.bins, edge, new - replaced, self.frame.scored)
-
-    def _kept_behind(self, block: Block, allele: int) -> bool:
-        """Whether the one base that both alleles share lies behind: at a contig's start."""
-        site, new = block.site_of_allele[allele], block.alternative[allele]
-        replaced = int(block.length[allele])
-        if block.position[site] or min(replaced, len(new)) != 1:
-            return False
-        name = self.genome.contigs.names[int(block.contig[site])]
-        old = self.genome.read(name, 0, replaced)
-        return bool(old[0] != new[0] and old[-1] == new[-1])
+        kept, span = edge_and_span(bases, block, self.placement, allele)
+        edge = kept - self.core_offset - (self.frame.first + low) * size
+        bins = Bins(tracks.reference.shape[3], size, (first - low, last - low))
+        indel = Indel(edge, span, int(block.change[allele]))
+        found, place = matches(bins, indel)
+        alternative = tracks.alternative[:, :, allele]
+        if bins.registers > 1:
+            right = tracks.right[:, :, int(np.searchsorted(tracks.moved, allele))]
+            alternative = np.concatenate([alternative, right], axis=2)
+        filled = indel.change >= size > 1 and any(match.inserted.any() for match in found)
+        flags = (REPEAT if span else 0) | (FILLS_BINS if filled else 0)
+        taken = closest(tracks.reference[:, :, allele], alternative, found)
+        return MatchedAllele(found, taken, place + low, flags)
 
     def _write(
-        self,
-        pairs: Pairs,
-        block: Block,
-        chosen: Positions,
-        found: Scored,
-        turned: NDArray[np.bool_],
+        self, compared: Compared, block: Block, found: Scored, turned: NDArray[np.bool_]
     ) -> None:
-        """Compute all scores of some alleles of a block."""
+        """Compute all scores of some alleles of a block and put them where they belong."""
         rank = np.full(len(block.alternative), -1, np.int64)
-        rank[chosen] = np.arange(len(chosen))
+        rank[compared.alleles] = np.arange(len(compared.alleles))
         mine = rank[block.allele_of_row]
         here = mine >= 0
         rows, mine = block.rows[here], mine[here]
+        found.flags[rows] |= compared.flags[mine]
         site = block.site_of_allele[block.allele_of_row[here]]
         core = block.position[site] + self.core_offset
-        cells = np.ix_(np.array(self._columns, np.int64), mine)
-        pairs.outside = self._outside(pairs, block, chosen)
+        pairs = self._pairs(compared, block)
         for number, score in enumerate(self.scores):
-            values = score.compute(pairs)
-            self._put_value(values, number, rows, cells, found)
+            self._put(score.compute(pairs), number, (rows, mine, core), found)
             if not score.symmetric and (again := np.flatnonzero(turned[rows])).size:
-                other = score.compute(pairs.exchanged())
-                few = np.ix_(np.array(self._columns, np.int64), mine[again])
-                self._put_value(other, number, rows[again], few, found)
-            if values.reference is not None and values.alternative is not None:
-                _put(found.reference, rows, number, values.reference[0][cells])
-                _put(found.alternative, rows, number, values.alternative[0][cells])
-            if values.place is not None:
-                place = values.place[0][cells].astype(np.int64) + core
-                place = np.maximum(place, 0)  # a bin may begin before the contig
-                found.place[rows, number] = np.where(
-                    np.isnan(found.value[rows, number]), -1, place.T
-                )
+                few = (rows[again], mine[again], core[again])
+                self._put(score.compute(pairs.exchanged()), number, few, found)
 
-    @staticmethod
-    def _put_value(
-        values: ScoreValues, number: int, rows: Positions, cells: Any, found: Scored
+    def _put(
+        self,
+        values: ScoreValues,
+        number: int,
+        which: tuple[Positions, Positions, Positions],
+        found: Scored,
     ) -> None:
-        """Store a score of some rows and its spread over folds."""
-        _put(found.value, rows, number, values.value[0][cells])
+        """Store a score of some rows, its spread over folds, and what it was made of.
+
+        ``which`` are the rows, their alleles among those compared, and where their cores start.
+        """
+        rows, alleles, core = which
+        own = np.array(self.units.of(self.scores[number]), np.int64)
+        cells = np.ix_(np.array(self._columns, np.int64)[own], alleles)
+        target = (rows[:, None], number, own[None])
+        found.value[target] = values.value[0][cells].T
         if found.spread is not None and len(values.value) > 2:
-            spread = values.value[1:].std(axis=0, ddof=1)
-            _put(found.spread, rows, number, spread[cells])
+            found.spread[target] = values.value[1:].std(axis=0, ddof=1)[cells].T
+        if values.reference is not None and values.alternative is not None:
+            found.reference[target] = values.reference[0][cells].T
+            found.alternative[target] = values.alternative[0][cells].T
+        if values.place is not None:
+            place = values.place[0][cells].T + core[:, None]
+            known = ~np.isnan(found.value[target]) & ~np.isnan(place)
+            # A bin may begin before the contig.
+            found.place[target] = np.where(known, np.maximum(np.nan_to_num(place), 0), -1)
+
+    def _pairs(self, compared: Compared, block: Block) -> Pairs:
+        first, last = self.frame.scored
+        size = self.frame.size
+        pairs = Pairs(
+            compared.reference, compared.alternative, compared.place * size, size, self._every,
+            self.card, last - first,
+        )  # fmt: skip
+        pairs.outside = self._outside(pairs, block, compared.alleles)
+        return pairs
 
     def _outside(self, pairs: Pairs, block: Block, chosen: Positions) -> NDArray[np.bool_] | None:
         """Return which bins of some alleles lie wholly beyond their contig."""
@@ -355,16 +290,3 @@ class Scorer:
         start = pairs.place + core[:, None]
         outside: NDArray[np.bool_] = (start + size <= 0) | (start >= length[:, None])
         return outside if outside.any() else None
-
-
-def _put_tracks(target: Values, found: Tensor, add: bool) -> None:
-    tracks = found.cpu().numpy()
-    if add:
-        target += tracks
-    else:
-        target[...] = tracks
-
-
-def _put(target: NDArray[np.float32], rows: Positions, score: int, values: NDArray[Any]) -> None:
-    """Store ``(units, alleles)`` as the score of some alleles."""
-    target[rows, score] = values.T

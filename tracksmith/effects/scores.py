@@ -3,94 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.errors import PluginError, UsageError
+from tracksmith.effects.units import Units
+from tracksmith.errors import UsageError
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import TrackScore
+from tracksmith.models.own_scores import ask
+from tracksmith.models.scores import WINDOW_SCORES, ScoreFacts
 
-__all__ = [
-    "SCORES",
-    "Pairs",
-    "Score",
-    "ScoreValues",
-    "Units",
-    "choose_scores",
-    "chosen_units",
-    "units_of",
-]
+__all__ = ["SCORES", "Pairs", "Score", "ScoreValues", "choose_scores", "headline_of"]
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Units:
-    """What a score is taken over: every track, then every pair of strands.
-
-    ``names`` are track ids, a pair as ``plus+minus``; ``pairs`` is int64,
-    shape (pairs, 2): the tracks of each pair. ``heads`` are the units among
-    which the strongest effect of a variant is looked for: the pairs, and
-    tracks without a partner.
-    """
-
-    names: tuple[str, ...]
-    pairs: NDArray[np.int64]
-    heads: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def tracks(self) -> int:
-        """Number of tracks, which are the first units."""
-        return len(self.names) - len(self.pairs)
-
-    def total(self, per_track: NDArray[np.floating]) -> Values:
-        """Sum ``(sets, tracks, variants)`` over the tracks of every unit."""
-        first, second = self.pairs.T
-        both = per_track[:, first] + per_track[:, second]
-        return np.concatenate([per_track, both], axis=1, dtype=np.float64)
-
-    def strongest(self, size: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Return, for ``(sets, tracks, variants)``, the track of every unit where it is largest."""
-        first, second = (column[:, None] for column in self.pairs.T)
-        chosen = np.where(size[:, self.pairs[:, 0]] >= size[:, self.pairs[:, 1]], first, second)
-        own = np.broadcast_to(np.arange(size.shape[1])[:, None], size.shape)
-        return np.concatenate([own, chosen], axis=1)
-
-
-def units_of(card: ModelCard) -> Units:
-    """Return the units of a card's tracks."""
-    ids = [track.id for track in card.tracks]
-    partners = card.rc_partners()
-    pairs = [(own, other) for own, other in enumerate(partners) if own < other]
-    names = [*ids, *(f"{ids[own]}+{ids[other]}" for own, other in pairs)]
-    alone = [own for own, other in enumerate(partners) if own == other]
-    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return Units(tuple(names), columns, (*alone, *range(len(ids), len(names))))
-
-
-def chosen_units(card: ModelCard, wanted: Collection[str]) -> tuple[Units, list[int]]:
-    """Return the units of the wanted tracks alone, and their numbers among all of the card."""
-    every = units_of(card)
-    kept = [number for number in range(every.tracks) if every.names[number] in wanted]
-    place = {number: at for at, number in enumerate(kept)}
-    pairs = [
-        (number, place[own], place[other])
-        for number, (own, other) in enumerate(every.pairs.tolist(), every.tracks)
-        if own in place and other in place
-    ]
-    columns = [*kept, *(number for number, _, _ in pairs)]
-    paired = {track for _, *both in pairs for track in both}
-    alone = [at for at in range(len(kept)) if at not in paired]
-    names = tuple(every.names[number] for number in columns)
-    both = np.array([pair[1:] for pair in pairs], np.int64).reshape(-1, 2)
-    return Units(names, both, (*alone, *range(len(kept), len(columns)))), columns
 
 
 @dataclass(frozen=True)
@@ -98,8 +27,9 @@ class ScoreValues:
     """A score of every unit and variant, float64 ``(sets, units, variants)``.
 
     ``reference`` and ``alternative`` are what it compares, ``place`` where it
-    was found, in bp from the start of the core; None where that has no meaning.
-    NaN marks a score that is not defined.
+    was found, in bp from the start of the core; None, or NaN, where that has no meaning.
+    NaN marks a score that is not defined. The units are those of the card, the model as a whole
+    behind them, where the score is taken of it.
     """
 
     value: Values
@@ -178,6 +108,19 @@ class Pairs:
         weight = self.units.total(values.sum(-1, dtype=np.float64))
         return np.divide(moments, weight, out=np.full_like(moments, np.nan), where=weight > 0)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sets, tracks, variants, bins."""
+        return self.reference.shape
+
+    def place_of(self, bins: NDArray[np.int64]) -> Values:
+        """Return where ``(units, variants)`` bins lie, bp; NaN for none and beyond the contig."""
+        rows = np.arange(bins.shape[1]) if len(self.place) > 1 else np.zeros(1, np.int64)
+        place = np.where(bins < 0, np.nan, self.place[rows, bins])
+        if self.outside is not None:
+            place[self.outside[np.arange(bins.shape[1]), bins]] = np.nan
+        return place
+
     def _every(self, place: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.broadcast_to(place, self.reference.shape[2:])
 
@@ -225,40 +168,33 @@ def _maxabs(pairs: Pairs) -> ScoreValues:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A named comparison; ``signed`` says whether positive means more signal.
+class Score(ScoreFacts):
+    """A named comparison: what it means, and how to compute it of all its units."""
 
-    ``formula`` uses R and A for the total of the scoring bins of reference and
-    alternative (their sum or mean, as the card says), r and a for single bins.
-    Where the alleles are exchanged, a ``symmetric`` score turns its sign if it
-    is signed, and is the same if not; others have to be computed again.
-    """
+    compute: Callable[[Pairs], ScoreValues] = field(kw_only=True)
 
-    name: str
-    formula: str
-    unit: str
-    signed: bool
-    compute: Callable[[Pairs], ScoreValues]
-    symmetric: bool = True
+    @classmethod
+    def of(cls, facts: ScoreFacts, compute: Callable[[Pairs], ScoreValues]) -> Score:
+        """Return the score of these facts."""
+        return cls(**vars(facts), compute=compute)
 
 
-TRACK_UNIT = "units of the track"
 SCORES: Mapping[str, Score] = {
-    score.name: score
-    for score in (
-        Score("log2fc", "log2((A + c) / (R + c))", "log2 ratio", True, _log2fc),
-        Score("diff", "A - R", TRACK_UNIT, True, _diff),
-        Score("l2", "sqrt(sum((a - r)^2))", TRACK_UNIT, False, _l2),
-        Score("shift", "sum(x a) / A - sum(x r) / R", "bp", True, _shift),
-        Score("maxabs", "a - r of the bin where |a - r| is largest", TRACK_UNIT, True, _maxabs),
+    name: Score.of(WINDOW_SCORES[name], compute)
+    for name, compute in (
+        ("log2fc", _log2fc),
+        ("diff", _diff),
+        ("l2", _l2),
+        ("shift", _shift),
+        ("maxabs", _maxabs),
     )
-}  # fmt: skip
+}
 
 
 def choose_scores(
     names: Sequence[str], card: ModelCard, own: Mapping[str, TrackScore]
 ) -> list[Score]:
-    """Return scores by name; those of the plugin win over tracksmith's.
+    """Return scores by name: tracksmith's, and those of the plugin's own.
 
     Raises
     ------
@@ -270,43 +206,51 @@ def choose_scores(
     for name in dict.fromkeys(names):
         if name not in known:
             raise UsageError(f"No score is called {name!r}. Use {', '.join(known)}.")
-        if name not in own:
-            _refuse_unfit(name, card)
+        reason = card.unfit(known[name])
+        if reason:
+            fitting = [other for other in known if not card.unfit(known[other])]
+            raise UsageError(
+                f"--score {name} does not fit {card.name}: {reason}. Use {', '.join(fitting)}."
+            )
         chosen.append(known[name])
     if not chosen:
         raise UsageError(f"{card.name}: no score was named. Use {', '.join(known)}.")
     return chosen
 
 
-def _refuse_unfit(name: str, card: ModelCard) -> None:
-    signed = [track.id for track in card.tracks if track.signed]
-    if signed and name in ("log2fc", "shift"):
-        raise UsageError(
-            f"--score {name}: the tracks of {card.name} may be negative ({signed[0]}), so a ratio "
-            "or a centre of mass has no meaning. Use diff, l2 or maxabs."
-        )
-    if card.window_geometry.whole_window and name in ("shift", "maxabs"):
-        raise UsageError(
-            f"--score {name}: {card.name} gives one value a window, which has no place in it. "
-            "Use diff, log2fc or l2."
-        )
+def headline_of(scores: Sequence[ScoreFacts], card: ModelCard) -> list[int]:
+    """Return the scores, by number, among which the strongest effect of a variant is looked for.
+
+    Those of the card's headline, if the first one is among them; else the first one.
+    """
+    group = card.variants.headline
+    if scores[0].name not in group:
+        return [0]
+    return [number for number, score in enumerate(scores) if score.name in group]
 
 
 def _from_plugin(name: str, entry: TrackScore) -> Score:
-    def compute(pairs: Pairs) -> ScoreValues:
-        single = np.stack(
-            [
-                np.asarray(entry.compute(reference, alternative), dtype=np.float64)
-                for reference, alternative in zip(pairs.reference, pairs.alternative, strict=True)
-            ]
-        )
-        if single.shape != pairs.reference.shape[:3]:
-            raise PluginError(
-                f"The plugin's score {name} returned shape {single.shape[1:]}; "
-                f"(tracks, variants) = {pairs.reference.shape[1:3]} is due."
-            )
-        value = np.full((len(single), len(pairs.units), single.shape[2]), np.nan)
-        value[:, : single.shape[1]] = single
-        return ScoreValues(value)
+    facts = entry.facts(name)
 
-    return Score(name, entry.formula, entry.unit, entry.signed, compute, symmetric=False)
+    def compute(pairs: Pairs) -> ScoreValues:
+        every = pairs.units
+        shape = (len(pairs.reference), every.tracks + len(every.pairs) + 1, *pairs.shape[2:3])
+        value, reference, alternative, place = (np.full(shape, np.nan) for _ in range(4))
+        firsts = {"tracks": 0, "pairs": every.tracks, "model": shape[1] - 1}
+        for kind in entry.units:
+            if kind == "pairs" and not len(every.pairs):
+                continue
+            for number in range(shape[0]):
+                bins = pairs.reference[number], pairs.alternative[number]
+                record = ask(name, entry, kind, bins, every.pairs)
+                rows = slice(firsts[kind], firsts[kind] + len(record.value))
+                value[number, rows] = record.value
+                if record.reference is not None:
+                    reference[number, rows] = record.reference
+                if record.alternative is not None:
+                    alternative[number, rows] = record.alternative
+                if record.bin is not None:
+                    place[number, rows] = pairs.place_of(record.bin.astype(np.int64))
+        return ScoreValues(value, reference, alternative, place)
+
+    return Score.of(facts, compute)

@@ -12,9 +12,10 @@ from tracksmith.errors import InputError, TrustError
 from tracksmith.files import digest_of_file
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.alleles import AlleleReader, OnMismatch
-from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Genome, Notify
 from tracksmith.genome.intervals import Regions, parse_region
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.runs.planned import check_file
 from tracksmith.runs.record import FileRecord, VariantsRecord
@@ -39,13 +40,15 @@ class SourceSize:
     """How much a file of variants holds.
 
     ``text`` counts the letters of the alleles, identifiers and contig names;
-    ``sorted`` says whether records come contig by contig with ascending positions.
+    ``sorted`` says whether records come contig by contig with ascending positions;
+    ``indels`` counts the alleles that have another length than their reference.
     """
 
     records: int
     alleles: int
     text: int
     sorted: bool
+    indels: int = 0
 
 
 def survey_source(
@@ -59,7 +62,7 @@ def survey_source(
         The file is no list of variants, or belongs to another genome.
     """
     if request.variants is None:
-        return _survey_region(request, contigs)
+        return _survey_region(request, contigs, notify)
     return _survey_file(request, request.variants, contigs, notify)
 
 
@@ -73,15 +76,19 @@ def _survey_file(
         names.declare(file.header.contigs)
         size = _read_through(file, names)
         kind = file.format
-    return _record(request, contigs, kind, size, file=FileRecord.of(path)), size
+    around = _contig_names(contigs, "--tracks", request.alias, notify)
+    return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
-def _survey_region(request: Request, contigs: Contigs) -> tuple[VariantsRecord, SourceSize]:
-    interval = parse_region(str(request.saturate), contigs)
+def _survey_region(
+    request: Request, contigs: Contigs, notify: Notify
+) -> tuple[VariantsRecord, SourceSize]:
+    names = _contig_names(contigs, "--saturate", request.alias, notify)
+    interval = parse_region(str(request.saturate), names)
     bases = len(interval)
     region = (interval.contig, interval.start, interval.end)
     size = SourceSize(bases, 3 * bases, 0, True)
-    return _record(request, contigs, "saturation", size, region=region), size
+    return _record(request, names, "saturation", size, region=region), size
 
 
 def source_places(request: Request) -> dict[str, str]:
@@ -145,7 +152,7 @@ def _contig_names(contigs: Contigs, source: str, alias: Path | None, notify: Not
 
 def _record(
     request: Request,
-    contigs: Contigs,
+    names: ContigNames,
     source: str,
     size: SourceSize,
     *,
@@ -156,11 +163,12 @@ def _record(
         source=source,
         records=size.records,
         alleles=size.alleles,
+        indels=size.indels,
         file=file,
         region=region,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
         background=request.background,
-        around=tuple(_around(text, contigs) for text in request.around),
+        around=tuple(_around(text, names) for text in request.around),
         ref_mismatch=request.ref_mismatch,
         max_n=request.max_n,
         allow_truncated=request.allow_truncated,
@@ -168,22 +176,32 @@ def _record(
 
 
 def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
-    number = alleles = text = 0
+    number = alleles = text = indels = 0
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
     named: dict[int, str] = {}
+    unknown: list[str] = []
     for record in records:
         number += 1
         alleles += len(record.alts)
+        indels += sum(len(alt) != len(record.ref) for alt in record.alts)
         text += len(record.id) + len(record.ref) + sum(map(len, record.alts)) + len(record.contig)
         if record.contig != contig:
             contig, position = record.contig, -1
             in_order &= contig not in seen
             seen.add(contig)
             _refuse_second_name(record, names, named)
+            if names.find(record.contig) is None:
+                unknown.append(record.contig)
         in_order &= record.position >= position
         position = record.position
-    return SourceSize(number, alleles, text, in_order)
+    if number and len(set(unknown)) == len(seen):
+        raise InputError(
+            f"{names.source}: none of its contigs is one of the genome. The file has "
+            f"{shown(sorted(seen))}, the genome {shown(names.contigs.names)}. Give the genome that "
+            "the variants were called on, or --alias FILE with two columns of names."
+        )
+    return SourceSize(number, alleles, text, in_order, indels)
 
 
 def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:
@@ -210,10 +228,12 @@ def _check_assembly(header: VcfHeader, names: ContigNames) -> None:
         ) from None
 
 
-def _around(text: str, contigs: Contigs) -> str:
+def _around(text: str, names: ContigNames) -> str:
     """Return ``top:N``, or a region under the genome's names."""
     if not text.startswith("top:"):
-        return str(parse_region(text, contigs))
-    if not text[4:].isdigit() or int(text[4:]) < 1:
-        raise InputError(f"--tracks {text}: give a number of variants, such as top:20.")
-    return f"top:{int(text[4:])}"
+        return str(parse_region(text, names))
+    digits = text[4:]
+    number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
+    if not 1 <= number <= 2**31:
+        raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
+    return f"top:{number}"

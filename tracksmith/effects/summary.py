@@ -23,7 +23,8 @@ SHOWN = 50
 MARGIN = 100
 PROBABILITIES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 TOP_COLUMNS = (
-    "chrom", "pos", "id", "ref", "alt", "effect", "track", "percentile", "reference", "alternative",
+    "chrom", "pos", "id", "ref", "alt", "score", "effect", "track", "percentile", "reference",
+    "alternative",
 )  # fmt: skip
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:64em;padding:0 1em}
@@ -42,6 +43,7 @@ class TopRow:
     id: str
     ref: str
     alt: str
+    score: str
     effect: float
     track: str
     percentile: float
@@ -56,13 +58,14 @@ class TopRow:
     def cells(self) -> list[str]:
         """Return the columns of the table of strongest variants."""
         return [
-            self.contig, str(self.position + 1), self.id, self.ref, self.alt, f"{self.effect:.6g}",
-            self.track, f"{self.percentile:.4g}", _known(self.reference), _known(self.alternative),
+            self.contig, str(self.position + 1), self.id, self.ref, self.alt, self.score,
+            f"{self.effect:.6g}", self.track, f"{self.percentile:.4g}",
+            _known(self.reference), _known(self.alternative),
         ]  # fmt: skip
 
 
 def _known(value: float) -> str:
-    return "." if math.isnan(value) else f"{value:.6g}"
+    return "" if math.isnan(value) else f"{value:.6g}"
 
 
 def top_rows(model: ModelResults) -> list[TopRow]:
@@ -77,9 +80,10 @@ def top_rows(model: ModelResults) -> list[TopRow]:
         chosen = [(row, wanted[key]) for row, key in enumerate(keys) if key in wanted]
         if not chosen:
             continue
-        heads, ranks = headlines(result, units), model.percentiles(result)
+        heads, ranks = headlines(result, model), model.percentiles(result)
+        cell = heads.cell(len(units))
         for row, at in chosen:
-            unit = int(heads.unit[row])
+            score, unit = int(heads.score[row]), int(heads.unit[row])
             _, _, name, ref, alt, _ = result.texts[row].split("\t")
             found[at] = TopRow(
                 names[int(rows["contig"][row])],
@@ -87,11 +91,12 @@ def top_rows(model: ModelResults) -> list[TopRow]:
                 name,
                 ref,
                 alt,
+                model.scores[score].name,
                 float(heads.effect[row]),
                 units.names[int(heads.track[row])],
-                float(ranks[row, unit]),
-                float(result.scored.reference[row, 0, unit]),
-                float(result.scored.alternative[row, 0, unit]),
+                float(ranks[row, cell[row]]),
+                float(result.scored.reference[row, score, unit]),
+                float(result.scored.alternative[row, score, unit]),
             )
     return [found[at] for at in sorted(found)]
 
@@ -119,11 +124,14 @@ def summary_page(results: Sequence[ModelResults], tops: Sequence[list[TopRow]]) 
 
 
 def _model(model: ModelResults, rows: list[TopRow]) -> str:
-    score = model.scores[0]
+    scores = [model.scores[number] for number in model.headline]
+    formulas = "; ".join(f"{score.name} = {score.formula} ({score.unit})" for score in scores)
+    which = "of the track or strand pair where it is strongest"
+    if len(scores) > 1:
+        which = "whichever of them is the strongest"
     return (
         f"<h2>{escape(model.name)}</h2>\n{_counts(model)}"
-        f"<h3>Effects</h3>\n<p>{escape(score.name)} = {escape(score.formula)} "
-        f"({escape(score.unit)}) of the track or strand pair where it is strongest.</p>\n"
+        f"<h3>Effects</h3>\n<p>{escape(formulas)}, {which}.</p>\n"
         f"{_distribution(model)}<h3>The strongest</h3>\n<p>{_ranked_by(model)}</p>\n{_top(rows)}"
     )
 
@@ -150,12 +158,12 @@ def _distribution(model: ModelResults) -> str:
 
 
 def _ranked_by(model: ModelResults) -> str:
-    snvs = model.plan.variants.background
-    if snvs:
-        return f"Percentiles are among {snvs:,} random SNVs of the genome (--background)."
+    text = f"Percentile: {model.percentile_text}."
+    if model.background:
+        return f"{text} (--background)"
     return (
-        "Percentiles are among the alleles of this file: they say nothing about how rare such "
-        "effects are in the genome. --background 10000 compares with random variants."
+        f"{text} They say nothing about how rare such effects are in the genome: "
+        "--background 10000 compares with random variants."
     )
 
 
@@ -165,11 +173,11 @@ def _top(rows: list[TopRow]) -> str:
         cells = [escape(cell.encode("utf-8", "replace").decode()) for cell in row.cells()]
         cells[3], cells[4] = (f"{cell[:40]}..." if len(cell) > 40 else cell for cell in cells[3:5])
         kind = "up" if row.effect > 0 else "down"
-        cells[5] = f'<span class="{kind}">{cells[5]}</span>'
+        cells[6] = f'<span class="{kind}">{cells[6]}</span>'
         link = f"../igv/index.html?locus={quote(row.locus)}"
         cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
         lines.append(cells)
-    return _table(TOP_COLUMNS, lines, {1, 5, 7, 8, 9})
+    return _table(TOP_COLUMNS, lines, {1, 6, 8, 9, 10})
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int]) -> str:

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.plan import VariantPlan
+from tracksmith.effects.planned import PlannedRegions
 from tracksmith.effects.ranks import Ranks
 from tracksmith.effects.results import PartResult, read_results
-from tracksmith.effects.scores import Score, Units
+from tracksmith.effects.scores import Score, headline_of
+from tracksmith.effects.units import Units
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import VariantCounts
 from tracksmith.tracks.histogram import Histogram, count_values
 
-__all__ = ["Counts", "Headlines", "ModelFacts", "ModelResults", "Survey", "headlines", "survey"]
+__all__ = [
+    "Counts",
+    "Headlines",
+    "ModelFacts",
+    "ModelResults",
+    "Survey",
+    "headlines",
+    "strongest_units",
+    "survey",
+    "units_shown",
+]
 
 
 @dataclass
@@ -67,39 +80,6 @@ class Counts:
         )
 
 
-@dataclass(frozen=True)
-class Headlines:
-    """The strongest effect of every row: its unit, and the effect by the first score.
-
-    ``unit`` and ``track``, the single track of it that changes most, are int64,
-    ``effect`` float32, all of shape (rows,). A row whose first score is nowhere
-    defined has the effect NaN.
-    """
-
-    unit: NDArray[np.int64]
-    track: NDArray[np.int64]
-    effect: NDArray[np.float32]
-
-
-def headlines(result: PartResult, units: Units) -> Headlines:
-    """Return the strongest effect of every row, over pairs of strands and tracks without one.
-
-    Where a pair has no value, its tracks stand for themselves.
-    """
-    value = result.scored.value[:, 0]
-    undefined = np.isnan(value)
-    size = np.where(undefined, np.float32(-1), np.abs(value))
-    rows = np.arange(len(value))
-    candidates = np.zeros(value.shape, np.bool_)
-    candidates[:, list(units.heads)] = True
-    for number, both in enumerate(units.pairs, units.tracks):
-        candidates[:, both] |= undefined[:, number, None]
-    best = np.where(candidates, size, np.float32(-2))
-    unit = best.argmax(axis=1) if len(rows) else rows
-    track = units.strongest(size[:, : units.tracks].T[None])[0]
-    return Headlines(unit, track[unit, rows], value[rows, unit])
-
-
 @dataclass
 class Survey:
     """What a first pass over the results of a model found.
@@ -137,14 +117,121 @@ class ModelFacts:
         return self.card.name
 
     @property
-    def scores(self) -> list[Score]:
-        """The scores, the headline first."""
-        return self.plan.scores(self.number)
+    def background(self) -> int:
+        """Random SNVs among which effects are ranked; 0: among the alleles of the file."""
+        over_regions = isinstance(self.plan.models[self.number], PlannedRegions)
+        return 0 if over_regions else self.plan.variants.background
 
     @property
+    def ranked_among(self) -> str:
+        """What the percentiles are percentages of."""
+        snvs = self.background
+        return f"{snvs:,} random SNVs of the genome" if snvs else "the alleles of this file"
+
+    @property
+    def percentile_text(self) -> str:
+        """What a percentile is, in the words of all files."""
+        return f"percentage of {self.ranked_among} with a strictly smaller absolute effect"
+
+    @cached_property
+    def scores(self) -> list[Score]:
+        """The scores, in the order asked for."""
+        return self.plan.scores(self.number)
+
+    @cached_property
     def units(self) -> Units:
         """What the scores are taken over."""
         return self.plan.units(self.number)
+
+    @cached_property
+    def headline(self) -> list[int]:
+        """The scores, by number, among which the strongest effect of a variant is looked for."""
+        return headline_of(self.scores, self.card)
+
+    @cached_property
+    def cells(self) -> list[tuple[int, int]]:
+        """Score and unit, by number, of every value that a row can have."""
+        return [
+            (number, unit)
+            for number, score in enumerate(self.scores)
+            for unit in self.units.of(score)
+        ]
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """The strongest effect of every row, by one of the scores of the headline.
+
+    ``score`` and ``unit`` say where it is, ``track`` which single track of the unit changes most
+    (the unit itself, where the score has no tracks), by their numbers: int64 (rows,); ``effect``
+    is float32 (rows,), NaN for a row that has no such score.
+    """
+
+    score: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    track: NDArray[np.int64]
+    effect: NDArray[np.float32]
+
+    def cell(self, units: int) -> NDArray[np.int64]:
+        """Return the place of the effect among ``scores * units`` cells, int64 (rows,)."""
+        return self.score * units + self.unit
+
+
+def headlines(result: PartResult, model: ModelFacts) -> Headlines:
+    """Return the strongest effect of every row, over the widest units of each score.
+
+    Where a pair of strands has no value, its tracks stand for themselves.
+    """
+    scored, rows = result.scored, np.arange(len(result.rows))
+    group = np.array(model.headline, np.int64)
+    best = [strongest_units(scored.value[:, number], model, number) for number in group]
+    effects = np.stack([scored.value[rows, n, unit] for n, unit in zip(group, best, strict=True)])
+    size = np.where(np.isnan(effects), -1, np.abs(effects))
+    which = size.argmax(axis=0)
+    score, unit = group[which], np.stack(best)[which, rows]
+    track = unit.copy()
+    for number in np.unique(score).tolist():
+        mine = np.flatnonzero(score == number)
+        if "tracks" in model.scores[number].units:
+            track[mine] = _strongest_tracks(scored.value[mine, number], unit[mine], model.units)
+    return Headlines(score, unit, track, effects[which, rows])
+
+
+def units_shown(result: PartResult, model: ModelFacts, heads: Headlines) -> list[NDArray[np.int64]]:
+    """Return, for every score, the unit at which a row shows it where it can show but one.
+
+    The unit of the headline, or, for a score that is not taken of it, where it is strongest.
+    """
+    shown = []
+    for number, score in enumerate(model.scores):
+        there = np.zeros(len(model.units), np.bool_)
+        there[model.units.of(score)] = True
+        own = strongest_units(result.scored.value[:, number], model, number)
+        shown.append(np.where(there[heads.unit], heads.unit, own))
+    return shown
+
+
+def strongest_units(value: NDArray[np.float32], model: ModelFacts, score: int) -> NDArray[np.int64]:
+    """Return the unit where a score, float32 ``(rows, units)``, is largest in size."""
+    units, undefined = model.units, np.isnan(value)
+    size = np.where(undefined, np.float32(-1), np.abs(value))
+    candidates = np.zeros(value.shape, np.bool_)
+    candidates[:, units.heads(model.scores[score])] = True
+    for number, both in enumerate(units.pairs, units.tracks):
+        candidates[:, both] |= undefined[:, number, None] & candidates[:, number, None]
+    strongest: NDArray[np.int64] = np.where(candidates, size, np.float32(-2)).argmax(axis=1)
+    return strongest
+
+
+def _strongest_tracks(
+    value: NDArray[np.float32], unit: NDArray[np.int64], units: Units
+) -> NDArray[np.int64]:
+    """Return the track of every row's unit where the score is largest in size."""
+    tracks = value[:, : units.tracks]
+    size = np.where(np.isnan(tracks), np.float32(-1), np.abs(tracks))
+    owner = units.strongest(size.T[None])[0]
+    whole = np.full((1, len(unit)), len(units) - 1)
+    return np.concatenate([owner, whole])[unit, np.arange(len(unit))]
 
 
 @dataclass
@@ -167,16 +254,17 @@ class ModelResults(ModelFacts):
         return self.ranks.percentiles(result.scored.cells())
 
 
-def survey(results: Iterable[PartResult], scores: int, units: Units, most: int) -> Survey:
+def survey(results: Iterable[PartResult], model: ModelFacts, most: int) -> Survey:
     """Read all results of a model once; ``most`` is the number of strongest rows to remember."""
-    counts, ranks, effects = Counts(), Ranks(scores * len(units)), Histogram()
+    cells = len(model.scores) * len(model.units)
+    counts, ranks, effects = Counts(), Ranks(cells), Histogram()
     order = _Order()
     top: list[tuple[float, int, int]] = []
     for result in results:
         counts.add(result)
         ranks.add(result.scored.cells())
         order.add(result.rows)
-        effect = headlines(result, units).effect
+        effect = headlines(result, model).effect
         effects.add(count_values(effect))
         top = _strongest(top, effect, result, most)
     largest = top[0][0] if top else 0.0

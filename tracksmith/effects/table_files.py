@@ -32,11 +32,11 @@ def _write_table(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     path = f"variants/{model.name}.tsv.gz"
     with aside(job.folder / path) as temporary:
         with BgzfWriter(temporary) as out:
-            out.write(("#" + "\t".join(COLUMNS) + "\n").encode())
+            out.write(("\t".join(COLUMNS) + "\n").encode())
             for record in _table_rows(job, model):
                 out.write(record[_ORDER.size :])
         with aside(job.folder / f"{path}{job.outline.index}") as index:
-            write_tabix_index(temporary, index, "vcf", job.outline.longest)
+            write_tabix_index(temporary, index, "table", job.outline.longest)
     entry = FileEntry.of(job.folder, path, "effects", model=model.name, rows=_rows(model))
     return [entry, *job.index_entries(path)]
 
@@ -54,7 +54,7 @@ def _table_rows(job: FilesJob, model: ModelResults) -> Iterator[bytes]:
 
 def _in_file_order(model: ModelResults) -> Iterator[bytes]:
     """Yield the lines of every row after its place, as a record that can be sorted."""
-    lines = TableLines(model.name, model.scores, model.units)
+    lines = TableLines(model)
     number = 0
     for result in model.parts():
         rows = result.rows

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.records import flag_names
+from tracksmith.effects.flags import FLAG_TEXTS
 from tracksmith.effects.results import PartResult
-from tracksmith.effects.scores import Score, Units
+from tracksmith.effects.survey import ModelFacts
 
 __all__ = ["COLUMNS", "SKIPPED_COLUMNS", "TableLines", "number_texts"]
 
 COLUMNS = (
-    "chrom", "pos", "id", "ref", "alt", "line", "allele", "model", "track", "score", "value",
-    "sd", "percentile", "reference", "alternative", "at", "nFraction", "flags",
+    "chrom", "pos", "end", "id", "ref", "alt", "line", "allele", "model", "track", "score",
+    "value", "sd", "percentile", "reference", "alternative", "at", "nFraction", "flags",
 )  # fmt: skip
-"""``pos`` and ``at`` are 1-based; ``value`` is alternative minus reference; '.' is no value."""
+"""``pos``, ``end`` (of the reference allele) and ``at`` are 1-based; ``value`` is alternative minus
+reference. A number that is not defined is an empty field, so that readers take the column for
+numbers; texts that are absent are '.', as in VCF."""
 
 SKIPPED_COLUMNS = (
     "line", "chrom", "pos", "id", "ref", "alt", "reason", "detail", "model",
 )  # fmt: skip
 
-FLAGS = [flag_names(flags) for flags in range(8)]
 
-
-def number_texts(values: NDArray[np.floating]) -> list[str]:
-    """Return numbers with six digits, '.' for NaN."""
+def number_texts(values: NDArray[np.floating], missing: str = "") -> list[str]:
+    """Return numbers with six digits, and ``missing`` for NaN."""
     flat = values.ravel().tolist()
     if not flat:
         return []
-    return ("%.6g\n" * len(flat) % tuple(flat)).replace("nan", ".").split("\n")[:-1]
+    return ("%.6g\n" * len(flat) % tuple(flat)).replace("nan", missing).split("\n")[:-1]
 
 
 class TableLines:
     """Writes the results of one model as lines."""
 
-    def __init__(self, model: str, scores: Sequence[Score], units: Units) -> None:
-        self.model = model
-        self._labels = [f"{unit}\t{score.name}\t" for score in scores for unit in units.names]
+    def __init__(self, model: ModelFacts) -> None:
+        self.model = model.name
+        names, units = [score.name for score in model.scores], model.units
+        self._labels = [f"{units.names[unit]}\t{names[score]}\t" for score, unit in model.cells]
+        self._cells = np.array([score * len(units) + unit for score, unit in model.cells])
 
     def blocks(self, result: PartResult, percentiles: NDArray[np.float32]) -> Iterator[bytes]:
         """Yield the lines of one row after the other, as UTF-8.
@@ -47,18 +50,23 @@ class TableLines:
         ``percentiles`` is float32 ``(rows, scores * units)``.
         """
         scored, rows = result.scored, result.rows
-        value, reference, alternative = (
-            number_texts(array) for array in (scored.value, scored.reference, scored.alternative)
+        value, reference, alternative, rank = (
+            number_texts(self._own(array))
+            for array in (scored.value, scored.reference, scored.alternative, percentiles)
         )
-        rank = number_texts(percentiles)
-        spread = ["."] * len(value) if scored.spread is None else number_texts(scored.spread)
-        place = ["." if at < 0 else str(at + 1) for at in scored.place.ravel().tolist()]
+        spread = [""] * len(value)
+        if scored.spread is not None:
+            spread = number_texts(self._own(scored.spread))
+        place = ["" if at < 0 else str(at + 1) for at in self._own(scored.place).tolist()]
         unknown = number_texts(rows["unknown"])
         alleles, flags = rows["allele"].tolist(), rows["flags"].tolist()
         labels, width = self._labels, len(self._labels)
         for row, text in enumerate(result.texts):
-            head = f"{text}\t{alleles[row]}\t{self.model}\t"
-            tail = f"\t{unknown[row]}\t{FLAGS[flags[row]]}\n"
+            contig, position, name, ref, rest = text.split("\t", 4)
+            end = int(position) + len(ref) - 1
+            head = f"{contig}\t{position}\t{end}\t{name}\t{ref}\t{rest}\t{alleles[row]}"
+            head = f"{head}\t{self.model}\t"
+            tail = f"\t{unknown[row]}\t{FLAG_TEXTS[flags[row]]}\n"
             at = row * width
             cells = zip(
                 labels,
@@ -75,3 +83,8 @@ class TableLines:
                 for label, v, sd, p, r, a, where in cells
             ]
             yield "".join(lines).encode("utf-8", "backslashreplace")
+
+    def _own(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of the cells that there are, row by row."""
+        own: NDArray[Any] = values.reshape(len(values), -1)[:, self._cells].ravel()
+        return own

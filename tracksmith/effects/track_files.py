@@ -24,7 +24,7 @@ def _write_bigbed(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     path, rows = f"variants/{model.name}.bb", model.survey.counts.alleles_scored
     write_bigbed(
         job.folder / path, list(model.plan.contigs), bed_rows(model),
-        schema(model.name, model.scores[0]), compressor=job.options.compressor,
+        schema(model), compressor=job.options.compressor,
         presorted=model.survey.in_genome_order,
     )  # fmt: skip
     entry = FileEntry.of(
@@ -51,7 +51,7 @@ def _write_absmax(job: FilesJob, model: ModelResults) -> list[FileEntry]:
 
 
 def _write_deltas(job: FilesJob, model: ModelResults) -> list[FileEntry]:
-    if not job.outline.variants.around:
+    if not delta_paths(model.plan.models[model.number].record, job.outline.variants):
         return []
     whole = replace(job.scorer(model.number), every_bin=True)
     return write_deltas(model, whole, job.options)

@@ -8,6 +8,9 @@ ends, the alternative runs ahead (an insertion) or behind (a deletion)::
     reference    a c g T A A c t g a        REF = TAA, ALT = T: the edge lies
     alternative  a c g T - - c t g a (g)    behind T, two bases are deleted and
                                             two more are taken at the far end
+
+For bins wider than a base a second window of the alternative is cut the other way round: the
+bases right of the variant stay put, and the near end gives or takes.
 """
 
 from __future__ import annotations
@@ -22,16 +25,7 @@ from tracksmith.errors import UsageError
 from tracksmith.genome.bases import Masks
 from tracksmith.models.card import ModelCard
 
-__all__ = [
-    "Frame",
-    "Matched",
-    "Placement",
-    "Positions",
-    "frame_of",
-    "match_bins",
-    "place",
-    "splice",
-]
+__all__ = ["Frame", "Placement", "Positions", "frame_of", "place", "splice", "splice_left"]
 
 Positions = NDArray[np.int64]
 
@@ -103,80 +97,51 @@ def splice(
     row = np.empty(length, dtype=np.uint8)
     row[:at] = reference[:at]
     row[at:ahead] = alternative[: length - at]
-    row[ahead:] = reference[after : after + length - ahead]
+    row[ahead:] = reference[after : after + max(0, length - ahead)]
     return row
 
 
-@dataclass(frozen=True)
-class Matched:
-    """Which bin of the alternative corresponds to which of the reference.
+def splice_left(
+    reference: Masks, after: int, reference_length: int, alternative: Masks, length: int
+) -> Masks:
+    """Return ``length`` bases of the alternative, up to the same end as ``reference``.
 
-    int64, shape (bins,): ``reference`` and ``alternative`` hold bin numbers, -1
-    where there is no such bin (inserted, deleted); ``place`` the bin of the
-    reference where the pair is shown: an inserted bin at the base before it.
+    As :func:`splice`, seen from the other side: the last ``after`` bases of ``reference`` lie
+    behind those that are replaced.
     """
-
-    reference: Positions
-    alternative: Positions
-    place: Positions
-
-
-def match_bins(bins: int, edge: int, change: int, scored: tuple[int, int]) -> Matched:
-    """Match the 1-bp bins of both alleles over the scored bins of the reference.
-
-    A deleted base has no bin of the alternative; an inserted base has none of
-    the reference, and is scored where the base before it is. Bins of the
-    reference to which no computed bin of the alternative corresponds, at the
-    far end behind an insertion, are left out.
-
-    Parameters
-    ----------
-    bins
-        Bins of the core, of both alleles.
-    edge
-        The bin at which the shorter allele ends; may lie outside the core.
-    change
-        Length of the alternative minus length of the reference allele, bp.
-    scored
-        Half-open range of bins of the reference.
-    """
-    first, last = scored
-    if change <= 0:
-        reference = np.arange(first, last, dtype=np.int64)
-        behind = reference >= edge
-        alternative = np.where(behind, reference + change, reference)
-        alternative[behind & (reference < edge - change)] = -1
-        # A deletion before the core moves bins in that the core does not hold.
-        outside = (alternative < 0) & behind & (reference >= edge - change)
-        kept = ~outside
-        return Matched(reference[kept], alternative[kept], reference[kept])
-    alternative = np.arange(bins, dtype=np.int64)
-    inserted = (alternative >= edge) & (alternative < edge + change)
-    reference = np.where(alternative < edge, alternative, alternative - change)
-    shown = np.where(inserted, edge - 1, reference)
-    kept = (shown >= first) & (shown < last)
-    reference[inserted] = -1
-    return Matched(reference[kept], alternative[kept], shown[kept])
+    turned = splice(reference[::-1], after, reference_length, alternative[::-1], length)
+    return turned[::-1]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Which bins are taken from the core, and which of these are scored.
+    """Which bins of the core are compared.
 
     ``first`` and ``last`` bound the bins that every orientation predicts;
-    ``scored`` counts from ``first``. ``by_base`` says whether the bins of both
-    alleles are matched base by base (bins of 1 bp) or by their number.
+    ``scored`` counts from ``first``. ``size`` is the width of a bin in bp;
+    ``whole`` marks a model with one value a window, where no base has a bin.
     """
 
     first: int
     last: int
     scored: tuple[int, int]
-    by_base: bool
+    size: int
+    whole: bool = False
 
     @property
     def bins(self) -> int:
-        """Bins taken."""
+        """Bins that every orientation predicts."""
         return self.last - self.first
+
+    def taken(self, margin: int) -> tuple[int, int]:
+        """Return the bins to keep, counted from ``first``, half-open.
+
+        ``margin`` are the bins that an insertion may fill. Bins of one base are all kept, since
+        any of them may move into the scored ones.
+        """
+        if self.size == 1 or self.whole:
+            return 0, self.bins
+        return max(0, self.scored[0] - margin), min(self.bins, self.scored[1] + margin)
 
 
 def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> Frame:
@@ -189,9 +154,9 @@ def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> 
     UsageError
         A shift moves the scored bins out of the core.
     """
-    geometry = card.window_geometry
+    geometry = card.variant_geometry
     if geometry.whole_window:
-        return Frame(0, 1, (0, 1), False)
+        return Frame(0, 1, (0, 1), geometry.bin, whole=True)
     low, high = max(0, *moved), geometry.bins + min(0, *moved)
     first, last = (not every_bin and card.variants.bins) or (low, high)
     if first < low or last > high or first >= last:
@@ -199,6 +164,4 @@ def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> 
             f"These --shifts move the scored bins {card.variants.bins or ''} of {card.name} out of "
             f"its core of {geometry.bins} bins. Give smaller shifts."
         )
-    if geometry.bin > 1:
-        return Frame(first, last, (0, last - first), False)
-    return Frame(low, high, (first - low, last - low), True)
+    return Frame(low, high, (first - low, last - low), geometry.bin)

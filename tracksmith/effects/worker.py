@@ -6,9 +6,10 @@ import time
 from typing import Any, Protocol
 
 from tracksmith.effects.finish import finish_variants
+from tracksmith.effects.flags import SWAPPED
 from tracksmith.effects.loading import Scorers
 from tracksmith.effects.plan import VariantPlan
-from tracksmith.effects.records import SWAPPED, Taken
+from tracksmith.effects.records import Taken
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
 from tracksmith.engine.plan import WindowPlan
@@ -110,7 +111,13 @@ class VariantWorker:
         record = self.plan.models[number].record
         alleles = self.plan.variants.alleles
         ways = len(record.shifts) * (2 if record.reverse_complement else 1)
-        windows = (self.plan.records + alleles) * ways
+        windows = self.plan.records + alleles
+        planned = self.plan.models[number]
+        if isinstance(planned, WindowPlan):
+            geometry = planned.card.variant_geometry
+            if geometry.bin > 1 and not geometry.whole_window:
+                windows += self.plan.variants.indels  # these are predicted in two registers
+        windows *= ways
         text = f"{alleles:,} alleles of {self.plan.records:,} records"
         passes = windows * len(record.folds.names)
         return ModelCost(record, text, windows, passes, self._trial(number, alleles))
@@ -120,7 +127,7 @@ class VariantWorker:
         planned = self.plan.models[number]
         window = 1 << 13
         if isinstance(planned, WindowPlan):
-            window = planned.card.window_geometry.window
+            window = planned.card.variant_geometry.window
         tried = min(self.plan.records, max(4, min(256, TRIAL_BASES // window)))
         scorer = self.scorers[number]
         taken = scorer.admit(self.source(number).take(0, tried))

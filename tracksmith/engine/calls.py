@@ -71,6 +71,7 @@ class Networks:
         self.device = device
         self.dtype = dtype
         self.by_fold = {
+            # decision: layout-by-plugin (the engine changes no network)
             fold: network.to(device).eval().requires_grad_(False)
             for fold, network in networks.items()
         }

@@ -84,6 +84,7 @@ def part_starts(chunks: ChunkTable, tiling: Tiling, parts: int | None) -> list[i
     # A region smaller than a core still costs one window.
     weight = np.maximum(chunks.bases, tiling.stride)
     total = int(weight.sum())
+    # decision: parts-of-chunks (100,000 scaffolds do not become 100,000 files)
     count = parts or max(1, round(total / PART_BASES))
     count = min(count, len(chunks))
     before = np.cumsum(weight) - weight

@@ -180,6 +180,7 @@ def check_card_assembly(
     if found is None or not card.assemblies or found in map(canonical, card.assemblies):
         return
     made_for = ", ".join(card.assemblies)
+    # decision: other-assembly-noted (folds name chromosomes of the species)
     if rule == "held-out" and species_of(found) not in map(species_of, card.assemblies):
         raise UsageError(
             f"--folds held-out: the folds of {card.name} left out chromosomes of {made_for}, and "

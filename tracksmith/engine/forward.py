@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.calls import Networks
-from tracksmith.engine.tiling import Orientation, Tiling, orientations
+from tracksmith.engine.tiling import Orientation, Tiling, orientations, tile
 from tracksmith.engine.windows import Encoder, Stretch, WindowView
 from tracksmith.errors import PluginError, TracksmithError
-from tracksmith.models.card import ModelCard
+from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import Predictor
 from tracksmith.models.encoding import encoding_table
 from tracksmith.runs.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
@@ -89,6 +90,13 @@ class Forward:
             )
         columns = [self._returned.index(track) for track in wanted]
         return torch.tensor(columns, device=self.device)
+
+    def over(self, geometry: WindowGeometry) -> Forward:
+        """Return the same model on windows of another geometry; both share the networks."""
+        other = copy.copy(self)
+        other.tiling = tile(geometry)
+        other.orientations = orientations(other.tiling, self.options.shifts, self.options.reverse)
+        return other
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
@@ -343,6 +351,7 @@ class Forward:
     def _finish(self, total: Tensor, gaps: NDArray[np.bool_]) -> NDArray[np.float32]:
         outputs = total[0]
         if self.options.spread:
+            # decision: spread-of-tracks (after strands and shifts, n - 1)
             outputs = torch.cat([outputs, _standard_deviation(total[1:])])
         values: NDArray[np.float32] = outputs.cpu().numpy()
         for row, track in enumerate(self.card.tracks):

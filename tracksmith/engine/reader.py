@@ -19,7 +19,7 @@ __all__ = ["WindowReader"]
 
 
 class WindowReader:
-    """Plans and opens models over windows; see :class:`tracksmith.runs.predict.Reader`."""
+    """Plans and opens models over windows; see :class:`tracksmith.runs.reader.Reader`."""
 
     def draft(self, chosen: ChosenModel, number: int, context: Context) -> ModelDraft:
         """Fill in every default of a model and cut its work into parts."""

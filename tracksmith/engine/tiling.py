@@ -60,6 +60,7 @@ class Tiling:
 
     def window_start(self, core: int) -> int:
         """Return where the window of core ``core`` starts, in bp; may be negative."""
+        # decision: grid-from-contig-start (a base has one value, whatever was asked for)
         return core * self.stride - self.core_start
 
     def cores(self, start: int, end: int) -> tuple[int, int]:
@@ -87,6 +88,7 @@ def tile(geometry: WindowGeometry, stride: int | None = None) -> Tiling:
             f"{geometry.core_length} bp in bins of {geometry.bin} bp. "
             f"Give a multiple of {geometry.bin} up to {geometry.core_length}."
         )
+    # decision: middle-of-the-core (context is the most even there)
     start = geometry.at_stride(step).core_start
     skipped = (start - geometry.core_start) // geometry.bin
     return Tiling(geometry, start, step, geometry.bin, skipped, _off_centre(geometry))
@@ -116,6 +118,7 @@ def chunk_stride(tiling: Tiling, values_per_bin: int, genome_bases: int) -> int:
     grids allow it, chunks end on the border of a zoom record as well as of a
     core.
     """
+    # decision: chunk-fixes-bytes (bytes depend on neither parts nor devices)
     fair = max(SMALL_CHUNK_BASES, genome_bases // CHUNKS_OF_A_SMALL_GENOME)
     most = max(CHUNK_BASES, CHUNK_WINDOWS * tiling.stride)
     bases = min(most, fair, CHUNK_VALUES * tiling.bin // max(1, values_per_bin))

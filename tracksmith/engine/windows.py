@@ -93,6 +93,7 @@ class Stretch:
         if self._known is None:
             return None
         edges = start - self.start + np.arange(bins + 1) * bin_size
+        # decision: gaps-to-the-base (a bin is blank only where no base is known)
         counts = self._known[np.minimum(edges, self.masks.size)]
         blank: NDArray[np.bool_] = counts[1:] == counts[:-1]
         return blank if blank.any() else None

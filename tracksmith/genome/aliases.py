@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tracksmith.errors import InputError
@@ -95,6 +96,16 @@ class ContigNames:
                 f"{self.source}: contig {name!r} is read as the genome's {target!r}, {how}."
             )
         return self.contigs.index(target)
+
+    def matching(self, glob: str) -> list[int]:
+        """Return the numbers of the contigs one of whose names matches a glob, ascending."""
+        numbers = {n for n, name in enumerate(self.contigs.names) if fnmatchcase(name, glob)}
+        numbers.update(
+            self.contigs.index(meant[0])
+            for name, meant in self._aliases.items()
+            if len(meant) == 1 and fnmatchcase(name, glob)
+        )
+        return sorted(numbers)
 
     def declare(self, lengths: Mapping[str, int | None]) -> None:
         """Look up the contigs that the file declares, with their lengths in bp, if any."""

@@ -21,6 +21,7 @@ from tracksmith.genome.fasta import Genome
 from tracksmith.genome.vcf import VariantRecord
 
 __all__ = [
+    "GVCF_HINT",
     "Allele",
     "AlleleReader",
     "Kind",
@@ -34,6 +35,8 @@ __all__ = [
 
 _BASES = re.compile(r"[ACGTacgt]+")
 _AMBIGUOUS = re.compile(r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+")
+_UNSPECIFIED = ("<NON_REF>", "<*>", "<X>")
+"""How GATK, VCF 4.3 and old samtools write "any other allele"."""
 _STEP = 200
 _READ_AHEAD = 1 << 14
 
@@ -53,6 +56,7 @@ class Kind(Enum):
     SYMBOLIC = "symbolic"
     BREAKEND = "breakend"
     STAR = "star"
+    UNSPECIFIED = "unspecified"
     MISSING = "missing"
     MONOMORPHIC = "monomorphic"
     AMBIGUOUS = "ambiguous"
@@ -67,6 +71,7 @@ class Reason(Enum):
     TELOMERE = "telomere"
     MONOMORPHIC = "monomorphic"
     UNSUPPORTED_ALLELE = "unsupported_allele"
+    UNSPECIFIED_ALLELE = "unspecified_allele"
     AMBIGUOUS_ALLELE = "ambiguous_allele"
     INVALID_ALLELE = "invalid_allele"
     NO_CHANGE = "no_change"
@@ -90,6 +95,7 @@ _TEXTS = {
     Reason.TELOMERE: "Position 0 means the telomere, where no base is.",
     Reason.MONOMORPHIC: "The record has no alternative allele.",
     Reason.UNSUPPORTED_ALLELE: "Symbolic, breakend, '*' and missing alleles have no sequence.",
+    Reason.UNSPECIFIED_ALLELE: "<NON_REF>, <*> or <X>, as in a GVCF, stands for any other allele.",
     Reason.AMBIGUOUS_ALLELE: "An allele holds N or another IUPAC code.",
     Reason.INVALID_ALLELE: "An allele is empty or holds characters that are no bases.",
     Reason.NO_CHANGE: "Both alleles are the same.",
@@ -102,6 +108,13 @@ _TEXTS = {
     Reason.NO_FOLD: "No fold is known not to have seen this contig in training.",
 }
 
+GVCF_HINT = (
+    "It is a GVCF: most of its records are stretches without a variant. Take out its variants: "
+    'bcftools norm -m -any FILE | bcftools view -e \'ALT="<NON_REF>" || ALT="<*>"\' -Oz -o '
+    "variants.vcf.gz"
+)
+"""How to go on with a file most of whose alleles are unspecified."""
+
 _MASK_OF_BASE = {base: int(encode(base)[0]) for base in "ACGT"}
 
 _REASON_OF_KIND = {
@@ -109,6 +122,7 @@ _REASON_OF_KIND = {
     Kind.BREAKEND: Reason.UNSUPPORTED_ALLELE,
     Kind.STAR: Reason.UNSUPPORTED_ALLELE,
     Kind.MISSING: Reason.UNSUPPORTED_ALLELE,
+    Kind.UNSPECIFIED: Reason.UNSPECIFIED_ALLELE,
     Kind.MONOMORPHIC: Reason.MONOMORPHIC,
     Kind.AMBIGUOUS: Reason.AMBIGUOUS_ALLELE,
     Kind.INVALID: Reason.INVALID_ALLELE,
@@ -168,6 +182,8 @@ def classify(ref: str, alt: str) -> Kind:
         return Kind.MISSING
     if alt == "*":
         return Kind.STAR
+    if alt in _UNSPECIFIED:
+        return Kind.UNSPECIFIED
     if "[" in alt or "]" in alt or (len(alt) > 1 and "." in (alt[0], alt[-1])):
         return Kind.BREAKEND
     if alt.startswith("<") and alt.endswith(">"):

@@ -1,6 +1,7 @@
 """BED files: regions from users, refused with a line number where they are wrong.
 
-Three or more tab-separated columns, 0-based half-open positions (UCSC's BED).
+Three or more tab-separated columns, 0-based half-open positions (UCSC's BED); or
+a table with titles, of which some count from 1 (:mod:`tracksmith.genome.region_tables`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,22 @@ from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames, read_aliases
-from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.contigs import MAX_CONTIG, Contigs
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.genome.intervals import Interval, Regions
+from tracksmith.genome.kinds import kind_of_bytes
+from tracksmith.genome.numbers import clipped_number
+from tracksmith.genome.region_tables import (
+    PLAIN_BED,
+    TableLayout,
+    foreign_table,
+    layout_of_titles,
+)
 from tracksmith.genome.stream import ByteStream
 
 __all__ = ["Bed", "read_bed"]
 
-_TITLES = {b"start", b"chromstart", b"chrom_start", b"txstart"}
-_ODD_TEXT = (b"\xff\xfe", b"\xfe\xff", b"\x89PNG", b"PK\x03\x04")
+_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +46,8 @@ class Bed:
         Contig numbers; positions in bp, 0-based half-open.
     extra : list of tuple of str, length rows
         The fourth and later columns of each row.
+    layout : TableLayout
+        Which columns hold names and strands.
     """
 
     contigs: Contigs
@@ -45,6 +55,7 @@ class Bed:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     extra: list[tuple[str, ...]]
+    layout: TableLayout = PLAIN_BED
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -56,20 +67,24 @@ class Bed:
 
     @cached_property
     def names(self) -> list[str]:
-        """The fourth column; '' where a row has none."""
-        return [columns[0] if columns else "" for columns in self.extra]
+        """The names, in the fourth column if no titles say otherwise; '' where a row has none."""
+        return [_cell(columns, self.layout.name) for columns in self.extra]
 
     @cached_property
     def strands(self) -> list[str]:
-        """The sixth column: '+', '-', or '.' where a row has none of the two."""
-        return [
-            columns[2] if len(columns) > 2 and columns[2] in ("+", "-") else "."
-            for columns in self.extra
-        ]
+        """The strands, '+', '-' or '.'; in the sixth column if no titles say otherwise."""
+        cells = (_cell(columns, self.layout.strand) for columns in self.extra)
+        return [cell if cell in ("+", "-") else "." for cell in cells]
 
     def regions(self) -> Regions:
         """Return the rows sorted and merged."""
         return Regions(self.contigs, self.contig, self.starts, self.ends)
+
+
+def _cell(extra: tuple[str, ...], column: int | None) -> str:
+    """Return a column of a row, counted from 0 in the file; '' where there is none."""
+    at = -1 if column is None else column - 3
+    return extra[at] if 0 <= at < len(extra) else ""
 
 
 def read_bed(
@@ -83,7 +98,7 @@ def read_bed(
 
     Comment, ``track`` and ``browser`` lines, a line of column titles, blank
     lines, a byte order mark and CRLF are accepted. With ``clip`` an interval
-    that passes its contig's end ends there, and one wholly beyond it is left
+    that passes an end of its contig ends there, and one wholly outside is left
     out; ``notify`` is told how many, and of names that were mapped.
 
     Raises
@@ -105,19 +120,26 @@ def read_bed(
             "Give at least one line: contig, start, end, separated by tabs."
         )
     if rows.clipped:
-        notify(f"{path}: {rows.clipped:,} intervals passed the end of their contig: clipped.")
+        notify(f"{path}: {rows.clipped:,} intervals passed an end of their contig: clipped.")
+    if rows.first:
+        notify(f"{path}: positions count from 1, as its column of widths shows.")
     columns = np.array(rows.positions, dtype=np.int64).T.copy()
-    return Bed(contigs, columns[0], columns[1], columns[2], rows.extra)
+    return Bed(contigs, columns[0], columns[1], columns[2], rows.extra, rows.layout)
 
 
 class _Rows:
-    """Collects the rows of one file."""
+    """Collects the rows of one file.
+
+    ``first`` is how a table of widths numbers a contig's first base, None before its first row.
+    """
 
     def __init__(self, path: Path, names: ContigNames, clip: bool) -> None:
         self.path = path
         self.names = names
         self.clip = clip
         self.clipped = 0
+        self.first: int | None = None
+        self.layout = PLAIN_BED
         self.positions: list[tuple[int, int, int]] = []
         self.extra: list[tuple[str, ...]] = []
         self._contigs: dict[bytes, tuple[int, int]] = {}
@@ -129,27 +151,71 @@ class _Rows:
         columns = line.split(b"\t")
         if len(columns) < 3:
             raise self.fail(number, _too_few(line))
-        if not (columns[1].isdigit() and columns[2].isdigit()):
-            if not self.positions and columns[1].strip().lower() in _TITLES:
-                return
-            raise self.fail(number, _no_number(columns))
+        if not (_is_number(columns[1]) and _is_number(columns[2])):
+            if self.positions or not self._take_titles(number, columns):
+                raise self.fail(number, self._no_number(columns))
+            return
         contig, length = self._contigs.get(columns[0]) or self._contig(number, columns[0])
-        start, end = int(columns[1]), int(columns[2])
+        start, end = (_signed(text) for text in columns[1:3])
+        if self.layout.width is not None:
+            start -= self._first_base(number, columns, end - start)
         if start >= end:
             raise self.fail(
                 number,
-                f"start {start} is not below end {end}. BED is 0-based and half-open: one base at "
-                "1-based position p is p-1 to p.",
+                f"start {_shown(columns[1])} is not below end {_shown(columns[2])}. BED is 0-based "
+                "and half-open: one base at 1-based position p is p-1 to p.",
             )
-        if end > length:
-            if not self.clip:
-                raise self.fail(number, self._past_end(contig, end, length))
-            self.clipped += 1
-            end = length
+        if start < 0 or end > length:
+            start, end = self._clipped(number, columns, contig, start, end)
             if start >= end:
                 return
         self.positions.append((contig, start, end))
         self.extra.append(tuple(text.decode("utf-8", "surrogateescape") for text in columns[3:]))
+
+    def _take_titles(self, number: int, columns: list[bytes]) -> bool:
+        layout = layout_of_titles(columns)
+        if isinstance(layout, str):
+            raise self.fail(number, layout)
+        if layout is None or self.layout.columns is not None:
+            return False
+        self.layout = layout
+        return True
+
+    def _first_base(self, number: int, columns: list[bytes], length: int) -> int:
+        """Learn from the width of the first row whether positions count from 1, and hold the rest.
+
+        Raises
+        ------
+        InputError
+            The width is not that of the interval.
+        """
+        at = self.layout.width or 0
+        width = columns[at] if at < len(columns) else b""
+        first = _signed(width) - length if _is_number(width) else -1
+        if first not in ((0, 1) if self.first is None else (self.first,)):
+            raise self.fail(
+                number,
+                f"column {at + 1} is {_shown(width)!r}, which is not the width of this interval, "
+                "end - start + 1, as GenomicRanges and MACS have it. Repair it, or give BED.",
+            )
+        self.first = first
+        return first
+
+    def _clipped(
+        self, number: int, columns: list[bytes], contig: int, start: int, end: int
+    ) -> tuple[int, int]:
+        """Return the part of an interval that lies on its contig, if that was asked for."""
+        length = int(self.names.contigs.lengths[contig])
+        if not self.clip:
+            if start < 0:
+                raise self.fail(
+                    number,
+                    f"start {_shown(columns[1])} is before the first base of its contig, whose "
+                    f"number is {self.first or 0}. --clip cuts such intervals.",
+                )
+            raise self.fail(number, self._past_end(contig, columns[2], length))
+        self.clipped += 1
+        return max(start, 0), min(end, length)
 
     def _contig(self, number: int, raw: bytes) -> tuple[int, int]:
         name = raw.decode("utf-8", "surrogateescape")
@@ -158,11 +224,39 @@ class _Rows:
         self._contigs[raw] = found
         return found
 
-    def _past_end(self, contig: int, end: int, length: int) -> str:
+    def _past_end(self, contig: int, end: bytes, length: int) -> str:
         return (
-            f"end {end:,} passes the end of {self.names.contigs.names[contig]}, which has "
+            f"end {_shown(end)} passes the end of {self.names.contigs.names[contig]}, which has "
             f"{length:,} bp. Is the file of another assembly? --clip cuts such intervals."
         )
+
+    def _no_number(self, columns: list[bytes]) -> str:
+        if len(columns) - 1 == self.layout.columns and _is_number(columns[2]):
+            return (
+                "the line has one column more than the titles: row names, as R writes them. Leave "
+                "them out: write.table(..., row.names = FALSE)"
+            )
+        foreign = foreign_table(columns)
+        if foreign is not None:
+            return foreign
+        what, text = ("end", columns[2]) if _is_number(columns[1]) else ("start", columns[1])
+        return f"{what} {_shown(text)!r} is no whole number."
+
+
+def _is_number(text: bytes) -> bool:
+    return text.isdigit() or (text[:1] == b"-" and text[1:].isdigit())
+
+
+def _signed(text: bytes) -> int:
+    """Return a whole number, none beyond what any contig has."""
+    if len(text) < 10:  # nearly every one, at a third of the time
+        return int(text)
+    size = clipped_number(text.lstrip(b"-"), MAX_CONTIG)
+    return -size if text.startswith(b"-") else size
+
+
+def _shown(text: bytes) -> str:
+    return text[:60].decode("utf-8", "replace")
 
 
 def _too_few(line: bytes) -> str:
@@ -170,18 +264,9 @@ def _too_few(line: bytes) -> str:
         return "this is no text: it holds a zero byte. Give a BED file, plain or gzipped."
     if len(line.split()) >= 3:
         return "columns are separated by blanks. BED needs tabs: sed -E 's/ +/\\t/g'"
-    shown = line[:60].decode("utf-8", "replace")
-    return f"{shown!r} has fewer than three columns. BED needs contig, start and end."
-
-
-def _no_number(columns: list[bytes]) -> str:
-    for what, text in (("start", columns[1]), ("end", columns[2])):
-        shown = text[:60].decode("utf-8", "replace")
-        if text[:1] == b"-" and text[1:].isdigit():
-            return f"{what} {shown} is negative. BED positions count from 0."
-        if not text.isdigit():
-            return f"{what} {shown!r} is no whole number."
-    return "start and end must be whole numbers."
+    if line.count(b",") >= 2:
+        return "columns are separated by commas. BED needs tabs, and positions that count from 0."
+    return f"{_shown(line)!r} has fewer than three columns. BED needs contig, start and end."
 
 
 def _data_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -192,7 +277,9 @@ def _data_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             line = raw.rstrip(b"\r\n")
             if number == 1:
                 _require_text(path, line)
-                line = line.removeprefix(b"\xef\xbb\xbf")
+                line = line.removeprefix(_MARK)
+            if line.lower().startswith(b"#seqnames\t"):
+                line = line[1:]
             if not line.strip() or line.startswith((b"#", b"track ", b"browser ")):
                 continue
             if line in (b"track", b"browser"):
@@ -201,8 +288,8 @@ def _data_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _require_text(path: Path, line: bytes) -> None:
-    if line.startswith(_ODD_TEXT):
+    kind = None if line.startswith(_MARK) else kind_of_bytes(line)
+    if kind is not None:
         raise InputError(
-            f"{path} is no plain text; its first bytes are {line[:8].hex(' ')}. "
-            "Save it as tab-separated UTF-8 text."
+            f"{path} is no plain text; its first bytes, {line[:8].hex(' ')}, are {kind}."
         )

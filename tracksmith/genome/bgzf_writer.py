@@ -13,11 +13,12 @@ import pysam
 from tracksmith.errors import TracksmithError
 from tracksmith.genome.bgzf import EOF_MARKER
 
-__all__ = ["BgzfWriter", "write_tabix_index"]
+__all__ = ["INDEX_SUFFIXES", "BgzfWriter", "index_suffix", "write_tabix_index"]
 
 _PLAIN_BYTES = 0xFF00
 _HEAD = bytes.fromhex("1f8b08040000000000ff0600424302 00")
 _TBI_LIMIT = 2**29
+INDEX_SUFFIXES = (".tbi", ".csi")
 
 
 class BgzfWriter:
@@ -74,18 +75,28 @@ class BgzfWriter:
         self.close()
 
 
+def index_suffix(longest: int) -> str:
+    """Return how the index of a bgzip file is called: tabix ends at contigs of 2**29 bp."""
+    return INDEX_SUFFIXES[longest >= _TBI_LIMIT]
+
+
 def write_tabix_index(
-    path: Path, index: Path, preset: Literal["vcf", "bed"], longest: int = 0
+    path: Path, index: Path, preset: Literal["vcf", "bed", "table"], longest: int = 0
 ) -> None:
-    """Index a sorted bgzip file; a contig of 2**29 bp or more (``longest``) makes it a CSI.
+    """Index a sorted bgzip file; of which kind :func:`index_suffix` says.
+
+    A ``table`` has one line of names, then contig, first and last base (1-based) in its first
+    three columns.
 
     Raises
     ------
     TracksmithError
         htslib refuses the file: it is not sorted.
     """
-    csi = longest >= _TBI_LIMIT
+    csi = index_suffix(longest) == ".csi"
+    columns = {"seq_col": 0, "start_col": 1, "end_col": 2, "line_skip": 1}
+    how = columns if preset == "table" else {"preset": preset}
     try:
-        pysam.tabix_index(str(path), preset=preset, index=str(index), force=True, csi=csi)
+        pysam.tabix_index(str(path), index=str(index), force=True, csi=csi, **how)
     except OSError as error:
         raise TracksmithError(f"Cannot index {path}: {error}.") from error

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
+from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.numbers import clipped_number
 
 __all__ = ["Interval", "Regions", "merge", "parse_region"]
 
@@ -37,12 +39,13 @@ class Interval:
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
 
-def parse_region(text: str, contigs: Contigs, clip: bool = False) -> Interval:
+def parse_region(text: str, contigs: Contigs | ContigNames, clip: bool = False) -> Interval:
     """Read a region that a user typed: ``chr1``, ``chr1:1,000-2,000`` or ``chr1:1000``.
 
     Positions are 1-based and inclusive; one position means that single base. A
     contig of exactly this name wins, so that names may hold colons. Names are
-    matched up to a ``chr`` prefix (:meth:`Contigs.resolve`). With ``clip`` a range
+    matched up to a ``chr`` prefix (:meth:`Contigs.resolve`), and by an alias file
+    where ``contigs`` are :class:`ContigNames` that have one. With ``clip`` a range
     that passes the contig's end ends there.
 
     Raises
@@ -50,30 +53,37 @@ def parse_region(text: str, contigs: Contigs, clip: bool = False) -> Interval:
     InputError
         No such contig, no such range, or a range outside the contig.
     """
-    whole = contigs.resolve(text)
+    names = ContigNames(contigs, repr(text)) if isinstance(contigs, Contigs) else contigs
+    whole = names.find(text)
     if whole is not None:
-        return Interval(whole, 0, contigs.length(whole))
+        return Interval(names.contigs.names[whole], 0, int(names.contigs.lengths[whole]))
     name, colon, span = text.rpartition(":")
-    contig = contigs.resolve(name) if colon else None
-    if contig is None:
-        contigs.index(name if colon and _RANGE.fullmatch(span) else text)
-    found = _RANGE.fullmatch(span)
-    if contig is None or found is None:
+    number = names.find(name) if colon else None
+    positions = _RANGE.fullmatch(span)
+    if number is None:
+        raise names.error([name if colon and positions else text])
+    if positions is None:
         raise InputError(
             f"{text!r} is no region. Write CONTIG, CONTIG:START-END or CONTIG:POSITION, 1-based, "
             "both ends included, such as chr1:1,000-2,000."
         )
-    first = int(found[1].replace(",", ""))
-    last = int((found[2] or found[1]).replace(",", ""))
-    length = contigs.length(contig)
+    contig, length = names.contigs.names[number], int(names.contigs.lengths[number])
+    first, last = (
+        clipped_number(position.replace(",", ""), length)
+        for position in (positions[1], positions[2] or positions[1])
+    )
     if clip and first <= length:
         last = min(last, length)
     if not 1 <= first <= last <= length:
         raise InputError(
-            f"Region {text!r} must begin at 1 or later, not end before it begins, and end within "
-            f"{contig}, which has {length:,} bp."
+            f"Region {_shortened(text)} must begin at 1 or later, not end before it begins, and "
+            f"end within {contig}, which has {length:,} bp."
         )
     return Interval(contig, first - 1, last)
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 100 else f"{text[:60]}...")
 
 
 class Regions:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from tracksmith.errors import InputError
-from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.bed import read_bed
-from tracksmith.genome.contigs import Contigs, shown
+from tracksmith.genome.contigs import shown
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Regions, parse_region
+from tracksmith.genome.kinds import require_file
 
 __all__ = ["resolve_regions"]
 
@@ -30,7 +30,7 @@ def resolve_regions(
 
     Each of ``arguments`` is a region string or the path of a BED file: a file
     that exists is read, else the text is a region. ``chroms`` are contig names
-    or globs such as ``chr*``.
+    or globs such as ``chr*``. Names and globs may be those of ``alias``.
 
     Raises
     ------
@@ -41,7 +41,9 @@ def resolve_regions(
     contigs = genome.contigs
     if not arguments and not chroms:
         return None
-    pieces = [_argument(text, contigs, notify, alias, clip) for text in arguments]
+    aliases = None if alias is None else read_aliases(alias, contigs)
+    typed = ContigNames(contigs, "-r", notify, aliases)
+    pieces = [_argument(text, typed, notify, alias, clip) for text in arguments]
     if not pieces:
         pieces = [Regions.whole(contigs)]
     columns = (
@@ -49,7 +51,7 @@ def resolve_regions(
     )
     contig, starts, ends = columns
     if chroms:
-        kept = np.isin(contig, _chosen(chroms, contigs, notify))
+        kept = np.isin(contig, _chosen(chroms, ContigNames(contigs, "--chroms", notify, aliases)))
         contig, starts, ends = contig[kept], starts[kept], ends[kept]
     regions = Regions(contigs, contig, starts, ends)
     if not len(regions):
@@ -67,19 +69,20 @@ def resolve_regions(
 
 
 def _argument(
-    text: str, contigs: Contigs, notify: Notify, alias: str | Path | None, clip: bool
+    text: str, names: ContigNames, notify: Notify, alias: str | Path | None, clip: bool
 ) -> Regions:
+    contigs = names.contigs
+    if not text:
+        raise InputError("-r '' names no region: give CONTIG, CONTIG:START-END or a BED file.")
     if text not in contigs and _is_file(text):
         return read_bed(text, contigs, notify, alias, clip).regions()
     try:
-        interval = parse_region(text, contigs, clip)
-    except InputError as error:
+        interval = parse_region(text, names, clip)
+    except InputError:
         if text.endswith((".bed", ".gz", "Peak")) or "/" in text:
-            raise InputError(f"No BED file at {text} (that is {Path(text).resolve()}).") from error
+            require_file(text, "BED file")
         raise
-    if not text.startswith(interval.contig):
-        notify(f"{text!r} is read as {interval}: the genome's name is {interval.contig!r}.")
-    if clip and interval.end == contigs.length(interval.contig) and not _fits(text, contigs):
+    if clip and interval.end == contigs.length(interval.contig) and not _fits(text, names):
         notify(f"{text!r} passes the end of its contig: clipped to {interval}.")
     number = np.array([contigs.index(interval.contig)], dtype=np.int64)
     return Regions(contigs, number, np.array([interval.start]), np.array([interval.end]))
@@ -87,33 +90,28 @@ def _argument(
 
 def _is_file(text: str) -> bool:
     try:
-        return Path(text).exists()
+        return Path(text).exists() and not Path(text).is_dir()
     except (OSError, ValueError):  # longer than a path may be, or not to be looked at
         return False
 
 
-def _fits(text: str, contigs: Contigs) -> bool:
+def _fits(text: str, names: ContigNames) -> bool:
     try:
-        parse_region(text, contigs)
+        parse_region(text, names)
     except InputError:
         return False
     return True
 
 
-def _chosen(chroms: Sequence[str], contigs: Contigs, notify: Notify) -> list[int]:
-    names = ContigNames(contigs, "--chroms", notify)
+def _chosen(chroms: Sequence[str], names: ContigNames) -> list[int]:
     chosen: list[int] = []
     for text in chroms:
         exact = names.find(text)
-        found = (
-            [exact]
-            if exact is not None
-            else [n for n, name in enumerate(contigs.names) if fnmatchcase(name, text)]
-        )
-        if not found:
+        meant = names.matching(text) if exact is None else [exact]
+        if not meant:
             raise InputError(
                 f"--chroms {text!r} matches no contig of the genome, which has "
-                f"{shown(contigs.names)}."
+                f"{shown(names.contigs.names)}."
             )
-        chosen.extend(found)
+        chosen.extend(meant)
     return chosen

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tracksmith.errors import InputError
 from tracksmith.genome.bgzf import EOF_MARKER, is_bgzf, is_gzip
+from tracksmith.genome.kinds import require_file
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -21,6 +22,7 @@ __all__ = ["ByteStream"]
 
 _BUFFER = 1 << 18
 _LONGEST_LINE = 1 << 29
+"""Bytes of a line of a table; one of a FASTA file may be a whole contig."""
 
 
 class _Tapped(io.RawIOBase):
@@ -81,13 +83,9 @@ class ByteStream:
     def _open(self, path: str | Path) -> BinaryIO:
         if str(path) == "-":
             return sys.stdin.buffer
-        place = Path(path)
-        if not place.exists():
-            raise InputError(f"No file at {path} (that is {place.resolve()}). Check the path.")
-        if place.is_dir():
-            raise InputError(f"{path} is a folder. Name the file in it.")
+        require_file(path, "file")
         try:
-            return place.open("rb")
+            return Path(path).open("rb")
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
 
@@ -108,21 +106,29 @@ class ByteStream:
             self._require_end_marker()
         return raw
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield every line with its line end; the last may have none."""
+    def lines(self, longest: int = _LONGEST_LINE) -> Iterator[bytes]:
+        """Yield every line with its line end; the last may have none. A longer one is refused."""
         while True:
             try:
-                line = self._plain.readline(_LONGEST_LINE)
+                line = self._plain.readline(longest)
             except (EOFError, OSError, zlib.error) as error:
                 raise self._broken(error) from error
             if not line:
                 break
-            if len(line) >= _LONGEST_LINE:
+            if len(line) >= longest:
                 raise InputError(
-                    f"{self.name}: a line after {self.place} is longer than {_LONGEST_LINE:,} "
-                    "bytes. That is no table of variants."
+                    f"{self.name}: a line after {self.place} is longer than {longest:,} bytes. "
+                    "That is no text of lines."
                 )
             yield line
+        self._require_end_marker()
+
+    def require_end_of(self, path: Path) -> None:
+        """Hold the end of the file against what is due, where another has read it through."""
+        if self._bgzipped:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - len(EOF_MARKER)))
+                self._tapped.tail = file.read()
         self._require_end_marker()
 
     def _require_end_marker(self) -> None:

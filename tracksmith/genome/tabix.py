@@ -14,6 +14,7 @@ import pysam
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.bgzf_writer import INDEX_SUFFIXES
 
 __all__ = ["TabixBed"]
 
@@ -44,7 +45,7 @@ class TabixBed:
         self.path = path
         if not path.is_file():
             raise InputError(f"{path} does not exist (that is {path.absolute()}).")
-        found = [i for i in (Path(f"{path}.tbi"), Path(f"{path}.csi")) if i.is_file()]
+        found = [i for i in (Path(f"{path}{suffix}") for suffix in INDEX_SUFFIXES) if i.is_file()]
         if not found:
             raise InputError(
                 f"{path} has no index beside it. Make one: `tabix -p bed {path}` "

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
-from tracksmith.genome.bcf import BcfRecord, bcf_lines, read_bcf_header, read_bcf_records
-from tracksmith.genome.contigs import shown
+from tracksmith.genome.bcf import Site, read_bcf_header, read_bcf_sites
+from tracksmith.genome.contigs import MAX_CONTIG, shown
+from tracksmith.genome.kinds import kind_of_bytes
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.variant_table import UNNAMED_COLUMNS, table_columns
 
@@ -25,24 +27,16 @@ __all__ = ["VariantFile", "VariantRecord", "VcfHeader", "check_assembly"]
 
 Format: TypeAlias = Literal["vcf", "bcf", "table"]
 
+# decision: own-vcf-reader (cyvcf2 ends the interpreter on broken lines)
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
 _TABLE_SUFFIX = re.compile(r"\.(tsv|txt|tab)(\.b?gz)?$", re.IGNORECASE)
 _MAX_POSITION = 2**31 - 1
+_RECORD = re.compile(rb"[!-~]+\t[0-9]{1,9}(?:\t[ -~]*){3}\t")
+"""The first five columns of nearly every line: printable ASCII, a position below 10**9."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-_KIND_OF_HEAD = {
-    b"\xef\xbb\xbf": "a UTF-8 byte order mark, which VCF forbids; remove it: "
-    r"sed -i '1s/^\xEF\xBB\xBF//' FILE",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-    b"BZh": "bzip2 data; recompress it with bgzip",
-    b"\xfd7zXZ": "xz data; recompress it with bgzip",
-    b"\x28\xb5\x2f\xfd": "zstd data; recompress it with bgzip",
-    b"PK\x03\x04": "a zip archive; unpack it first",
-}
 
 
-@dataclass(frozen=True, slots=True)
-class VariantRecord:
+class VariantRecord(NamedTuple):
     """One record: ``position`` is 0-based, -1 where POS is 0 (a telomere).
 
     ``line`` is the line number, for BCF the number of the record, from 1.
@@ -67,7 +61,8 @@ class VariantRecord:
 class VcfHeader:
     """The header lines as they are, without line ends, ``#CHROM`` last.
 
-    ``contigs`` maps every declared contig to its length in bp, None where not given.
+    ``contigs`` maps every declared contig to its length in bp, None where not given, and
+    2**32 where it is longer than any contig may be.
     """
 
     lines: list[bytes] = field(default_factory=list)
@@ -78,15 +73,13 @@ class VcfHeader:
         """Columns of every record."""
         return self.lines[-1].count(b"\t") + 1 if self.lines else 0
 
-    def add_contig(self, line: bytes) -> str | None:
-        """Remember the contig that a ``##contig`` line declares, and return its name."""
+    def add_contig(self, line: bytes) -> None:
+        """Remember the contig that a ``##contig`` line declares."""
         name = re.match(rb"##contig=<(?:.*?,)?ID=([^,>]+)", line)
         length = re.search(rb"[<,]length=(\d+)\s*[,>]", line)
-        if not name:
-            return None
-        text = name[1].decode("utf-8", "surrogateescape")
-        self.contigs[text] = int(length[1]) if length else None
-        return text
+        if name:
+            text = name[1].decode("utf-8", "surrogateescape")
+            self.contigs[text] = clipped_number(length[1], MAX_CONTIG) if length else None
 
 
 class VariantFile:
@@ -127,7 +120,6 @@ class VariantFile:
         self._lines = enumerate(self._stream.lines(), 1)
         self._pending: tuple[int, bytes] | None = None
         self._columns: dict[str, int] = {}
-        self._bcf_contigs: dict[int, str] = {}
         try:
             self.format: Format = format or self._sniff(str(path))
             if self.format == "vcf":
@@ -153,7 +145,8 @@ class VariantFile:
         if self.format == "table":
             yield from self._table()
         elif self.format == "bcf":
-            yield from self._bcf()
+            for record, _ in self._bcf(with_lines=False):
+                yield record
         else:
             for record, _ in self.lines():
                 yield record
@@ -164,7 +157,7 @@ class VariantFile:
         Those of a BCF, which has no lines, are made by htslib.
         """
         if self.format == "bcf":
-            yield from zip(self._bcf(), bcf_lines(self._path), strict=True)
+            yield from self._bcf(with_lines=True)
             return
         if self.format == "table":
             raise InputError(f"{self.name} is a table; only a VCF or BCF has lines of VCF.")
@@ -182,6 +175,15 @@ class VariantFile:
                 yield number, raw
 
     def _record(self, number: int, raw: bytes, columns: int) -> VariantRecord:
+        match = _RECORD.match(raw)
+        if match is None or raw.count(b"\t") + 1 != columns:
+            return self._odd_record(number, raw, columns)
+        contig, position, name, ref, alt, _ = match[0].decode("ascii").split("\t")
+        alts = () if alt == "." else tuple(alt.split(","))
+        return VariantRecord(number, contig, int(position) - 1, name, ref, alts)
+
+    def _odd_record(self, number: int, raw: bytes, columns: int) -> VariantRecord:
+        """Read a line that holds more than printable ASCII, or say why it is no record."""
         parts = raw.split(b"\t", 5)
         if len(parts) < 6 or raw.count(b"\t") + 1 != columns:
             raise self.fail(number, _wrong_columns(raw, columns))
@@ -200,10 +202,11 @@ class VariantFile:
             raise self.fail(
                 number, f"POS is {shown_text!r}; it must be a whole number, 1-based (0: telomere)."
             )
-        position = int(text)
+        position = clipped_number(text, _MAX_POSITION)
         if position > _MAX_POSITION:
             raise self.fail(
-                number, f"POS {position} is above {_MAX_POSITION}, the largest that VCF allows."
+                number,
+                f"POS {text[:40].decode()} is above {_MAX_POSITION}, the largest that VCF allows.",
             )
         return position
 
@@ -248,9 +251,9 @@ class VariantFile:
             return InputError(f"{self.name} is empty. Give a VCF with its header.")
         if not line:
             return InputError(f"{self.name} holds no text: its first line is empty.")
-        for start, kind in _KIND_OF_HEAD.items():
-            if line.startswith(start):
-                return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
+        kind = kind_of_bytes(line)
+        if kind is not None:
+            return InputError(f"{self.name}: its first bytes, {line[:8].hex(' ')}, are {kind}.")
         if line.count(b"\t") >= 3:
             return InputError(
                 f"{self.name} has no header: its first line is {_quoted(line)}. Give a VCF that "
@@ -263,23 +266,18 @@ class VariantFile:
         )
 
     def _read_bcf_header(self) -> None:
-        text = read_bcf_header(self._stream)
-        for line in text.split(b"\n"):
+        for line in read_bcf_header(self._stream).split(b"\n"):
             if line.startswith(b"##contig="):
-                name = self.header.add_contig(line) or ""
-                index = re.search(rb"[<,]IDX=(\d+)", line)
-                self._bcf_contigs[int(index[1]) if index else len(self._bcf_contigs)] = name
+                self.header.add_contig(line)
             if line:
                 self.header.lines.append(re.sub(rb",IDX=\d+(?=>$)", b"", line))
 
-    def _bcf(self) -> Iterator[VariantRecord]:
-        for number, row in enumerate(read_bcf_records(self._stream), 1):
-            contig = self._bcf_contigs.get(row.contig)
-            if contig is None:
-                raise self.fail(number, f"record {number} names contig {row.contig} of the header.")
-            record = _from_bcf(number, contig, row)
+    def _bcf(self, *, with_lines: bool) -> Iterator[tuple[VariantRecord, bytes]]:
+        sites = read_bcf_sites(self._stream, Path(self._path), with_lines=with_lines)
+        for number, site in enumerate(sites, 1):
+            record = _from_bcf(number, site)
             self._stream.place = f"record {number} ({record.place})"
-            yield record
+            yield record, site.line
 
     def _table(self) -> Iterator[VariantRecord]:
         for number, raw in self._data():
@@ -310,7 +308,9 @@ class VariantFile:
                 if blanks
                 else f"{len(parts)} columns where contig, position, ref and alt are due.",
             )
-        position = self._position(number, parts[columns["position"]].encode())
+        position = self._position(
+            number, parts[columns["position"]].encode("utf-8", "surrogateescape")
+        )
         at = columns.get("id", len(parts))
         name = parts[at] if at < len(parts) else "."
         alt = _visible(parts[columns["alt"]])
@@ -336,9 +336,10 @@ class VariantFile:
         self.close()
 
 
-def _from_bcf(number: int, contig: str, row: BcfRecord) -> VariantRecord:
-    alts = tuple(map(_visible, row.alts))
-    return VariantRecord(number, contig, row.position, _visible(row.id), _visible(row.ref), alts)
+def _from_bcf(number: int, site: Site) -> VariantRecord:
+    alts = tuple(map(_visible, site.alts))
+    name, ref = _visible(site.id), _visible(site.ref)
+    return VariantRecord(number, site.contig, site.position, name, ref, alts)
 
 
 def _visible(text: str) -> str:

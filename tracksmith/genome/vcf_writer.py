@@ -16,8 +16,14 @@ from typing import Literal, TypeAlias
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import (
+    INDEX_SUFFIXES,
+    BgzfWriter,
+    index_suffix,
+    write_tabix_index,
+)
 from tracksmith.genome.fasta import Notify, silent
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantRecord, VcfHeader
 
 __all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
@@ -25,6 +31,7 @@ __all__ = ["AnnotatedVcfWriter", "InfoField", "annotated_vcf"]
 Value: TypeAlias = str | int | float | None
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 _REACH = re.compile(rb"(?:^|;)(END|SVLEN)=(-?[0-9]+(?:,-?[0-9]+)*)")
+_FARTHEST = 2**32
 _ESCAPED = {ord(c): f"%{ord(c):02X}" for c in "%:;=,\r\n\t "}
 
 
@@ -120,7 +127,8 @@ class AnnotatedVcfWriter:
         end = record.position + len(record.ref) + 1
         if b"END=" in info or b"SVLEN=" in info:  # an index holds a record up to there
             for key, text in _REACH.findall(info):
-                reach = max(abs(int(number)) for number in text.split(b","))
+                numbers = text.replace(b"-", b"").split(b",")
+                reach = max(clipped_number(number, _FARTHEST) for number in numbers)
                 end = max(end, reach + (record.position + 1 if key == b"SVLEN" else 1))
         self.longest = max(self.longest, end)
 
@@ -155,16 +163,18 @@ def annotated_vcf(
     """
     if not header.lines:
         raise InputError("Only a VCF can be written with annotations: the source has no header.")
-    indexes = [path.with_name(path.name + suffix) for suffix in (".tbi", ".csi")]
+    kept = ""
     with ExitStack() as stack:
         temporary = stack.enter_context(aside(path))
         with BgzfWriter(temporary) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
         if writer.sorted:
-            index = stack.enter_context(aside(indexes.pop(writer.longest >= 2**29)))
+            kept = index_suffix(writer.longest)
+            index = stack.enter_context(aside(path.with_name(path.name + kept)))
             write_tabix_index(temporary, index, "vcf", writer.longest)
         else:
             notify(f"{path} is not sorted, as its source, so it gets no index: bcftools sort")
-    for stale in indexes:  # of a file that was replaced
-        stale.unlink(missing_ok=True)
+    for suffix in INDEX_SUFFIXES:
+        if suffix != kept:  # of a file that was replaced
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

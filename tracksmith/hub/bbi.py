@@ -1,31 +1,61 @@
 """The head of a bigWig or bigBed: what it holds, read in a few ranges, nothing decoded.
 
 The library that reads values crashes on a file whose summary is NaN and knows
-no indexes of extra fields; a checker must survive both. Layout after Kent et
-al. 2010, doi:10.1093/bioinformatics/btq351, and its supplement.
+no indexes of extra fields; a checker must survive both.
 """
 
 from __future__ import annotations
 
 import re
+import stat
 import struct
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tracksmith.errors import InputError
+from tracksmith.tracks.bbi import BIGBED, KINDS, LITTLE, NAME_TREE, FileStart, Layout, layout_of
 
-__all__ = ["BbiHead", "Field", "ReadRange", "parse_autosql", "read_head", "read_local_head"]
+__all__ = [
+    "Apart",
+    "BbiHead",
+    "Field",
+    "ReadRange",
+    "parse_autosql",
+    "read_head",
+    "read_local_head",
+    "read_range",
+]
 
 ReadRange = Callable[[int, int], bytes]
+Place = tuple[int, int]
 
-BIGWIG, BIGBED = 0x888FFC26, 0x8789F2EB
-_TREE = 0x78CA8C91
-_KINDS = {BIGWIG: "bigWig", BIGBED: "bigBed"}
 _MAX_CONTIGS = 5_000_000
 _MAX_KEY = 4096
+_MAX_INDEXES = 1000
+_NOWHERE: tuple[Place, Place] = ((-1, 0), (-1, 0))
 _FIELD = re.compile(r"^\s*(?P<type>[a-zA-Z]\w*(?:\s*\[[^\]]*\])?)\s+(?P<name>\w+)\s*;", re.M)
 _NUMERIC = ("int", "uint", "short", "ushort", "byte", "ubyte", "float", "double", "bigint")
+
+
+class Apart:
+    """The nodes of a tree that were walked: in a damaged file they may overlap, without end."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def take(self, start: int, size: int) -> None:
+        """Add a node; raise ``struct.error`` where it meets another."""
+        at, end = bisect(self._starts, start), start + size
+        before = self._ends[at - 1] if at else start
+        after = self._starts[at] if at < len(self._starts) else end
+        if before > start or end > after:
+            raise struct.error
+        self._starts.insert(at, start)
+        self._ends.insert(at, end)
 
 
 @dataclass(frozen=True)
@@ -84,59 +114,69 @@ def read_head(read: ReadRange, source: str) -> BbiHead:
         raise InputError(f"{source} is cut short or damaged: its head cannot be read.") from None
 
 
-def read_local_head(path: Path) -> BbiHead:
-    """Read the head of a file on this machine."""
-    with path.open("rb") as handle:
+def read_range(path: Path, start: int, length: int) -> bytes:
+    """Return bytes ``[start, start + length)`` of a file on this machine, fewer at its end.
 
-        def read(start: int, length: int) -> bytes:
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no file but a folder, a pipe, a device.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for its writer
+            raise InputError(f"{path} cannot be read: it is no regular file.")
+        length = min(length, status.st_size - start)
+        if length <= 0:
+            return b""
+        with path.open("rb") as handle:
             handle.seek(start)
             return handle.read(length)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        name = str(path) if str(path).isprintable() else repr(str(path))
+        raise InputError(f"{name} cannot be read: {reason}.") from None
 
-        return read_head(read, str(path))
+
+def read_local_head(path: Path) -> BbiHead:
+    """Read the head of a file on this machine."""
+    return read_head(partial(read_range, path), str(path))
 
 
 def _read_head(read: ReadRange, source: str) -> BbiHead:
-    first = read(0, 64)
-    order = next((mark for mark in "<>" if struct.unpack(f"{mark}I", first[:4])[0] in _KINDS), None)
-    if order is None:
+    first = read(0, LITTLE.start.size)
+    layout = layout_of(first)
+    if layout is None:
         raise InputError(f"{source} is neither bigWig nor bigBed: its first bytes differ.")
-    (
-        magic,
-        _,
-        zooms,
-        tree_at,
-        data_at,
-        index_at,
-        fields,
-        defined,
-        sql_at,
-        summary_at,
-        _,
-        extra_at,
-    ) = struct.unpack(f"{order}IHHQQQHHQQIQ", first)
+    start = FileStart._make(layout.start.unpack(first))
     # Kent writes the number of items in eight bytes before bigBed data, in four before bigWig.
-    wide = magic == BIGBED
-    count = struct.unpack(f"{order}{'Q' if wide else 'I'}", read(data_at, 8 if wide else 4))[0]
-    columns = parse_autosql(_text(read, sql_at)) if sql_at else ()
-    indexed = _indexes(read, extra_at, order, columns) if extra_at else ()
-    contigs = list(_contigs(read, tree_at, order))
+    number = layout.offset if start.magic == BIGBED else layout.magic
+    (count,) = number.unpack(read(start.data_at, number.size))
+    columns = parse_autosql(_text(read, start.autosql_at)) if start.autosql_at else ()
+    contigs = list(_contigs(read, start.contigs_at, layout))
     names = {number: name for name, number, _ in contigs}
-    bounds = struct.unpack(f"{order}4I", read(index_at + 16, 16)) if index_at and count else None
-    start, end = (bounds[:2], bounds[2:]) if bounds else ((-1, 0), (-1, 0))
+    left, right = _extent(read, start.index_at, layout) if start.index_at and count else _NOWHERE
+    at, totals = start.totals_at, layout.totals
     return BbiHead(
-        kind=_KINDS[magic],
-        zooms=zooms,
+        kind=KINDS[start.magic],
+        zooms=start.zooms,
         contigs={name: length for name, _, length in contigs},
-        field_count=fields,
-        defined_field_count=defined,
+        field_count=start.fields,
+        defined_field_count=start.defined_fields,
         fields=columns,
-        summary=struct.unpack(f"{order}Q4d", read(summary_at, 40)) if summary_at else None,
-        indexed=indexed,
+        summary=totals.unpack(read(at, totals.size)) if at else None,
+        indexed=_indexes(read, start.extension_at, layout, columns) if start.extension_at else (),
         item_count=count,
-        first=(names[start[0]], start[1]) if start[0] in names else None,
-        last=(names[end[0]], end[1]) if end[0] in names else None,
+        first=(names[left[0]], left[1]) if left[0] in names else None,
+        last=(names[right[0]], right[1]) if right[0] in names else None,
         names=names,
     )
+
+
+def _extent(read: ReadRange, at: int, layout: Layout) -> tuple[Place, Place]:
+    """Return where the data of the whole file begin and end, as its index says."""
+    head = layout.position_tree.unpack(read(at, layout.position_tree.size))
+    return (head[3], head[4]), (head[5], head[6])
 
 
 def parse_autosql(text: str) -> tuple[Field, ...]:
@@ -165,43 +205,46 @@ def _text(read: ReadRange, at: int) -> str:
     return data.partition(b"\0")[0].decode("utf-8")
 
 
-def _indexes(read: ReadRange, at: int, order: str, columns: tuple[Field, ...]) -> tuple[str, ...]:
-    size, count, list_at = struct.unpack(f"{order}HHQ", read(at, 12))
+def _indexes(
+    read: ReadRange, at: int, layout: Layout, columns: tuple[Field, ...]
+) -> tuple[str, ...]:
+    """Return the names of the columns that have an index."""
+    size, count, list_at = layout.extension.unpack(read(at, layout.extension.size))
     names: list[str] = []
     position = list_at
-    for _ in range(count if size >= 12 else 0):
-        _, fields, _, _ = struct.unpack(f"{order}HHQI", read(position, 16))
-        position += 16
-        for _ in range(fields):
-            number, _ = struct.unpack(f"{order}HH", read(position, 4))
-            position += 4
+    for _ in range(min(count, _MAX_INDEXES) if size >= layout.extension.size else 0):
+        _, fields, _ = layout.name_index.unpack(read(position, layout.name_index.size))
+        position += layout.name_index.size
+        for _ in range(min(fields, _MAX_INDEXES)):
+            (number,) = layout.index_column.unpack(read(position, layout.index_column.size))
+            position += layout.index_column.size
             if number < len(columns):
                 names.append(columns[number].name)
     return tuple(names)
 
 
-def _contigs(read: ReadRange, at: int, order: str) -> Iterator[tuple[str, int, int]]:
+def _contigs(read: ReadRange, at: int, layout: Layout) -> Iterator[tuple[str, int, int]]:
     """Yield name, number and length of each contig; a node that comes twice is damage."""
-    magic, _, key_size, value_size, count = struct.unpack(f"{order}IIIIQ", read(at, 24))
-    if magic != _TREE or value_size != 8 or count > _MAX_CONTIGS or key_size > _MAX_KEY:
+    head, child = layout.name_tree, layout.offset
+    magic, _, key_size, value_size, count = head.unpack(read(at, head.size))
+    if magic != NAME_TREE or value_size != layout.contig.size:
         raise struct.error
-    open_nodes, seen = [at + 32], {at + 32}
-    width = key_size + 8
+    if count > _MAX_CONTIGS or key_size > _MAX_KEY:
+        raise struct.error
+    open_nodes, apart = [at + head.size], Apart()
+    width = key_size + layout.contig.size
     while open_nodes:
         node = open_nodes.pop()
-        is_leaf, _, items = struct.unpack(f"{order}BBH", read(node, 4))
-        body = read(node + 4, width * items)
+        is_leaf, items = layout.node.unpack(read(node, layout.node.size))
+        body = read(node + layout.node.size, width * items)
+        apart.take(node, layout.node.size + width * items)
         if len(body) < width * items:
             raise struct.error
         children = []
         for start in range(0, len(body), width):
             if is_leaf:
                 key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
-                number, length = struct.unpack_from(f"{order}II", body, start + key_size)
-                yield key, number, length
+                yield key, *layout.contig.unpack_from(body, start + key_size)
             else:
-                children.append(struct.unpack_from(f"{order}Q", body, start + key_size)[0])
-        if seen.intersection(children) or len(set(children)) < len(children):
-            raise struct.error
-        seen.update(children)
+                children.append(child.unpack_from(body, start + key_size)[0])
         open_nodes += reversed(children)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.files import TEMPORARY_PREFIX
+from tracksmith.files import TEMPORARY_PREFIX, crash_point, owner_suffix
 from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import browser_problems
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.folds import write_fold_tracks
 from tracksmith.hub.genomes import check_against, genome_word
 from tracksmith.hub.igv import Reference, session, session_xml
@@ -23,10 +24,10 @@ from tracksmith.hub.layout import lay_out
 from tracksmith.hub.loci import VariantTable, opening, top_variants
 from tracksmith.hub.pages import about_page, track_page
 from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
+from tracksmith.hub.sharing import Links, folders_to_share
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
-from tracksmith.hub.twobit import write_twobit
 from tracksmith.hub.values import (
     LONG_LABEL,
     SHORT_LABEL,
@@ -36,6 +37,7 @@ from tracksmith.hub.values import (
     plain_text,
     safe_name,
 )
+from tracksmith.runs.lock import is_left_over
 
 __all__ = ["HubReport", "build_hub"]
 
@@ -49,15 +51,16 @@ GROUP = "predictions"
 class HubReport:
     """What was built: ``hub.txt``, the genome, how many tracks, what to know, where to look.
 
-    ``upload`` is the folder to copy to a web server so that every link holds;
-    ``links`` open the hub in browsers, given the address of its folder.
+    ``upload`` are the folders to copy to a web server, keeping their places to
+    one another, so that every link holds; ``links`` open the hub in browsers,
+    given the address of its folder.
     """
 
     hub: Path
     genome: str
     hosted: bool
     tracks: int
-    upload: Path
+    upload: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,6 +78,7 @@ class _Job:
     hosted: bool
     base_url: str
     templates: Templates
+    data: Links
     nodes: list[Node]
     tables: list[VariantTable]
 
@@ -98,6 +102,8 @@ def build_hub(
     genome: str | None = None,
     base_url: str | None = None,
     templates: Path | None = None,
+    *,
+    copy: bool = False,
 ) -> HubReport:
     """Build a hub of one run or several side by side; ``out`` is replaced whole or not at all.
 
@@ -105,7 +111,7 @@ def build_hub(
     ----------
     runs
         Folders of finished runs on one genome. Their files are linked, relative
-        to ``out``, never copied.
+        to ``out``, or copied into it.
     out
         Folder of the hub; new, empty, or an earlier hub. By default ``hub`` in
         the run, where there is one.
@@ -120,6 +126,8 @@ def build_hub(
         open anywhere.
     templates
         Folder with the user's own templates, by the names of ours.
+    copy
+        Copy the tracks into ``out``, so that it can be moved and shared alone.
 
     Raises
     ------
@@ -138,18 +146,29 @@ def build_hub(
     out = (out or first / "hub").resolve()
     _check_target(out, opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
-    nodes = _nodes(opened, out, hosted)
+    data = Links(opened, out, copy)
     tables = [table for run in opened for table in top_variants(run, 1)]
     job = _Job(
-        opened, out, email, name, title, chosen, hosted, base, Templates(templates), nodes, tables
+        runs=opened,
+        out=out,
+        email=email,
+        name=name,
+        title=title,
+        genome=chosen,
+        hosted=hosted,
+        base_url=base,
+        templates=Templates(templates),
+        data=data,
+        nodes=_nodes(data, hosted),
+        tables=tables,
     )
     _replace(job)
     return _report(job, notes)
 
 
-def _nodes(runs: list[ShownRun], out: Path, hosted: bool) -> list[Node]:
-    urls = {str(item.path): _link(item.path, out) for run in runs for item in run.outputs()}
-    nodes = lay_out(runs, urls)
+def _nodes(data: Links, hosted: bool) -> list[Node]:
+    urls = {str(item.path): data.of(item) for run in data.runs for item in run.outputs()}
+    nodes = lay_out(data.runs, urls)
     if not nodes:
         raise InputError("None of the runs holds a value: there is nothing to show.")
     for top in nodes if not hosted else ():
@@ -166,7 +185,7 @@ def _report(job: _Job, notes: list[str]) -> HubReport:
         genome=job.genome,
         hosted=job.hosted,
         tracks=sum(1 for node in _all(job.nodes) if node.stanza.role == "leaf"),
-        upload=Path(os.path.commonpath([job.out, *(run.folder for run in job.runs)])),
+        upload=folders_to_share(job.out, [run.folder for run in job.runs], copied=job.data.copied),
         notes=tuple(notes),
         links=_links(job),
     )
@@ -233,11 +252,6 @@ def _card_notes(run: ShownRun, genome: str) -> list[str]:
     return notes
 
 
-def _link(path: Path, out: Path) -> str:
-    """Return the relative link of a file; everything but plain letters is percent-encoded."""
-    return quote(Path(os.path.relpath(path, out)).as_posix(), safe="/._-~")
-
-
 def _all(nodes: Sequence[Node]) -> list[Node]:
     return [item for top in nodes for item in top.walk()]
 
@@ -246,19 +260,36 @@ def _replace(job: _Job) -> None:
     """Write the hub into a folder aside, then put it in the place of the old one."""
     try:
         job.out.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f"{TEMPORARY_PREFIX}{job.out.name}-"
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=job.out.parent) as scratch:
-            fresh, old = Path(scratch) / "new", Path(scratch) / "old"
+        with _scratch(job.out) as scratch:
+            fresh, old = scratch / "new", scratch / "old"
             fresh.mkdir()
             _write_files(job, fresh)
+            crash_point("hub-written")
             if job.out.exists():
                 job.out.rename(old)
+            crash_point("hub-moved")
             fresh.rename(job.out)
     except OSError as error:
         raise ResourceError(
             f"Cannot write the hub {job.out}: {error.strerror or error}. Free some space or "
             "choose another folder with -o."
         ) from error
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    """Give a folder beside ``out`` that goes afterwards, and with it those of killed builds."""
+    prefix = f"{TEMPORARY_PREFIX}{out.name}"
+    scratch = out.parent / f"{prefix}{owner_suffix(os.getpid())}"
+    for left in out.parent.iterdir():
+        pid = left.name.rpartition("-")[2]
+        if left.name == f"{prefix}{owner_suffix(pid)}" and is_left_over(left):
+            shutil.rmtree(left, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_files(job: _Job, folder: Path) -> None:
@@ -272,6 +303,7 @@ def _write_files(job: _Job, folder: Path) -> None:
     if not any(node.sheet for node in _all(job.nodes)):
         (folder / "metadata").rmdir()
     write_fold_tracks(_all(job.nodes), folder)
+    job.data.write_copies(folder)
     about = about_page(job.templates, job.runs, job.title, job.email)
     _write(folder / "about.html", about)
     if not job.hosted:
@@ -342,7 +374,7 @@ def _sheet(node: Node) -> str:
 
 def _write_sessions(job: _Job, folder: Path) -> None:
     def url_of(output: Output) -> str:
-        return urljoin(job.base_url, _link(output.path, job.out))
+        return urljoin(job.base_url, job.data.of(output))
 
     two_bit = "" if job.hosted else job.base_url + job.two_bit
     reference = Reference(job.genome, two_bit=two_bit)

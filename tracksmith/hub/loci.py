@@ -5,21 +5,35 @@ from __future__ import annotations
 import gzip
 import heapq
 import math
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from tracksmith.errors import InputError
+from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.intervals import parse_region
 from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.runs import ShownRun
 
-__all__ = ["MOST_LINES", "Region", "VariantTable", "opening", "regions_of", "top_variants"]
+# decision: own-name-lookup (igv.js changes names before it looks for them)
+__all__ = [
+    "MOST_LINES",
+    "Region",
+    "VariantTable",
+    "find_locus",
+    "opening",
+    "regions_of",
+    "top_variants",
+]
 
 MOST_LINES = 2_000_000
 """Rows of a variant table that are looked at for the strongest ones."""
 
 _CONTIG = ("contig", "chrom", "chr", "chromosome")
 _POSITION = ("pos", "position", "start1")
+_NAME = ("id", "name", "variant", "rsid")
 _EFFECT = ("effect", "abseffect", "abs_effect", "score", "log2fc", "diff")
 _MARGIN = 100
 _WIDE = 50_000
@@ -41,8 +55,9 @@ class Region:
 class VariantTable:
     """The strongest rows of a table of variant effects, strongest first.
 
-    ``loci`` holds one region string per row; ``looked_at`` how many rows were
-    read, ``complete`` whether that was all of them.
+    ``loci`` holds one region string per row, '' where the genome has no such
+    contig; ``looked_at`` how many rows were read, ``complete`` whether that was
+    all of them.
     """
 
     model: str
@@ -56,13 +71,49 @@ class VariantTable:
 def opening(run: ShownRun, tables: Sequence[VariantTable] = ()) -> str:
     """Return the region string at which a view of the run opens."""
     for table in tables:
-        if table.loci:
-            return table.loci[0]
+        for locus in filter(None, table.loci):
+            return locus
     regions = regions_of(run, 1)
     if regions:
         return str(regions[0])
     found = _first_values(run) or _whole(run)
     return str(found) if found is not None else "all"
+
+
+def find_locus(runs: Sequence[ShownRun], text: str) -> str:
+    """Return the region string of what a user typed: a region, or a variant's id in the tables.
+
+    Raises
+    ------
+    UsageError
+        It is neither; a browser would open on nothing.
+    """
+    contigs = runs[0].contigs
+    try:
+        region = parse_region(text, contigs)
+    except InputError as error:
+        places = (place for run in runs for place in _named_variants(run, text))
+        place = next(places, "")
+        if not place:
+            raise UsageError(f"{error} Nor is it the id of a variant that was scored.") from None
+        return place
+    margin = _MARGIN if len(region) == 1 else 0
+    start, end = max(region.start - margin, 0), region.end + margin
+    return str(Region(region.contig, start, min(end, contigs.length(region.contig))))
+
+
+def _named_variants(run: ShownRun, name: str) -> Iterator[str]:
+    """Yield where the tables of a run list a variant of that name."""
+    for entry in run.files("table"):
+        with _readable(run.folder / str(entry["path"])) as lines:
+            columns = tuple(column.lstrip("#") for column in next(lines, []))
+            found = [_find(columns, names) for names in (_CONTIG, _POSITION, _NAME)]
+            at = [number for number in found if number is not None]
+            if len(at) < 3:
+                continue
+            for fields in islice(lines, MOST_LINES):
+                if len(fields) > max(at) and fields[at[2]] == name:
+                    yield _locus(run, fields[at[0]], fields[at[1]])
 
 
 def _first_values(run: ShownRun) -> Region | None:
@@ -130,10 +181,8 @@ def top_variants(run: ShownRun, count: int = 200) -> list[VariantTable]:
 
 
 def _top_rows(run: ShownRun, path: Path, model: str, count: int) -> VariantTable | None:
-    try:
-        lines = _lines(path)
-        header = next(lines, [])
-        columns = tuple(name.lstrip("#") for name in header)
+    with _readable(path) as lines:
+        columns = tuple(name.lstrip("#") for name in next(lines, []))
         contig, position, effect = (
             _find(columns, names) for names in (_CONTIG, _POSITION, _EFFECT)
         )
@@ -151,11 +200,18 @@ def _top_rows(run: ShownRun, path: Path, model: str, count: int) -> VariantTable
             if number == MOST_LINES:
                 break
         complete = next(lines, None) is None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}. Make the run again.") from None
     rows = [fields for _, _, fields in sorted(heap, reverse=True) if len(fields) == len(columns)]
     loci = [_locus(run, row[contig], row[position]) for row in rows]
     return VariantTable(model, columns, tuple(map(tuple, rows)), tuple(loci), number, complete)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Iterator[list[str]]]:
+    """Give the rows of a table; what cannot be read is an InputError."""
+    try:
+        yield _lines(path)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read: {error}. Make the run again.") from None
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
@@ -180,11 +236,11 @@ def _strength(fields: Sequence[str], effect: int) -> float:
 
 
 def _locus(run: ShownRun, contig: str, position: str) -> str:
-    """Return the region around a 1-based position."""
+    """Return the region around a 1-based position, '' where the genome has none."""
     try:
         middle = int(position)
         length = run.contigs.length(contig)
     except (ValueError, InputError):
-        return contig
+        return ""
     start = max(middle - 1 - _MARGIN, 0)
     return str(Region(contig, start, min(middle + _MARGIN, length)))

@@ -16,10 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
-from tracksmith.hub.server import LOOPBACK, RunServer, make_app, make_site, open_socket, start
+from tracksmith.hub.runs import ShownRun
+from tracksmith.hub.server import (
+    LOOPBACK,
+    NOTEBOOKS,
+    RunServer,
+    make_site,
+    open_socket,
+    start,
+)
+from tracksmith.tracks.markup import without_markup
 
+# decision: text-made-of-everything (a run may be somebody else's)
 __all__ = ["CellBrowser", "NotebookView", "show"]
 
+# decision: own-notebook-cell (igv-notebook breaks with two views and in VS Code)
 _CELL = (
     '<div id="{id}" style="background: white; color: black">Run this cell to see the tracks.</div>'
     "\n<script>\n{script}\nwindow.tracksmithCells.show({spec});\n</script>"
@@ -38,7 +49,7 @@ class CellBrowser:
     id: str
 
     def search(self, locus: str) -> None:
-        """Go to a region such as ``chr1:1,000-2,000``."""
+        """Go to a region such as ``chr1:1,000-2,000``, or to a variant by its id."""
         self._call("search", locus)
 
     def load_track(self, config: Mapping[str, Any]) -> None:
@@ -85,15 +96,16 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
     *runs
         Folders of finished runs on one genome.
     locus
-        Where to open, such as ``chr1:1,000-2,000``; by default the strongest
-        variant, else the first region.
+        Where to open, such as ``chr1:1,000-2,000`` or a variant's id; by default
+        the strongest variant, else the first region.
     genome
         A genome that igv.org hosts; by default the runs' own.
 
     Raises
     ------
     UsageError
-        IPython is not installed.
+        IPython is not installed, a contig's name would be HTML in a cell, or
+        ``locus`` is neither a region nor a variant.
     """
     try:
         import_module("IPython.display")
@@ -103,17 +115,24 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
             f"`tracksmith view {' '.join(map(str, runs))}`."
         ) from None
     site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
+    _refuse_markup(site.runs[0])
     cell = f"tracksmith-{uuid.uuid4().hex}"
-    # Below a name of its own: the port of a server that has ended may serve other runs by now.
-    server = start(make_app(site, below=cell), open_socket(LOOPBACK, None))
-    server.url += f"{cell}/"
+    server = start(site, open_socket(LOOPBACK, None), NOTEBOOKS)
     session = site.session(server.url)
-    # With a genome of its own, igv.js need not ask igv.org for its list, nor wait without internet.
-    session["loadDefaultGenomes"] = site.reference.hosted
     spec = _script_json({"id": cell, "server": server.url, "session": session})
     script = site.templates.raw("notebook.js")
     _display("HTML", _CELL.format(id=cell, script=script, spec=spec))
     return NotebookView(CellBrowser(cell), server)
+
+
+def _refuse_markup(run: ShownRun) -> None:
+    """Refuse contigs whose names igv.js would paste into the page of a notebook as HTML."""
+    odd = [name for name in run.contigs.names if without_markup(name) != name]
+    if odd:
+        raise UsageError(
+            f"The contig name {odd[0]!r} of {run.genome['name']} is HTML to a notebook, and might "
+            f"run there. Rename it in the FASTA, or use `tracksmith view {run.folder}`."
+        )
 
 
 def _display(kind: str, text: str) -> None:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from tracksmith.errors import InputError, UsageError
-from tracksmith.files import aside
+from tracksmith.files import TEMPORARY_PREFIX, aside
 from tracksmith.genome.assemblies import assembly_of, canonical
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.genomes import genome_word
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
 from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
+from tracksmith.hub.sharing import COPIES, Links
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.twobit import write_twobit
+from tracksmith.runs.lock import is_left_over
+from tracksmith.runs.run import make_folder
 
-__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "write_page"]
+__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "page_policy", "write_page"]
+
+MARK = "page.js"
+"""The file by which a folder is known to be a page."""
 
 UrlOf = Callable[[Output], str]
 
@@ -38,6 +42,11 @@ class IgvScript:
     integrity: str = ""
 
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'{script}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data:{elsewhere}; "
+    "base-uri 'none'; form-action 'none'"
+)
 CDN = IgvScript(
     address="https://cdn.jsdelivr.net/npm/igv@3.8.10/dist/igv.min.js",
     integrity="sha384-b/GRD1DJ3Dgldpe6xYBLC9PzuduzTcS8Mm+lklLhsxW/fSCZgZnEyZib80jgh1li",
@@ -82,12 +91,13 @@ def page_html(
     script: IgvScript,
     locus: str | None = None,
 ) -> str:
-    """Return the page of runs; scripts and styles are ``page.js`` and ``page.css`` beside it."""
+    """Return the page of runs; ``browser.js``, ``page.js`` and ``page.css`` lie beside it."""
     tables = [(run, table) for run in runs for table in top_variants(run)]
     found = session(runs, url_of, reference, [table for _, table in tables], locus)
     data = {"session": found, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
     return templates.fill(
         "page.html",
+        policy=page_policy(reference, script),
         title=" + ".join(run.folder.name for run in runs),
         data=data,
         script=script,
@@ -96,6 +106,14 @@ def page_html(
         genome=runs[0].genome,
         runs=[{"id": run.run.id, "label": run.label, "files": run.entries} for run in runs],
     )
+
+
+def page_policy(reference: Reference, script: IgvScript) -> str:
+    """Return what a page may load and run: its own files, and from elsewhere what was asked for."""
+    # The one script, not its host: anybody can publish another one there.
+    more = f" {script.address}" if script.address.startswith("https:") else ""
+    # Only a genome that igv.org hosts needs anything from elsewhere.
+    return _POLICY.format(script=more, elsewhere=" https:" if reference.hosted else "")
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
@@ -141,13 +159,16 @@ def write_page(
     igv: str | None = None,
     genome: str | None = None,
     templates: Path | None = None,
+    *,
+    copy: bool = False,
 ) -> Path:
     """Write the page of runs, ready for any web server.
 
     Parameters
     ----------
     folders
-        Finished runs on one genome. Their files are linked, relative to ``out``.
+        Finished runs on one genome. Their files are linked, relative to ``out``,
+        or copied into it.
     out
         Folder of the page; by default ``igv`` in the run, where there is one.
     igv
@@ -156,6 +177,8 @@ def write_page(
     genome
         A genome that igv.org hosts; by default what the contigs prove, else
         the run's own genome is written beside the page as 2bit.
+    copy
+        Copy the tracks into ``out``, so that it can be moved and shared alone.
 
     Returns
     -------
@@ -171,29 +194,34 @@ def write_page(
     script = find_igv(igv)
     filler = Templates(templates)
     target = _page_folder(runs, out)
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
+    for left in filter(is_left_over, target.glob(f"{TEMPORARY_PREFIX}*")):
+        left.unlink()
+    # First what says that the folder is a page: a command that is killed later can be repeated.
+    _write_texts(target, {name: filler.raw(name) for name in (MARK, "browser.js", "page.css")})
     reference = _static_reference(runs, target, genome)
-
-    def url_of(output: Output) -> str:
-        link = Path(os.path.relpath(output.path, target)).as_posix()
-        return quote(link, safe="/._-~")
-
+    links = Links(runs, target, copy)
+    if copy:
+        shutil.rmtree(target / COPIES, ignore_errors=True)
+        links.write_copies(target)
     if script.path is not None:
         with aside(target / "igv.min.js") as temporary:
             shutil.copyfile(script.path, temporary)
     tables = [table for run in runs for table in top_variants(run, 1)]
-    found = session(runs, url_of, reference, tables)
+    found = session(runs, links.of, reference, tables)
     texts = {
-        "page.js": filler.raw("page.js"),
-        "page.css": filler.raw("page.css"),
         "session.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
         "session.xml": session_xml(filler, runs, found, reference),
-        "index.html": page_html(filler, runs, url_of, reference, script),
+        "index.html": page_html(filler, runs, links.of, reference, script),
     }
-    for name, text in texts.items():
-        with aside(target / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+    _write_texts(target, texts)
     return target / "index.html"
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        with aside(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _page_folder(runs: Sequence[ShownRun], out: Path | None) -> Path:
@@ -204,7 +232,8 @@ def _page_folder(runs: Sequence[ShownRun], out: Path | None) -> Path:
         return runs[0].folder / "igv"
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: choose another folder with -o.")
-    if out.is_dir() and any(out.iterdir()) and not (out / "page.js").is_file():
+    files = [path for path in out.iterdir() if not is_left_over(path)] if out.is_dir() else []
+    if files and not (out / MARK).is_file():
         raise UsageError(f"{out} is neither empty nor a page: choose another folder with -o.")
     return out.resolve()
 

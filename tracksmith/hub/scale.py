@@ -86,6 +86,7 @@ def wide_function(output: Output) -> str:
     low, high = (float(output.entry.get(key) or 0) for key in ("min", "max"))
     if low < 0 < high or not _is_rare(max(high, -low), _upward(output, high <= 0)):
         return "mean"
+    # decision: extremes-in-wide-views (the mean of rare peaks is next to nothing)
     return "max" if high > 0 else "min"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,20 +23,22 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
-from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.genome.fasta import Genome
-from tracksmith.hub.guards import HostGuard, SoundRanges, confined, own_names
+from tracksmith.errors import ResourceError, UsageError
+from tracksmith.genome.fasta_index import index_files
+from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
-from tracksmith.hub.loci import top_variants
-from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html
+from tracksmith.hub.loci import find_locus, top_variants
+from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html, page_policy
 from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
 from tracksmith.hub.templates import Templates
 
 __all__ = [
+    "BROWSERS",
     "FIRST_PORT",
     "LOOPBACK",
+    "NOTEBOOKS",
     "RunServer",
     "Site",
     "make_app",
@@ -48,19 +52,13 @@ __all__ = [
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8760
 """Where `view` listens, unless it is taken; then the ports after it."""
-ORIGINS = (
-    "https://igv.org", "https://genome.ucsc.edu", "https://genome-euro.ucsc.edu",
-    "https://genome-asia.ucsc.edu", "https://jbrowse.org",
-)  # fmt: skip
-LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?|vscode-webview://.*"
+BROWSERS = r"https://(igv\.org|jbrowse\.org)"
+"""Origins that may read what is served: genome browsers that load data by themselves."""
+NOTEBOOKS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?|vscode-webview://.*"
+"""Origins that may read what a notebook's kernel serves: pages of notebooks on this machine."""
 _TYPES = {".html": "text/html", ".json": "application/json", ".txt": "text/plain",
           ".tsv": "text/plain", ".bed": "text/plain", ".xml": "application/xml",
           ".sizes": "text/plain"}  # fmt: skip
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self' {script}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data: "
-    "{elsewhere}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -74,6 +72,8 @@ class Site:
     reference: Reference
     genome_files: dict[str, Path]
     locus: str | None
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    """The first part of every path, known to whoever was given the address."""
 
     def session(self, base: str) -> dict[str, Any]:
         """Return a session for igv.js with absolute addresses; ``base`` is the server's."""
@@ -103,26 +103,28 @@ def make_site(
     Raises
     ------
     TracksmithError
-        As :func:`tracksmith.hub.runs.open_runs` and :func:`find_igv`.
+        As :func:`tracksmith.hub.runs.open_runs`, :func:`find_igv` and, for
+        ``locus``, :func:`tracksmith.hub.loci.find_locus`.
     """
     runs = open_runs(folders)
+    place = find_locus(runs, locus) if locus else None
     files, reference = _reference(runs, genome)
-    return Site(runs, Templates(templates), find_igv(igv), reference, files, locus)
+    return Site(runs, Templates(templates), find_igv(igv), reference, files, place)
 
 
-def make_app(site: Site, host: str = LOOPBACK, below: str = "") -> Starlette:
-    """Return the application that serves runs, read-only; all of it below a path, if one is given.
+def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starlette:
+    """Return the application that serves runs, read-only, below the site's secret.
 
-    ``/`` is the page, ``/run/PATH`` a file of the only run, ``/runs/N/PATH``
-    one of the Nth, ``/genome/NAME`` the genome's files. Hidden files, links
-    that lead out of their run, and folders are not found. Requests under a
-    foreign host name are refused, so that no web site can reach the server
-    through a name of its own.
+    There ``/`` is the page, ``/run/PATH`` a file of the only run,
+    ``/runs/N/PATH`` one of the Nth, ``/genome/NAME`` the genome's files. Hidden
+    files, links that lead out of their run, and folders are not found.
+    ``origins`` is the pattern of foreign origins whose pages may read.
     """
     routes: list[BaseRoute] = [
         Route("/", lambda request: _page(site)),
         Route("/session.json", lambda request: _session(site, request)),
         Route("/page.js", lambda request: _asset(site, "page.js", "text/javascript")),
+        Route("/browser.js", lambda request: _asset(site, "browser.js", "text/javascript")),
         Route("/page.css", lambda request: _asset(site, "page.css", "text/css")),
         Route("/igv.min.js", lambda request: _igv(site)),
         Route("/favicon.ico", lambda request: Response(status_code=204)),
@@ -132,18 +134,20 @@ def make_app(site: Site, host: str = LOOPBACK, below: str = "") -> Starlette:
     routes += [
         Route(f"/{site.place(run)}{{path:path}}", partial(_run_file, run)) for run in site.runs
     ]
-    if below:
-        routes = [Mount(f"/{below}", routes=routes)]
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=ORIGINS,
-        allow_origin_regex=LOCAL_ORIGINS,
+        allow_origin_regex=origins,
         allow_methods=["GET", "HEAD", "OPTIONS"],
         allow_headers=["Range", "If-Range", "Cache-Control"],
         expose_headers=["Content-Range", "Content-Length", "Accept-Ranges", "ETag"],
     )
-    guard = Middleware(HostGuard, names=own_names(host))
-    return Starlette(routes=routes, middleware=[guard, cors, Middleware(SoundRanges)])
+    guards = [
+        Middleware(HostGuard, host=host),
+        # decision: secret-path (ports of the loopback address are open to every user)
+        Middleware(SecretPath, secret=site.secret),
+        Middleware(OriginGuard, allowed=lambda origin: bool(re.fullmatch(origins, origin))),
+    ]
+    return Starlette(routes=routes, middleware=[*guards, cors, Middleware(SoundRanges)])
 
 
 def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, Path], Reference]:
@@ -152,41 +156,32 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
     if genome:
         return {}, Reference(hosted_name(run, genome) or genome)
     name, fasta = str(run.genome["name"]), find_fasta(runs)
-    if fasta is not None:
-        index, blocks = Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")
-        with fasta.open("rb") as start:
-            zipped = start.read(2) == b"\x1f\x8b"
-        if index.is_file() and (blocks.is_file() or not zipped) and _same(run, fasta):
+    indexes = None if fasta is None else _indexes(run, fasta)
+    if fasta is not None and indexes is not None:
+        index, blocks = indexes
+        if blocks is None:
             files = {"genome.fa": fasta, "genome.fa.fai": index}
-            if not zipped:
-                return files, Reference(name, "", "genome/genome.fa", "genome/genome.fa.fai")
-            files = {"genome.fa.gz": fasta, "genome.fa.gz.fai": index, "genome.fa.gz.gzi": blocks}
-            base = "genome/genome.fa.gz"
-            return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
+            return files, Reference(name, "", "genome/genome.fa", "genome/genome.fa.fai")
+        files = {"genome.fa.gz": fasta, "genome.fa.gz.fai": index, "genome.fa.gz.gzi": blocks}
+        base = "genome/genome.fa.gz"
+        return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
     hosted = hosted_name(run, None)
     return {}, Reference(hosted) if hosted else Reference(name, sizes="chrom.sizes")
 
 
-def _same(run: ShownRun, fasta: Path) -> bool:
-    """Say whether the file is the genome of the run; a run could name any file.
+def _indexes(run: ShownRun, fasta: Path) -> tuple[Path, Path | None] | None:
+    """Return the indexes of a FASTA if it is the genome of the run; a run could name any file.
 
     Its size stands for its digest, which would take long to tell.
     """
     if fasta.stat().st_size != run.genome["size"]:
-        return False
-    try:
-        return Genome.open(fasta, allow_building_index=False).contigs == run.contigs
-    except InputError:
-        return False
+        return None
+    return index_files(fasta, str(run.genome["sha256"]), run.contigs)
 
 
 def _page(site: Site) -> Response:
     text = page_html(site.templates, site.runs, site.url, site.reference, site.script, site.locus)
-    address = site.script.address
-    origin = address.partition("/npm/")[0] if address.startswith("https:") else ""
-    # Only a genome that igv.org hosts needs anything from elsewhere.
-    elsewhere = "https:" if site.reference.hosted else ""
-    policy = _PAGE_POLICY.format(script=origin, elsewhere=elsewhere)
+    policy = f"{page_policy(site.reference, site.script)}; frame-ancestors 'none'"
     return HTMLResponse(text, headers=_headers(policy))
 
 
@@ -263,7 +258,7 @@ def open_socket(
 
 @dataclass
 class RunServer:
-    """A server at work. ``url`` ends in a slash; ``close`` stops it."""
+    """A server at work. ``url`` ends in a slash and holds the secret; ``close`` stops it."""
 
     url: str
     server: uvicorn.Server
@@ -276,19 +271,22 @@ class RunServer:
             self.thread.join(timeout=5)
 
 
-def prepare(app: Starlette, opened: socket.socket) -> RunServer:
-    """Return a server of ``app`` on a socket, not yet running."""
+def prepare(
+    site: Site, opened: socket.socket, host: str = LOOPBACK, origins: str = BROWSERS
+) -> RunServer:
+    """Return a server on a socket that listens on ``host``, not yet running."""
+    app = make_app(site, host, origins)
     config = uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2
     )
-    host, port = opened.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else {"0.0.0.0": socket.gethostname()}.get(host, host)
-    return RunServer(f"http://{shown}:{port}/", uvicorn.Server(config))
+    port, everywhere = opened.getsockname()[1], host in ("0.0.0.0", "::")
+    shown = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
+    return RunServer(f"http://{shown}:{port}/{site.secret}/", uvicorn.Server(config))
 
 
-def start(app: Starlette, opened: socket.socket) -> RunServer:
-    """Serve in a thread of this process and return once requests are answered."""
-    running = prepare(app, opened)
+def start(site: Site, opened: socket.socket, origins: str = BROWSERS) -> RunServer:
+    """Serve on the loopback address in a thread; return once requests are answered."""
+    running = prepare(site, opened, origins=origins)
     thread = threading.Thread(
         target=running.server.run, kwargs={"sockets": [opened]}, daemon=True, name="tracksmith-view"
     )
@@ -301,9 +299,9 @@ def start(app: Starlette, opened: socket.socket) -> RunServer:
 
 @contextmanager
 def serving(*folders: Path, port: int | None = None, **options: str | None) -> Iterator[str]:
-    """Serve runs on the loopback address while the block runs; yields the address."""
+    """Serve runs on the loopback address while the block runs; yields the secret address."""
     site = make_site(folders, **options)  # type: ignore[arg-type]
-    running = start(make_app(site), open_socket(LOOPBACK, port))
+    running = start(site, open_socket(LOOPBACK, port))
     try:
         yield running.url
     finally:

@@ -41,6 +41,7 @@ __all__ = [
     "safe_name",
     "text_up_to",
     "track_type",
+    "whole_number",
     "without_end",
     "word",
     "y_label",
@@ -52,7 +53,7 @@ SHORT_LABEL = 17
 LONG_LABEL = 76
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"\S+")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SWAPPED = str.maketrans({"<": "(", ">": ")", '"': "'", "\\": "/", "`": "'"})
@@ -160,7 +161,12 @@ def word(value: str) -> str | None:
 
 def integer(value: str) -> str | None:
     """A whole number."""
-    return None if re.fullmatch(r"[+-]?\d+", value) else "must be a whole number"
+    return None if re.fullmatch(r"[+-]?[0-9]+", value) else "must be a whole number"
+
+
+def whole_number(text: str) -> int | None:
+    """Return a whole number of up to 18 digits (0-9 alone), None for every other text."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def number(value: str) -> str | None:
@@ -184,8 +190,8 @@ def choice(*allowed: str) -> Grammar:
 
 def colour(value: str) -> str | None:
     """``r,g,b`` with numbers from 0 to 255."""
-    found = re.fullmatch(r"(\d{1,3}),(\d{1,3}),(\d{1,3})", value)
-    if found and all(int(part) <= 255 for part in found.groups()):
+    parts = [whole_number(part) for part in value.split(",")]
+    if len(parts) == 3 and all(part is not None and part <= 255 for part in parts):
         return None
     return "must be red,green,blue with whole numbers from 0 to 255"
 
@@ -205,10 +211,10 @@ def numbers(value: str) -> str | None:
 
 def pixels(value: str) -> str | None:
     """``max:default:min`` in pixels."""
-    found = re.fullmatch(r"(\d+):(\d+):(\d+)", value)
-    if not found:
+    parts = [whole_number(part) for part in value.split(":")]
+    if len(parts) != 3 or None in parts:
         return "must be MAX:DEFAULT:MIN in pixels"
-    most, usual, least = map(int, found.groups())
+    most, usual, least = (part or 0 for part in parts)
     return None if most >= usual >= least > 0 else "must fall from MAX over DEFAULT to MIN"
 
 
@@ -216,7 +222,10 @@ def relative_url(value: str) -> str | None:
     """An http(s) or ftp address, or a path relative to the hub; one word."""
     if not _WORD.fullmatch(value):
         return "must be an address without spaces (write %20)"
-    scheme = urlsplit(value).scheme.lower()
+    try:
+        scheme = urlsplit(value).scheme.lower()
+    except ValueError as error:
+        return f"is no address: {error}"
     if scheme and scheme not in ("http", "https", "ftp"):
         return f"has the scheme {scheme!r}; only http, https, ftp or a relative path can be loaded"
     return None
@@ -266,9 +275,8 @@ def track_type(value: str) -> str | None:
     if words[0] == "bigWig":
         return _big_wig_type(words)
     if words[0] == "bigBed":
-        if len(words) == 1 or re.fullmatch(r"\d+", words[1]) is None:
-            return "must be `bigBed N`, or `bigBed N +` with a space before the plus"
-        if not 3 <= int(words[1]) <= 15 or words[2:] not in ([], ["+"], ["."]):
+        fields = whole_number(words[1]) if len(words) > 1 else None
+        if fields is None or not 3 <= fields <= 15 or words[2:] not in ([], ["+"], ["."]):
             return "must be `bigBed N`, or `bigBed N +` with a space before the plus"
     return None
 

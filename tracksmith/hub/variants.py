@@ -85,7 +85,7 @@ def _filters(made: Node, head: BbiHead, reach: float) -> None:
     for field, low, high, text in (
         (HEIGHT_FIELD, 0, top, "Size of the effect"),
         (EFFECT_FIELD, -top, top, "Effect: alternative minus reference"),
-        ("percentile", 0, 100, "Percentage of variants with a smaller effect"),
+        ("percentile", 0, 100, "Percentage of alleles with a strictly smaller absolute effect"),
     ):
         if head.index_of(field):
             made.stanza.add(f"filter.{field}", f"{low}:{high}")

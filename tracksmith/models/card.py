@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from tracksmith.errors import CardError, UsageError
+from tracksmith.models.scores import REGION_SCORES, WINDOW_SCORES, ScoreFacts, default_scores
 
 __all__ = [
     "Alphabet",
@@ -137,6 +138,7 @@ class Track:
     @property
     def stored_sign(self) -> int:
         """-1 for a minus-strand track of values that cannot be negative, else 1."""
+        # decision: signed-minus-as-is (negating a log ratio turns its meaning round)
         return -1 if self.strand == "-" and not self.signed else 1
 
     def problems(self) -> Iterator[str]:
@@ -161,13 +163,19 @@ class Fold:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One published file. ``sha256`` and ``size`` (bytes) are None where nobody states them."""
+    """One published file. ``sha256`` and ``size`` (bytes) are None where nobody states them.
+
+    ``limit`` is how many bytes it may have where the size is not known.
+    ``names_tracks`` marks a table that only names tracks: the model works without it.
+    """
 
     name: str
     fold: str = ""
     size: int | None = None
     sha256: str | None = None
     urls: tuple[str, ...] = ()
+    limit: int = 4 << 30
+    names_tracks: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,18 +197,26 @@ class Option:
 class VariantDefaults:
     """How variant effects are read off unless the user says otherwise.
 
-    ``position`` is the variant's 0-based offset in the window (None: the
-    middle, ``window // 2``); ``bins`` the half-open range of core bins that
+    ``scores`` are taken in this order; none means ``diff`` for tracks that may be negative, else
+    ``log2fc``, and for a model over regions ``diff`` and ``strongest``. The strongest effect of a
+    variant, its headline, is looked for among the scores of ``headline``, or the first score alone.
+
+    ``geometry`` is the window of variants, for a network that reads windows of any length
+    (None: the card's own). ``position`` is the variant's 0-based offset in it (None: the
+    middle, ``window // 2``); ``bins`` the half-open range of its core's bins that
     are scored (None: all); ``reduce`` how they become one number;
-    ``pseudocount`` is added before a logarithm, in the track's units.
+    ``pseudocount`` is added before a logarithm, in the track's units. ``max_allele`` is the
+    longest allele in bp, unless the user gives another limit.
     """
 
-    scores: tuple[str, ...] = ("log2fc",)
+    scores: tuple[str, ...] = ()
     position: int | None = None
     bins: tuple[int, int] | None = None
     reduce: Literal["sum", "mean"] = "sum"
     pseudocount: float = 1e-6
     max_allele: int = 100
+    headline: tuple[str, ...] = ()
+    geometry: WindowGeometry | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +225,9 @@ class ModelCard:
 
     ``reverse_complement`` says whether averaging with the reverse complement
     is the ``default``, ``allowed``, or ``wrong``. ``unseen`` are contigs that
-    no fold saw in training.
+    no fold saw in training. ``archives`` are published zip files that hold the
+    weights. ``weights_of`` names the model whose weights these are, where
+    several models read the same files.
 
     Raises
     ------
@@ -233,6 +251,8 @@ class ModelCard:
     folds: tuple[Fold, ...] = ()
     unseen: tuple[str, ...] = ()
     weights: tuple[WeightFile, ...] = ()
+    archives: tuple[WeightFile, ...] = ()
+    weights_of: str = ""
     options: tuple[Option, ...] = ()
     variants: VariantDefaults = field(default_factory=VariantDefaults)
     notes: tuple[str, ...] = ()
@@ -272,11 +292,13 @@ class ModelCard:
                 yield f"track {track.id}: its rc_partner {partner!r} does not name it in return"
 
     def _weight_problems(self) -> Iterator[str]:
-        yield from _repeats("weight file", [file.name for file in self.weights])
+        files = (*self.weights, *self.archives)
+        yield from _repeats("weight file", [file.name for file in files])
         folds = [fold.name for fold in self.folds] or [""]
         for file in self.weights:
             if file.fold not in folds:
                 yield f"weight file {file.name!r} belongs to {file.fold!r}, which is no fold"
+        for file in files:
             if PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts:
                 yield f"weight file {file.name!r} must be a name inside the model's folder"
             for url in file.urls:
@@ -284,14 +306,53 @@ class ModelCard:
                     yield f"weight file {file.name!r}: {url!r} is no http(s) address"
 
     def _variant_problems(self) -> Iterator[str]:
+        yield from self._score_problems()
         if isinstance(self.geometry, RegionGeometry):
             return
+        geometry = self.variant_geometry
+        if self.variants.geometry is not None:
+            yield from (f"variants: {problem}" for problem in geometry.problems())
         position = self.variants.position
-        if position is not None and not 0 <= position < self.geometry.window:
+        if position is not None and not 0 <= position < geometry.window:
             yield f"the variant position {position} lies outside the window"
         bins = self.variants.bins
-        if bins is not None and not 0 <= bins[0] < bins[1] <= self.geometry.bins:
-            yield f"the scored bins {bins} lie outside the {self.geometry.bins} bins of the core"
+        if bins is not None and not 0 <= bins[0] < bins[1] <= geometry.bins:
+            yield f"the scored bins {bins} lie outside the {geometry.bins} bins of the core"
+
+    def _score_problems(self) -> Iterator[str]:
+        regions = isinstance(self.geometry, RegionGeometry)
+        known = REGION_SCORES if regions else WINDOW_SCORES
+        for name in self.default_scores:
+            reason = self.unfit(known[name]) if name in known else ""
+            if reason:
+                yield f"{name!r} is a score of variants by default, but {reason}"
+            if regions and name not in known:
+                yield f"no score of a model over regions is called {name!r}"
+        others = [name for name in self.variants.headline if name not in self.default_scores]
+        if others:
+            yield f"the headline {others[0]!r} is none of the scores"
+
+    def unfit(self, score: ScoreFacts) -> str:
+        """Say why this model cannot have a score; nothing if it can."""
+        regions = isinstance(self.geometry, RegionGeometry)
+        whole = not regions and self.variant_geometry.whole_window
+        return score.unfit(() if regions else self.signed_tracks, whole_window=whole)
+
+    @property
+    def signed_tracks(self) -> tuple[str, ...]:
+        """The tracks that may be negative."""
+        return tuple(track.id for track in self.tracks if track.signed)
+
+    @property
+    def default_scores(self) -> tuple[str, ...]:
+        """The scores of variants unless the user says otherwise."""
+        regions = isinstance(self.geometry, RegionGeometry)
+        return self.variants.scores or default_scores(self.signed_tracks, regions=regions)
+
+    @property
+    def variant_geometry(self) -> WindowGeometry:
+        """The geometry of variants' windows: their own, or that of a window model."""
+        return self.variants.geometry or self.window_geometry
 
     @property
     def window_geometry(self) -> WindowGeometry:
@@ -327,6 +388,7 @@ class ModelCard:
         for item in fields(self):
             value = kept if item.name == "tracks" else getattr(self, item.name)
             values[item.name] = _plain(value)
+        values["variants"]["scores"] = list(self.default_scores)
         return values
 
 

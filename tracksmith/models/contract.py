@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, get_args
 
-from tracksmith.models.card import ModelCard
+from tracksmith.errors import CardError
+from tracksmith.models.card import ModelCard, RegionGeometry
+from tracksmith.models.scores import REGION_SCORES, WINDOW_SCORES, ScoreFacts, UnitKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +29,14 @@ __all__ = [
     "RegionBatch",
     "RegionEffect",
     "RegionScore",
+    "ScoreRecord",
     "TrackScore",
     "WeightPaths",
 ]
+
+_SCORE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_TAKEN = ("track", "percentile", "headline")
+"""Words that the annotated VCF uses beside the scores of a model."""
 
 WeightPaths: TypeAlias = Mapping[str, tuple[Path, ...]]
 """Files by fold name; a model without folds uses the name ``""``."""
@@ -191,16 +199,36 @@ class RegionScore:
     ``compute`` gets the values of a window of regions, reference and
     alternative, both float32 ``(alleles, regions, tracks)``, and the number of
     the region that holds the allele. ``formula`` and ``unit`` say what the
-    number is, ``signed`` whether positive means more in the alternative.
+    number is, ``signed`` whether positive means more in the alternative,
+    ``places`` whether it names a region.
     """
 
     compute: Callable[[NDArray[np.float32], NDArray[np.float32], int], RegionEffect]
     formula: str
     unit: str = ""
     signed: bool = True
+    places: bool = False
+
+    def facts(self, name: str) -> ScoreFacts:
+        """Return what the score of this name means."""
+        return ScoreFacts(name, self.formula, self.unit, self.signed, places=self.places)
 
 
 Loaded: TypeAlias = "Predictor | Mapping[str, nn.Module] | nn.Module"
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """What a score of a plugin's own says of some variants, ``(units, variants)`` each.
+
+    ``reference`` and ``alternative`` are what it compares, ``bin`` is the number of the bin where
+    it found its value (-1: none); None where the score has no such thing. NaN is no value.
+    """
+
+    value: NDArray[np.floating[Any]]
+    reference: NDArray[np.floating[Any]] | None = None
+    alternative: NDArray[np.floating[Any]] | None = None
+    bin: NDArray[np.integer[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -208,16 +236,37 @@ class TrackScore:
     """A variant score of a plugin's own, beside those of tracksmith.
 
     ``compute`` gets the scoring bins of reference and alternative, both float32
-    ``(tracks, variants, bins)``, matched base by base, 0 where one allele has
-    no base; it returns ``(tracks, variants)``, NaN where not defined.
+    ``(units, variants, bins)``, matched base by base, 0 where one allele has
+    no base; it returns a :class:`ScoreRecord`, or its ``value`` alone. It leaves its input alone,
+    and what it says of a variant depends on that variant alone.
+
+    ``units`` says what counts: for ``tracks`` it gets every track and answers for every track; for
+    ``pairs`` every pair of strands, with the bins of the second behind those of the first; for
+    ``model`` all tracks at once, in the order of the card, and it answers with ``(variants,)``. It
+    is called once for each of several units.
+
     ``formula`` and ``unit`` say what the number is, ``signed`` whether positive
-    means more signal in the alternative.
+    means more signal in the alternative, ``places`` whether records name a bin. ``needs_positive``
+    and ``needs_place`` refuse tracks that may be negative, and one value a window.
     """
 
-    compute: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.floating[Any]]]
+    compute: Callable[
+        [NDArray[np.float32], NDArray[np.float32]], NDArray[np.floating[Any]] | ScoreRecord
+    ]
     formula: str
     unit: str = ""
     signed: bool = True
+    units: tuple[UnitKind, ...] = ("tracks",)
+    needs_positive: bool = False
+    needs_place: bool = False
+    places: bool = False
+
+    def facts(self, name: str) -> ScoreFacts:
+        """Return what the score of this name means."""
+        return ScoreFacts(
+            name, self.formula, self.unit, self.signed, False, self.units,
+            self.needs_positive, self.needs_place, self.places,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -242,6 +291,14 @@ class Model:
 
     ``scores`` are variant scores of the plugin's own, by name: a
     :class:`TrackScore`, or for a region model a :class:`RegionScore`.
+
+    ``unpack`` says what of a published archive is wanted: it maps the name of
+    a file in the archive to its name in the model's folder, or to None.
+
+    Raises
+    ------
+    CardError
+        Scores of the plugin's own, or those that the card names, do not fit.
     """
 
     card: ModelCard
@@ -250,3 +307,44 @@ class Model:
     describe: Callable[[WeightPaths], ModelCard] | None = None
     features: Callable[[FeatureRequest], FeatureSource] | None = None
     scores: Mapping[str, TrackScore | RegionScore] = field(default_factory=dict)
+    unpack: Callable[[str], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        card: Any = self.card
+        if not isinstance(card, ModelCard):
+            return  # the registry names it
+        problems = list(self._score_problems())
+        if problems:
+            listed = "\n".join(f"  - {problem}" for problem in problems)
+            raise CardError(f"The scores of model {self.card.name!r} do not fit:\n{listed}")
+
+    def _score_problems(self) -> Iterator[str]:
+        own = {name: score.facts(name) for name, score in self.scores.items()}
+        for name, score in own.items():
+            yield from _own_score_problems(name, score)
+        if isinstance(self.card.geometry, RegionGeometry):
+            yield from (
+                f"the card names the score {name!r}, which is not offered"
+                for name in self.card.default_scores
+                if name not in REGION_SCORES and name not in own
+            )
+            return
+        known = {**WINDOW_SCORES, **own}
+        for name in self.card.default_scores:
+            if name not in known:
+                yield f"the card names the score {name!r}, which is not offered"
+            elif reason := self.card.unfit(known[name]):
+                yield f"the card names the score {name!r}, but {reason}"
+        units = {known[name].unit for name in self.card.variants.headline if name in known}
+        if len(units) > 1:
+            yield f"the scores of the headline have several units: {', '.join(sorted(units))}"
+
+
+def _own_score_problems(name: str, score: ScoreFacts) -> Iterator[str]:
+    if not _SCORE_NAME.fullmatch(name) or name in _TAKEN or name.endswith("_at"):
+        yield f"{name!r} is no name for a score, or one that files use for something else"
+    if name in taken:
+        yield f"{name!r} is a score of tracksmith's: give your own another name"
+    kinds = get_args(UnitKind)
+    if not score.units or not {*score.units} <= {*kinds}:
+        yield f"score {name!r}: its units must be some of {', '.join(kinds)}"

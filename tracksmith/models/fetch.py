@@ -1,33 +1,40 @@
 """Fetching weights into the cache: the only code that downloads anything.
 
 Files land whole or not at all. A download that was cut goes on where it
-stopped when the file's sha256 is known, and from the start otherwise, because
-only a digest can show that both pieces belong together.
+stopped when somebody states the file's digest, and from the start otherwise,
+because only a digest can show that both pieces belong together.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
 
-from tracksmith.errors import InputError, ResourceError, UsageError
-from tracksmith.files import aside, digest_of_file
-from tracksmith.models.card import ModelCard, WeightFile
+from tracksmith.errors import InputError, PluginError, ResourceError, TracksmithError, UsageError
+from tracksmith.files import TEMPORARY_PREFIX
+from tracksmith.models.archive import chosen, members_of, unpack
+from tracksmith.models.card import ModelCard
+from tracksmith.models.checked import CheckedFile, check_weights
 from tracksmith.models.contract import Model
-from tracksmith.models.download import Job, Notify, download, set_aside
-from tracksmith.models.weights import (
-    CheckedFile,
-    check_weights,
-    locate_weights,
-    needs_weights,
-    weights_cache,
+from tracksmith.models.download import Job, Notify
+from tracksmith.models.fetched import keep
+from tracksmith.models.obtain import Obtainer, make_folder, record_of
+from tracksmith.models.sources import (
+    archive_job,
+    is_address,
+    jobs_for,
+    missing_offline,
+    offline_jobs,
 )
+from tracksmith.models.weights import locate_weights, needs_weights, weights_cache
 from tracksmith.progress import Progress, Silent
 
 __all__ = ["fetch", "licence_notice", "verify"]
+
+LOCK = ".lock"
 
 
 def fetch(
@@ -35,7 +42,9 @@ def fetch(
     source: str | None = None,
     notify: Notify = lambda text: None,
     progress: Progress | None = None,
+    *,
     offline: bool = False,
+    only: Sequence[str] = (),
 ) -> list[Path]:
     """Bring a model's weights into the cache and check them.
 
@@ -43,8 +52,7 @@ def fetch(
     ----------
     source
         A folder, a file, or the ``http(s)://`` address under which the files
-        lie; by default each file's addresses on the card, in order. Proxies
-        come from the environment (``HTTPS_PROXY`` and so on).
+        lie; by default each file's addresses on the card, in order.
     notify
         Gets one line at a time: the licence, what is there, what is done.
     progress
@@ -52,6 +60,8 @@ def fetch(
     offline
         Look at nothing but the cache and ``source``, a folder or file; so
         does ``TRACKSMITH_OFFLINE=1``. Every file of the card must be there.
+    only
+        Patterns of file names (``K562/*``); all files by default.
 
     Returns
     -------
@@ -63,30 +73,112 @@ def fetch(
     TrustError
         A file is not the published one; what was downloaded ends in ``.bad``.
     ResourceError
-        No source answers, the network breaks, or the disk is full; offline,
-        files are missing, each of which is named.
+        No source answers, the network breaks, the disk is full; offline, files are missing.
     InputError, UsageError
-        The folder lacks files, or the source is no folder and no address, or
-        an address offline.
+        The source is none, or lacks files; nothing is called as ``only`` says.
     """
     card = model.card
     notify(licence_notice(card))
     if not needs_weights(model):
         notify(f"{card.name} needs no weights.")
         return []
+    offline = offline or os.environ.get("TRACKSMITH_OFFLINE", "0") not in ("", "0")
     cache = weights_cache(card)
-    _make_folder(cache)
-    if offline or _offline_everywhere():
-        jobs = _jobs_offline(model, source, cache)
-        missing = [job for job in jobs if not _obtain_offline(job, notify)]
-        if missing or not jobs:
-            raise ResourceError(_missing(card, cache, missing, len(jobs)))
-    else:
-        jobs = _jobs(model, source, cache)
-        for job in jobs:
-            _obtain(job, notify, progress or Silent())
-    _require_usable(model, cache)
+    make_folder(cache)
+    obtainer = Obtainer(notify, progress or Silent(), offline)
+    try:
+        with _alone(cache):
+            files = _fetch_into(cache, model, obtainer, source, only)
+            if not only:
+                _sweep(cache, "*.part")  # whoever has everything needs no piece of it
+    finally:
+        obtainer.close()
+    if not only:
+        _require_usable(model, cache)
+    return files
+
+
+def _fetch_into(
+    cache: Path, model: Model, obtainer: Obtainer, source: str | None, only: Sequence[str]
+) -> list[Path]:
+    archive = archive_job(model, source, cache, offline=obtainer.offline)
+    if archive is not None:
+        return _fetch_archive(model, obtainer, archive, cache, only)
+    if obtainer.offline:
+        return _fetch_offline(model, obtainer, source, cache, only)
+    jobs = _only(model.card, jobs_for(model, source, cache, partly=bool(only)), only)
+    for job in jobs:
+        obtainer.obtain(job)
     return [job.target for job in jobs]
+
+
+def _fetch_offline(
+    model: Model, obtainer: Obtainer, source: str | None, cache: Path, only: Sequence[str]
+) -> list[Path]:
+    jobs = _only(model.card, offline_jobs(model, source, cache), only)
+    missing = [job for job in jobs if not obtainer.obtain(job)]
+    if missing or not jobs:
+        raise ResourceError(missing_offline(model.card, cache, missing, len(jobs)))
+    return [job.target for job in jobs]
+
+
+def _only(card: ModelCard, jobs: list[Job], only: Sequence[str]) -> list[Job]:
+    names = [job.file.name for job in jobs]
+    kept = set(chosen(names, only))
+    if jobs and not kept:
+        raise UsageError(_nothing_chosen(card, names, only))
+    return [job for job in jobs if job.file.name in kept]
+
+
+def _nothing_chosen(card: ModelCard, names: list[str], only: Sequence[str]) -> str:
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return f"--only {' '.join(only)}: no file of {card.name} is called so. There are {shown}."
+
+
+def _fetch_archive(
+    model: Model, obtainer: Obtainer, job: Job, cache: Path, only: Sequence[str]
+) -> list[Path]:
+    """Bring an archive, unpack what is wanted of it, and remove it if it was downloaded."""
+    downloaded = is_address(job.sources[0])
+    if downloaded:
+        obtainer.obtain(job)
+    every = members_of(job.target, _unpacker(model))
+    names = chosen([member.target for member in every], only)
+    if not every:
+        raise InputError(
+            f"{job.target} holds no weights that {model.card.name} knows by their names. Unpack it "
+            f"yourself, name the files as `tracksmith models show {model.card.name}` says, and "
+            "give their folder with --from."
+        )
+    if not names:
+        raise UsageError(_nothing_chosen(model.card, [member.target for member in every], only))
+    wanted = [member for member in every if member.target in set(names)]
+    obtainer.notify(f"Unpacking {len(wanted)} of {len(every)} files of {job.target} into {cache}.")
+    known = record_of(job.target)
+    paths = unpack(job.target, wanted, cache)
+    for path in paths:
+        source = known.source if known else str(job.target)
+        keep(path, source, known.published if known else "", known.stated_by if known else "")
+    if downloaded:
+        job.target.unlink()
+        obtainer.notify(f"{job.target.name} is unpacked and removed; to have more of it, repeat.")
+    return paths
+
+
+def _unpacker(model: Model) -> Callable[[str], str | None]:
+    """Return the model's own rule for the names in its archive, with errors of its own named."""
+
+    def place(name: str) -> str | None:
+        try:
+            return model.unpack(name) if model.unpack else name
+        except TracksmithError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{model.card.name} failed in unpack({name!r}): {type(error).__name__}: {error}"
+            ) from error
+
+    return place
 
 
 def _require_usable(model: Model, cache: Path) -> None:
@@ -100,8 +192,32 @@ def _require_usable(model: Model, cache: Path) -> None:
         ) from error
 
 
-def _offline_everywhere() -> bool:
-    return os.environ.get("TRACKSMITH_OFFLINE", "0") not in ("", "0")
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Hold off other processes that fetch the same weights; clear up what killed ones left.
+
+    Without a lock (a cache that may only be read, a file system that has none)
+    nothing is cleared up.
+    """
+    with ExitStack() as stack:
+        try:
+            handle = stack.enter_context((cache / LOCK).open("ab"))
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ResourceError(
+                f"Another process is fetching weights into {cache} just now. Wait for it."
+            ) from error
+        except OSError:
+            pass
+        else:
+            _sweep(cache, f"{TEMPORARY_PREFIX}*")
+        yield
+
+
+def _sweep(cache: Path, pattern: str) -> None:
+    for left in cache.rglob(pattern):
+        with suppress(OSError):
+            left.unlink()
 
 
 def verify(model: Model, path: Path | None = None) -> list[CheckedFile]:
@@ -121,182 +237,3 @@ def licence_notice(card: ModelCard) -> str:
     if not card.commercial_use:
         text += "\n*** NON-COMMERCIAL USE ONLY: these weights may not be used commercially. ***"
     return text
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"Cannot make the folder {folder}: {error.strerror or error}. "
-            "Set TRACKSMITH_CACHE to a folder that you may write."
-        ) from error
-
-
-def _jobs(model: Model, source: str | None, cache: Path) -> list[Job]:
-    card = model.card
-    if source is None:
-        if not card.weights:
-            raise UsageError(
-                f"The card of {card.name} lists no files to fetch. Get them from the authors "
-                f"({card.citation}) and give their folder: "
-                f"`tracksmith models fetch {card.name} --from FOLDER`."
-            )
-        return [Job(card, file, cache / file.name, file.urls) for file in card.weights]
-    if _is_address(source):
-        return _jobs_under(card, source, cache)
-    return _jobs_from_files(model, _local(source), cache)
-
-
-def _is_address(source: str) -> bool:
-    return urlsplit(source).scheme in ("http", "https")
-
-
-def _local(source: str) -> Path:
-    parts = urlsplit(source)
-    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(source).expanduser()
-    if not path.exists():
-        raise UsageError(
-            f"--from {source}: neither an existing file or folder nor an http(s):// address."
-        )
-    return path
-
-
-def _jobs_under(card: ModelCard, base: str, cache: Path) -> list[Job]:
-    last = unquote(urlsplit(base).path.rpartition("/")[2])
-    single = [file for file in card.weights if Path(file.name).name == last]
-    if single:
-        return [Job(card, single[0], cache / single[0].name, (base,))]
-    return [
-        Job(card, file, cache / file.name, (f"{base.rstrip('/')}/{quote(file.name)}",))
-        for file in card.weights
-    ]
-
-
-def _jobs_from_files(model: Model, path: Path, cache: Path) -> list[Job]:
-    """Return the copies to make; which files count is decided as for ``--weights``."""
-    card = model.card
-    jobs = []
-    for fold, files in locate_weights(model, path, "--from").items():
-        for found in files:
-            file = _file_of_card(model, fold, found, path)
-            jobs.append(Job(card, file, cache / file.name, (str(found),)))
-    return jobs
-
-
-def _file_of_card(model: Model, fold: str, found: Path, path: Path) -> WeightFile:
-    """Return the card's entry for a file that was found, or one that states nothing."""
-    listed = [file for file in model.card.weights if file.fold == fold]
-    if model.find_weights is None and len(listed) == 1:
-        return listed[0]
-    for file in listed:
-        if Path(file.name).name == found.name:
-            return file
-    inside = path.is_dir() and found.is_relative_to(path)
-    return WeightFile(str(found.relative_to(path)) if inside else found.name, fold)
-
-
-def _jobs_offline(model: Model, source: str | None, cache: Path) -> list[Job]:
-    """Return a job for every file that is wanted; those without a source must be there.
-
-    Wanted are the card's files, but not of a fold for which there are weights of the user's own.
-    """
-    card = model.card
-    if source is not None and _is_address(source):
-        raise UsageError(f"--from {source}: nothing is downloaded offline. Give a folder.")
-    place = cache if source is None else _local(source)
-    try:
-        found = _jobs_from_files(model, place, cache)
-    except InputError:
-        if source is not None and not card.weights:
-            raise
-        found = []
-    if source is None:
-        found = [replace(job, sources=()) for job in found]
-    own = {job.file.fold for job in found if job.file not in card.weights}
-    jobs = {job.target: job for job in found}
-    for file in card.weights:
-        beside = place / file.name
-        sources = (str(beside),) if source is not None and beside.is_file() else ()
-        if file.fold not in own:
-            jobs.setdefault(cache / file.name, Job(card, file, cache / file.name, sources))
-    return list(jobs.values())
-
-
-def _obtain_offline(job: Job, notify: Notify) -> bool:
-    """Bring one file to its place from a folder; say whether it is there now."""
-    if _in_place(job, notify):
-        return True
-    if not job.sources:
-        return False
-    _bring(job, notify, Silent())
-    return True
-
-
-def _missing(card: ModelCard, cache: Path, missing: list[Job], wanted: int) -> str:
-    """Say what is missing offline, and how to bring it."""
-    listed = "".join(f"  - {job.target}{_facts(job.file)}\n" for job in missing)
-    head = f"Offline, {len(missing)} of {wanted} files of {card.name} {card.version} are missing:\n"
-    if not wanted:
-        head = f"Offline, there are no weights of {card.name} {card.version} in {cache}.\n"
-    own = "" if card.weights else f" (get them from the authors: {card.citation})"
-    return (
-        f"{head}{listed}"
-        "Nothing was downloaded. Bring the files into some folder of this machine and run "
-        f"`tracksmith models fetch {card.name} --from FOLDER --offline`{own}; or, where there is a "
-        f"network, run `tracksmith models fetch {card.name}` and copy the folder that "
-        f"`tracksmith models show {card.name}` names there to {cache}."
-    )
-
-
-def _facts(file: WeightFile) -> str:
-    size = f"{file.size:,} bytes" if file.size else ""
-    digest = f"sha256 {file.sha256}" if file.sha256 else ""
-    facts = ", ".join(filter(None, (size, digest)))
-    return f" ({facts})" if facts else ""
-
-
-def _in_place(job: Job, notify: Notify) -> bool:
-    """Say whether the right file is there; a wrong one is set aside."""
-    if not job.target.is_file():
-        return False
-    if not job.fits(job.target):
-        why = "not the published file"
-    elif _other_content(job):
-        why = f"another file than {job.sources[0]}"
-    else:
-        notify(f"{job.target} is there already.")
-        return True
-    bad = set_aside(job.target)
-    notify(f"{job.target} is {why}; it is now {bad}.")
-    return False
-
-
-def _other_content(job: Job) -> bool:
-    """Whether a local source differs from what is there, and the card cannot say who is right."""
-    if job.file.sha256 or not job.sources or _is_address(job.sources[0]):
-        return False
-    return digest_of_file(Path(job.sources[0])) != digest_of_file(job.target)
-
-
-def _obtain(job: Job, notify: Notify, progress: Progress) -> None:
-    """Bring one file to its place, unless the right one is there already."""
-    if not _in_place(job, notify):
-        _bring(job, notify, progress)
-
-
-def _bring(job: Job, notify: Notify, progress: Progress) -> None:
-    _make_folder(job.target.parent)
-    if job.sources and not _is_address(job.sources[0]):
-        _copy(job, Path(job.sources[0]))
-    else:
-        download(job, notify, progress)
-    stated = "as published" if job.file.sha256 else "the publisher states none to compare with"
-    notify(f"{job.target}: sha256 {digest_of_file(job.target)} ({stated}).")
-
-
-def _copy(job: Job, source: Path) -> None:
-    with aside(job.target) as temporary:
-        shutil.copyfile(source, temporary)
-        if not job.fits(temporary):
-            raise job.misfit(temporary, str(source), "Nothing was put into the cache.")

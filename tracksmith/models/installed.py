@@ -51,6 +51,7 @@ class InstalledEntry:
         if self.point is None:
             raise PluginError(UNREADABLE)
         if self.point.dist is not None:
+            # decision: requirements-say-version (a second number could only contradict them)
             _refuse_other_versions(self.point.dist.requires or [])
         return self.point.load()
 
@@ -71,7 +72,7 @@ def installed_entries(group: str) -> list[InstalledEntry]:
 
 
 def _entries_of(distribution: metadata.Distribution, group: str) -> Iterator[InstalledEntry]:
-    # importlib.metadata.entry_points fails as a whole where one distribution is damaged.
+    # decision: distributions-one-by-one (entry_points() fails as a whole where one is damaged)
     try:
         if f"[{group}]" not in (distribution.read_text("entry_points.txt") or ""):
             return

@@ -7,7 +7,6 @@ the reason where something is wrong.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -15,6 +14,7 @@ from types import ModuleType
 import pluggy
 
 from tracksmith.errors import PluginError, TracksmithError, UsageError
+from tracksmith.guess import did_you_mean
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import Model
 from tracksmith.models.hook import GROUP, ModelHooks
@@ -98,10 +98,8 @@ class Registry:
                 )
         if not self.models and not self.broken:
             raise UsageError(f"There is no model {name!r}.\n{NONE_INSTALLED}")
-        near = difflib.get_close_matches(name.lower(), self.models, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
-            f"No model is called {name!r}.{hint}\n"
+            f"No model is called {name!r}.{did_you_mean(name, self.models)}\n"
             f"Known models: {', '.join(sorted(self.models)) or 'none'}. "
             "`tracksmith models` tells more, also of plugins that are broken."
         )
@@ -121,6 +119,7 @@ def load_registry() -> Registry:
     """
     models: dict[str, RegisteredModel] = {}
     broken: list[BrokenPlugin] = []
+    # decision: demo-is-a-plugin (no model has another way in)
     for entry in installed_entries(GROUP):
         for found in _models_of(entry):
             if isinstance(found, BrokenPlugin):

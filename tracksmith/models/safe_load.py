@@ -6,17 +6,16 @@ import hashlib
 import io
 import json
 import logging
-import pickle
 import warnings
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksmith.errors import InputError, TrustError
 from tracksmith.files import digest_of_file
+from tracksmith.models.checkpoint import NESTED, open_checkpoint
+from tracksmith.models.damage import reading, reason_of
 from tracksmith.models.trust import consent, option_for
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def load_tensors(path: Path, legacy: bool = False) -> dict[str, Tensor]:
         ``state_dict``, ``model_state_dict`` or ``model``.
     legacy
         For checkpoints with objects beside the tensors (optimiser, scheduler):
-        an unpickler that knows tensors only and turns every other class into
-        an inert stub.
+        these are left out. Without it, a file that names any is refused.
 
     Raises
     ------
@@ -66,9 +64,7 @@ def load_tensors(path: Path, legacy: bool = False) -> dict[str, Tensor]:
     if consent().digests and digest_of_file(path) in consent().digests:
         return _load_trusted(path)
     _refuse_torchscript(path, path)
-    if legacy and zipfile.is_zipfile(path):
-        return _load_stubbed(path)
-    return _named_tensors(_load_weights_only(path), path)
+    return _load_inert(path, legacy)
 
 
 def _load_trusted(path: Path) -> dict[str, Tensor]:
@@ -92,7 +88,10 @@ def _load_trusted(path: Path) -> dict[str, Tensor]:
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
     except Exception as error:
         # Whatever the code in the file does, a missing import first of all.
-        raise InputError(_damaged(path, error)) from error
+        raise InputError(
+            f"{path} could not be unpickled, though trusted ({reason_of(error)}). Install what its "
+            "code needs, or fetch it again if it is damaged."
+        ) from error
     return _named_tensors(content, path)
 
 
@@ -109,136 +108,60 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
-        return load_file(path, device="cpu")
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged or no safetensors file: {error}.") from error
+    with reading(path, "safetensors file", SafetensorError):
+        tensors = load_file(path, device="cpu")
+        if not all(name.isprintable() for name in tensors):
+            raise ValueError("the name of a tensor cannot be printed")
+    return tensors
 
 
-def _load_weights_only(path: Path) -> Any:
-    import torch
-
-    mmap = zipfile.is_zipfile(path)
-    try:
-        with warnings.catch_warnings():
-            # torch's advice about pickle protocols is for authors of torch files.
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except pickle.UnpicklingError as error:
-        reason = str(error).split("WeightsUnpickler error:")[-1].strip()
-        reason = reason.split("\n")[0].split(". ")[0]
-        raise _refused(path, reason) from error
-    except (RuntimeError, ValueError, OSError, EOFError, AttributeError) as error:
-        raise InputError(_damaged(path, error)) from error
+def _load_inert(path: Path, legacy: bool) -> dict[str, Tensor]:
+    """Read a file of ``torch.save`` without importing, calling or changing anything it names."""
+    with reading(path, "torch file"):
+        checkpoint = open_checkpoint(path)
+        tensors = checkpoint.tensors()
+    imports = checkpoint.content.imports
+    if imports and not legacy:
+        raise _refused(path, f"it names {_shown(imports)}")
+    if imports and not tensors:
+        raise _refused(path, f"no tensors without {_shown(imports)}")
+    if not tensors:
+        raise InputError(_empty(path, type(checkpoint.content.value).__name__))
+    return tensors
 
 
-def _damaged(path: Path, error: Exception) -> str:
-    first_line = str(error).split("\n")[0]
-    return f"{path} is damaged, cut short or no torch file: {type(error).__name__}: {first_line}."
+def _empty(path: Path, kind: str) -> str:
+    return f"{path} holds no named tensors, but {kind}."
 
 
 def _refuse_torchscript(content: Path | BinaryIO, path: Path) -> None:
     """Refuse a compiled program: ``torch.load`` would hand it to ``torch.jit.load``."""
-    if not zipfile.is_zipfile(content):
-        return
-    with zipfile.ZipFile(content) as archive:
-        if any(name.rpartition("/")[2] == "constants.pkl" for name in archive.namelist()):
-            raise TrustError(
-                f"{path} is a TorchScript program, not a file of tensors: refused, trusted or not. "
-                "Ask its publisher for a .safetensors file."
-            )
-
-
-class _Stub:
-    """Stands in for any class of a checkpoint that is no tensor; takes anything, does nothing."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> _Stub:
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-    def __call__(self, *args: Any, **kwargs: Any) -> _Stub:
-        return self
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def append(self, value: Any) -> None:
-        pass
-
-    def extend(self, values: Any) -> None:
-        pass
-
-    def add(self, value: Any) -> None:
-        pass
-
-
-class _TensorUnpickler(pickle.Unpickler):
-    """Knows tensors and ordered dicts; every other global becomes a stub, and is noted."""
-
-    stubbed: list[str]
-
-    def find_class(self, module: str, name: str) -> Any:
-        import torch
-        from torch import _utils
-
-        allowed = {
-            ("torch._utils", "_rebuild_tensor_v2"): _utils._rebuild_tensor_v2,
-            ("torch._utils", "_rebuild_parameter"): _utils._rebuild_parameter,
-            ("collections", "OrderedDict"): OrderedDict,
-        }
-        if (module, name) in allowed:
-            return allowed[module, name]
-        if module == "torch" and name.endswith("Storage") and name.isidentifier():
-            return getattr(torch, name, _Stub)
-        self.stubbed.append(f"{module}.{name}")
-        return type(name, (_Stub,), {"__module__": "stub"})
-
-
-def _load_stubbed(path: Path) -> dict[str, Tensor]:
-    """Read a zip archive of torch with stubs for all that is no tensor."""
-    import torch
-
-    class Unpickler(_TensorUnpickler):
-        stubbed: list[str] = []  # noqa: RUF012 - a class per file: torch derives another from it
-
-    restricted = SimpleNamespace(
-        Unpickler=Unpickler,
-        load=lambda handle, **options: Unpickler(handle, **options).load(),
-        __name__="pickle",
-    )
-    try:
-        content = torch.load(
-            path, map_location="cpu", weights_only=False, mmap=True, pickle_module=restricted
+    with reading(path, "torch file"):
+        if not zipfile.is_zipfile(content):
+            return
+        with zipfile.ZipFile(content) as archive:
+            names = archive.namelist()
+    if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
+        raise TrustError(
+            f"{path} is a TorchScript program, not a file of tensors: refused, trusted or not. "
+            "Ask its publisher for a .safetensors file."
         )
-        return _named_tensors(content, path)
-    except Exception as error:
-        # A hostile stream can fail anywhere inside the unpickler.
-        if Unpickler.stubbed:
-            raise _refused(path, f"no tensors without {_shown(Unpickler.stubbed)}") from error
-        if isinstance(error, InputError):
-            raise
-        raise InputError(_damaged(path, error)) from error
 
 
 def _shown(names: list[str]) -> str:
     different = list(dict.fromkeys(names))
-    return ", ".join(different[:3]) + (" and others" if len(different) > 3 else "")
+    shown = ("".join(filter(str.isprintable, name))[:80] for name in different[:3])
+    return ", ".join(shown) + (" and others" if len(different) > 3 else "")
 
 
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return the tensors of what a trusted file was unpickled to."""
     import torch
 
     candidates: Iterator[Any] = iter([content])
     if isinstance(content, Mapping):
-        nested = ("state_dict", "model_state_dict", "model")
-        candidates = iter([*(content.get(key) for key in nested), content])
+        candidates = iter([*(content.get(key) for key in NESTED), content])
     for candidate in candidates:
-        # A whole module comes out of a trusted file alone.
         held = candidate.state_dict() if isinstance(candidate, torch.nn.Module) else candidate
         if isinstance(held, Mapping):
             tensors = {
@@ -248,7 +171,7 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
             }
             if tensors:
                 return tensors
-    raise InputError(f"{path} holds no named tensors, but {type(content).__name__}.")
+    raise InputError(_empty(path, type(content).__name__))
 
 
 def refuse_lambda(model_config: str) -> None:

@@ -33,6 +33,7 @@ class Consent:
         return "".join(f" {option_for(digest)}" for digest in sorted(self.digests))
 
 
+# decision: trust-in-the-command (a folder from somebody else brings no consent)
 _consent: ContextVar[Consent | None] = ContextVar("tracksmith_trusted_weights", default=None)
 
 

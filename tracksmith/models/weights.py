@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +16,20 @@ from tracksmith.errors import (
     TrustError,
     UsageError,
 )
-from tracksmith.files import digest_of_file
 from tracksmith.models.card import Fold, ModelCard, WeightFile
+from tracksmith.models.checked import check_weights, mismatch
 from tracksmith.models.contract import Model, WeightPaths
 
 __all__ = [
-    "CheckedFile",
     "WeightsState",
-    "check_weights",
+    "cache_root",
     "describe",
     "find_weights",
     "locate_weights",
     "places",
     "select_folds",
     "state_of_weights",
+    "tables_there",
     "weights_cache",
 ]
 
@@ -38,28 +38,34 @@ def weights_cache(card: ModelCard) -> Path:
     """Return the folder into which ``tracksmith models fetch`` puts a model's weights.
 
     ``$TRACKSMITH_CACHE/weights/<model>/<version>``; without that variable the
-    user's cache folder of the operating system.
+    user's cache folder of the operating system. Models that read the same files
+    share a folder.
     """
+    return cache_root() / "weights" / (card.weights_of or card.name) / card.version
+
+
+def cache_root() -> Path:
+    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system."""
     chosen = os.environ.get("TRACKSMITH_CACHE")
     if chosen:
-        root = Path(chosen).expanduser()
-    else:
-        import platformdirs
+        return Path(chosen).expanduser()
+    import platformdirs
 
-        root = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
-    return root / "weights" / card.name / card.version
+    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
 
 
 def places(card: ModelCard) -> list[Path]:
     """Return the folders that are looked at when the user names none, in order."""
     chosen = os.environ.get("TRACKSMITH_WEIGHTS")
-    own = [Path(chosen).expanduser() / card.name] if chosen else []
+    names = dict.fromkeys((card.name, card.weights_of or card.name))
+    own = [Path(chosen).expanduser() / name for name in names] if chosen else []
     return [*own, weights_cache(card)]
 
 
 def needs_weights(model: Model) -> bool:
     """Say whether a model has weights outside its code."""
-    return bool(model.card.weights) or model.find_weights is not None
+    card = model.card
+    return bool(card.weights or card.archives) or model.find_weights is not None
 
 
 def locate_weights(
@@ -126,6 +132,19 @@ def state_of_weights(model: Model, given: Path | None = None) -> WeightsState:
         return WeightsState(True, {}, looked, str(error))
 
 
+def tables_there(card: ModelCard) -> WeightPaths:
+    """Return the tables that name a model's tracks, as far as they lie where weights belong.
+
+    They are small, and tell the names before the weights are there.
+    """
+    tables: dict[str, tuple[Path, ...]] = {}
+    for file in card.weights:
+        if file.names_tracks:
+            found = [place / file.name for place in places(card) if (place / file.name).is_file()]
+            tables[file.fold] = (*tables.get(file.fold, ()), *found[:1])
+    return {fold: paths for fold, paths in tables.items() if paths}
+
+
 def find_weights(model: Model, given: Path | None = None) -> WeightPaths:
     """Locate a model's weights and check each file whose digest the card states.
 
@@ -143,62 +162,11 @@ def find_weights(model: Model, given: Path | None = None) -> WeightPaths:
     return paths
 
 
-@dataclass(frozen=True)
-class CheckedFile:
-    """A weight file with its digest, and the one that the card states, if any."""
-
-    fold: str
-    path: Path
-    size: int
-    sha256: str
-    stated: WeightFile | None
-
-    @property
-    def wrong(self) -> bool:
-        """Whether the card states another digest or size."""
-        stated = self.stated
-        return stated is not None and (
-            stated.sha256 not in (None, self.sha256) or stated.size not in (None, self.size)
-        )
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the card states this very digest."""
-        return self.stated is not None and self.stated.sha256 == self.sha256
-
-
-def check_weights(
-    card: ModelCard, paths: WeightPaths, only_stated: bool = False
-) -> Iterator[CheckedFile]:
-    """Compute the sha256 of every file; ``only_stated`` skips those that the card does not know.
-
-    A file is known by its name: weights of the user's own under another name
-    are compared with nothing.
-    """
-    known = {(file.fold, Path(file.name).name): file for file in card.weights}
-    for fold, files in paths.items():
-        for path in files:
-            stated = known.get((fold, path.name))
-            if only_stated and (not stated or (not stated.sha256 and not stated.size)):
-                continue
-            yield CheckedFile(fold, path, path.stat().st_size, digest_of_file(path), stated)
-
-
-def mismatch(card: ModelCard, file: CheckedFile) -> str:
-    """Say what is wrong with a file that differs from its card."""
-    stated = file.stated or WeightFile(file.path.name)
-    return (
-        f"{file.path} is not the published weight file of {card.name} {card.version}.\n"
-        f"  expected sha256 {stated.sha256 or 'unknown'}, {stated.size or 'unknown'} bytes\n"
-        f"  got      sha256 {file.sha256}, {file.size} bytes\n"
-        "It was not loaded: it may be damaged, cut short or replaced. Fetch it again with "
-        f"`tracksmith models fetch {card.name}`; give weights of your own another name."
-    )
-
-
 def _at_given(model: Model, given: Path, option: str) -> WeightPaths:
+    if given.is_symlink() and not given.exists():
+        raise InputError(f"{option}: {_dangling(given)}")
     if not given.exists():
-        raise InputError(f"{option} {given}: there is no such file or folder ({given.resolve()}).")
+        raise InputError(f"{option} {given}: there is no such file or folder ({given.absolute()}).")
     try:
         return _at(model, given)
     except InputError as error:
@@ -206,6 +174,13 @@ def _at_given(model: Model, given: Path, option: str) -> WeightPaths:
             f"{option} {given} holds no weights of {model.card.name}: {error}\n"
             f"`tracksmith models show {model.card.name}` lists the files."
         ) from error
+
+
+def _dangling(link: Path) -> str:
+    return (
+        f"{link} is a link to {link.readlink()}, which is not there: bring its content here first "
+        "(`git annex get`, `dvc pull` or the like)."
+    )
 
 
 def _at(model: Model, place: Path) -> WeightPaths:
@@ -216,6 +191,17 @@ def _at(model: Model, place: Path) -> WeightPaths:
     InputError
         There is no complete fold.
     """
+    try:
+        return _found_at(model, place)
+    except InputError as error:
+        inside = place.rglob("*") if place.is_dir() else iter(())
+        links = [path for path in inside if path.is_symlink() and not path.exists()]
+        if not links:
+            raise
+        raise InputError(f"{error}\n{_dangling(min(links))}") from error
+
+
+def _found_at(model: Model, place: Path) -> WeightPaths:
     if model.find_weights is None:
         return _by_card(model.card, place)
     try:

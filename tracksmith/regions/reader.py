@@ -26,7 +26,7 @@ CELL_BYTES = 16
 
 
 class RegionReader:
-    """Plans and opens models over regions; see :class:`tracksmith.runs.predict.Reader`."""
+    """Plans and opens models over regions; see :class:`tracksmith.runs.reader.Reader`."""
 
     def draft(self, chosen: ChosenModel, number: int, context: Context) -> ModelDraft:
         """Read the regions, fill in every default, and cut the work into parts."""
@@ -35,6 +35,7 @@ class RegionReader:
         work = RegionWork(planned, inputs, context.genome, context.request.first, context.progress)
         stages = (
             Stage(number, "features", "regions", work.feature_starts, len(work.peaks)),
+            # decision: features-before-values (values need what all features are normalised by)
             Stage(number, "values", "windows", work.value_starts, len(work.placed), wave=1),
         )
         disk = Disk(_part_bytes(work), _file_bytes(work))

@@ -92,7 +92,7 @@ def base_plan(
         regions=region_set(context.regions),
     )
     places = Places(
-        genome=str(context.genome.path.resolve()),
+        genome=str(context.genome.path.absolute()),
         weights={model.card.name: model.places for model in chosen},
         regions=tuple(map(_absolute, request.regions)),
         chroms=request.chroms,

@@ -35,6 +35,7 @@ def encode(value: Any, *, full: bool = False) -> Any:
         return {
             field.name: encode(getattr(value, field.name), full=full)
             for field in fields(value)
+            # decision: defaults-left-out (a new field leaves the ids of today's runs as they are)
             if full or not _is_default(field, getattr(value, field.name))
         }
     if isinstance(value, Mapping):

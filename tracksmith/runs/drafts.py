@@ -27,7 +27,7 @@ def drafted(
     with trusting(request.trust_weights), spooled(request, out) as (kept, spool):
         with spool.named():
             draft = kind.draft(kept, plugins.load_registry(), progress)
-        yield replace(draft, places=spool.places(draft.places)), spool
+        yield replace(draft, places=spool.places(draft.places), now=draft.places), spool
 
 
 def planned_before(draft: Draft, out: Path) -> Run | None:

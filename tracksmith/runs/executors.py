@@ -45,6 +45,7 @@ def devices_of(run: Run, text: str) -> list[str]:
     if text == "auto":
         return [planned]
     names = parse_devices(text)
+    # decision: parts-on-planned-device (another kind gives other last digits)
     if device_kind(names[0]) != planned:
         raise UsageError(
             f"--device {text}: {run.folder} was planned for {planned}, and another kind of device "
@@ -192,7 +193,23 @@ class _DaskDriver:
         # The budget of a worker: its lanes, not the threads of one product.
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         with (
-            distributed.LocalCluster(
+            self._cluster(distributed, environment) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            self._drive(distributed, client)
+        if self.failed:
+            raise IncompleteError(failure_message(self.store, self.failed))
+
+    def _cluster(self, distributed: Any, environment: dict[str, str]) -> Any:
+        """Start a worker process for each device.
+
+        Raises
+        ------
+        ResourceError
+            One did not come up.
+        """
+        try:
+            return distributed.LocalCluster(
                 n_workers=len(self.devices),
                 threads_per_worker=1,
                 processes=True,
@@ -201,12 +218,12 @@ class _DaskDriver:
                 silence_logs=50,
                 memory_limit=0,
                 env=environment,
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            self._drive(distributed, client)
-        if self.failed:
-            raise IncompleteError(failure_message(self.store, self.failed))
+            )
+        except Exception as error:
+            raise ResourceError(
+                f"The {len(self.devices)} worker processes could not be started: "
+                f"{type(error).__name__}: {error}. Give fewer devices, then repeat the command."
+            ) from error
 
     def _drive(self, distributed: Any, client: Any) -> None:
         running: dict[Any, int] = {}
@@ -228,6 +245,7 @@ class _DaskDriver:
         run = self.store.run
         # A key of its own per try: Dask would otherwise hand back the failed one.
         key = f"part-{part}-{self.deaths.get(part, 0)}-{os.getpid()}"
+        # decision: worker-per-device (a part is the unit; deaths are counted here, not by Dask)
         future = client.submit(
             _compute_on_worker, self.kind, str(run.folder.resolve()), run.places, part,
             self.devices, self.trusted, key=key, pure=False, retries=0,

@@ -78,6 +78,7 @@ def open_genome(run: Run, notify: Callable[[str], None]) -> Genome:
             f"{genome.path} is not the planned genome: {len(changed)} contigs differ ({shown}). "
             "Restore the file, or start anew in another folder."
         )
+    # decision: genome-by-digest (one digest of the file, none per contig)
     if genome.sha256() != run.plan.genome.sha256:
         raise TrustError(
             f"{genome.path} changed since it was planned: same contigs, other bytes. "

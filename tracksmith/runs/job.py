@@ -24,6 +24,7 @@ from tracksmith.runs.planned import trusted_files
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
+# decision: one-driver (the only place where these verbs are written)
 __all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work"]
 
 
@@ -81,10 +82,7 @@ def run_all(
     resolve_devices(request.device)  # what is missing claims no folder
     with (
         trusting(request.trust_weights),
-        drafted(kind, request, out, progress) as (
-            draft,
-            spool,
-        ),
+        drafted(kind, request, out, progress) as (draft, spool),
     ):
         run = None if overwrite else planned_before(draft, out)
         worker = None
@@ -191,8 +189,9 @@ def _claim(
     The run is opened and its models are loaded in a folder aside: what fails
     there claims no folder and removes no older run.
     """
+    # decision: tried-aside (what fails claims no folder and deletes no run)
     with TemporaryDirectory() as aside:
-        run = draft.write(Path(aside))
+        run = draft.write(Path(aside), aside=True)
         names = devices_of(run, devices)
         worker = kind.open(run, names[0], progress)
         try:

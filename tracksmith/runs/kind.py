@@ -25,6 +25,7 @@ class Draft:
 
     ``texts`` are small files that lie beside ``run.json``, by name. ``files``
     are the names of the finished files; ``cure`` says how to need less disk.
+    ``now`` says where files that can be read once are until ``places`` holds.
     """
 
     plan: PlanRecord
@@ -34,15 +35,19 @@ class Draft:
     texts: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     cure: str = "fewer tracks with -t"
+    now: Places | None = None
 
-    def write(self, folder: Path) -> Run:
-        """Write it as a new run into a folder."""
+    def write(self, folder: Path, *, aside: bool = False) -> Run:
+        """Write it as a new run into a folder, or into one ``aside`` where it is tried first."""
         run = Run(folder, self.plan, self.places, self.limits)
         self.settle(run, folder)
+        if aside and self.now is not None:
+            run.places = self.now
         return run
 
     def settle(self, run: Run, folder: Path) -> None:
         """Write a run that was tried elsewhere into its own folder."""
+        run.places = self.places
         make_folder(folder)
         for name, text in self.texts.items():
             with aside(folder / name) as temporary:

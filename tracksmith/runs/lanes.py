@@ -35,6 +35,7 @@ Raised: TypeAlias = tuple[tuple[int, int], BaseException]
 
 def threads_per_lane(kind: str, window: int) -> int:
     """Return the torch threads of a lane, by kind of device and window (bp)."""
+    # decision: lanes-fixed-threads (the number of threads decides last digits)
     return LARGE_WINDOW_THREADS if kind == "cpu" and window > LARGE_WINDOW else 1
 
 
@@ -54,6 +55,7 @@ def own_copy(network: nn.Module) -> nn.Module:
     A network that keeps something in an attribute while it runs would
     otherwise see what another lane keeps there.
     """
+    # decision: copy-per-lane (a network may keep something while it runs)
     shared = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
     return copy.deepcopy(network, dict(shared))
 

@@ -52,8 +52,12 @@ def _move_stale_lock(path: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         # A driver killed between creating the lock and writing into it leaves it empty.
         time.sleep(0.2)
-        if not path.exists() or path.stat().st_size:
+        if not path.exists():
             return
+        if path.stat().st_size:
+            raise TrustError(
+                f"{path} is no lock of tracksmith. If no other process works there, delete it."
+            ) from None
         host, pid, born, minutes = socket.gethostname(), 0, "", 0.0
     if host != socket.gethostname() or _alive(pid, born):
         raise TrustError(
@@ -80,7 +84,7 @@ def _alive(pid: int, born: str) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

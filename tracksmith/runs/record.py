@@ -47,6 +47,7 @@ __all__ = [
     "VariantsRecord",
 ]
 
+# decision: typed-records (a run of another format is refused, not guessed at)
 FORMAT = 3
 """Version of ``run.json``: raised when a reader of today would misread a file of then."""
 
@@ -181,7 +182,7 @@ class VariantsRecord:
 
     ``source`` is vcf, bcf, table or saturation; ``file`` its file, or ``region``
     the stretch ``(contig, start, end)`` whose every substitution is scored;
-    it has so many ``records`` (or bases) and ``alleles``.
+    it has so many ``records`` (or bases), ``alleles`` and ``indels`` among them.
     ``alias`` is the sha256 of the table of aliases. ``background`` counts random
     SNVs, drawn with ``seed``. ``around`` names variants that get tracks.
     """
@@ -189,6 +190,7 @@ class VariantsRecord:
     source: str
     records: int
     alleles: int = 0
+    indels: int = 0
     file: FileRecord | None = None
     region: tuple[str, int, int] | None = None
     alias: str | None = None
@@ -217,6 +219,7 @@ class PlanRecord:
     kind: str
     genome: GenomeRecord
     models: tuple[ModelRecord, ...]
+    # decision: parts-in-identity (a part's number means the same on every machine)
     stages: tuple[Stage, ...]
     device: str
     compressor: str

@@ -117,6 +117,7 @@ class ModelRequest:
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
         group="Models over regions",
     )  # fmt: skip
+    # decision: inputs-by-name (the command line knows no plugin's words)
     inputs: Mapping[str, Path] = option(
         {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
         reads=(REGIONS,), group="Models over regions",
@@ -181,7 +182,7 @@ class Request:
     )  # fmt: skip
     around: tuple[str, ...] = option(
         (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     background: int = option(
         0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",

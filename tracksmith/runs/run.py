@@ -139,11 +139,12 @@ class Run:
 
     def keep_limits(self, limits: Limits) -> None:
         """Store the limits: they decide whether it may be finished, and no byte of it."""
-        if self.finished or self.limits == limits:
+        if self.limits == limits:
             return
         self.limits = limits
-        with self.lock():
-            self.save()
+        if not self.finished:
+            with self.lock():
+                self.save()
 
     def refuse_other(self, plan: PlanRecord) -> None:
         """Raise unless ``plan`` is that of this run.
@@ -234,6 +235,7 @@ def _brief(value: Any) -> str:
 
 def _seal(content: Mapping[str, Any]) -> str:
     """Return the sha256 that covers files, statistics and limits; places may be mended by hand."""
+    # decision: sealed-but-places (files move; what was planned and found does not)
     sealed = {key: value for key, value in content.items() if key not in ("places", "seal")}
     return hashlib.sha256(canonical_json(sealed).encode()).hexdigest()
 

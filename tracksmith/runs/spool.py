@@ -19,6 +19,7 @@ from tracksmith.runs.run import Run, make_folder
 
 __all__ = ["Spool", "spooled"]
 
+# decision: kept-inputs (every worker reads the input, and standard input has no second reading)
 FOLDER = ".inputs"
 """Where kept files lie in a run's folder: a name that no file of the user has."""
 

@@ -17,6 +17,7 @@ __all__ = ["installed_versions", "refuse_other_plugins", "refuse_other_versions"
 
 @cache
 def _torch() -> str:
+    # decision: torch-version-unimported (looking at a run loads no torch)
     return metadata.version("torch")
 
 
@@ -39,6 +40,7 @@ def same_versions(one: Any, other: Any) -> bool:
 
 
 def _release(name: str, version: Any) -> Any:
+    # decision: versions-fixed (builds of one release of torch count as one)
     return version.partition("+")[0] if name == "torch" and isinstance(version, str) else version
 
 

@@ -148,11 +148,12 @@ BED9 = (
     Column("char[1]", "strand", "+ or - or ."),
     Column("uint", "thickStart", "Start of where the item is drawn thick"),
     Column("uint", "thickEnd", "End of where the item is drawn thick"),
-    Column("uint", "itemRgb", "Colour as red,green,blue"),
+    # Not itemRgb: as bedToBigBed names it, and as R's rtracklayer takes it for a colour.
+    Column("uint", "reserved", "Colour as red,green,blue"),
 )
 """The nine columns that every BED reader knows."""
 
-SPECIAL = {"score": _score, "strand": _strand, "itemRgb": _colour}
+SPECIAL = {"score": _score, "strand": _strand, "reserved": _colour}
 
 
 def _each(formatter: Formatter) -> BatchCheck:
@@ -169,7 +170,7 @@ def _each(formatter: Formatter) -> BatchCheck:
 SPECIAL_BATCH: dict[str, tuple[str, BatchCheck]] = {
     "score": ("%d", _all_whole(0, 1000)),
     "strand": ("%s", _each(_strand)),
-    "itemRgb": ("%s", _each(_colour)),
+    "reserved": ("%s", _each(_colour)),
 }
 
 

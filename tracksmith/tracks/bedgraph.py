@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.files import aside
-from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
+from tracksmith.genome.bgzf_writer import BgzfWriter, index_suffix, write_tabix_index
 from tracksmith.tracks.bigwig import Pieces, TrackSummary, write_bigwig
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.reader import open_track
@@ -43,6 +43,7 @@ class BedGraph:
         with aside(path) as temporary:
             track = temporary.with_name(f"{temporary.name}.bw")
             try:
+                # decision: bedgraph-from-bigwig (two formats of a track cannot disagree)
                 summary = write_bigwig(track, contigs, pieces, bin_size, options)
                 with BgzfWriter(temporary) as out:
                     for line in _lines(track, contigs):
@@ -54,8 +55,8 @@ class BedGraph:
         return summary
 
     def beside(self, path: str, longest: int) -> tuple[str, ...]:
-        """Return the index; contigs of 2**29 bp and more need another kind."""
-        return (f"{path}{'.csi' if longest >= 1 << 29 else '.tbi'}",)
+        """Return the tabix index."""
+        return (f"{path}{index_suffix(longest)}",)
 
     def forecast(self, values: int, options: TrackOptions) -> int:
         """See :class:`tracksmith.tracks.formats.TrackFormat`."""

@@ -1,4 +1,4 @@
-"""Rows of a bigBed: checked, turned into text, and put in order."""
+"""Rows of a bigBed: checked, turned into text without markup, and put in order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from tracksmith.errors import InputError
 from tracksmith.tracks.autosql import AutoSql
 from tracksmith.tracks.external_sort import DiskSorter
+from tracksmith.tracks.markup import may_hold_markup, without_markup
 
 __all__ = ["PLACE", "BedRow", "row_records", "sorted_records"]
 
@@ -63,6 +64,8 @@ class _RowEncoder:
         joined = "".join(texts)
         if joined.count("\t") > self.format.count("\t") * len(rows) or BREAKS.search(joined):
             return None
+        if may_hold_markup(joined):
+            texts = [without_markup(text) for text in texts]
         encoded = [text.encode() for text in texts]
         if max(map(len, encoded)) > MOST_ROW_BYTES:
             return None
@@ -104,7 +107,7 @@ class _RowEncoder:
         text = "\t".join(texts)
         if text.count("\t") >= max(1, len(texts)) or BREAKS.search(text):
             raise self._wrong_field(number, row)
-        encoded = text.encode()
+        encoded = without_markup(text).encode()
         if len(encoded) > MOST_ROW_BYTES:
             raise _wrong(number, row, f"is longer than {MOST_ROW_BYTES} bytes")
         return PLACE.pack(contig, start, end) + encoded
@@ -135,6 +138,9 @@ def row_records(
     rows: Iterable[BedRow], contigs: Sequence[tuple[str, int]], schema: AutoSql
 ) -> Iterator[bytes]:
     """Yield a record for each row: `PLACE`, then the text of the columns after the third.
+
+    What browsers would take for markup is written in other characters
+    (:func:`tracksmith.tracks.markup.without_markup`).
 
     Raises
     ------

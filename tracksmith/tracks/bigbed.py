@@ -1,12 +1,10 @@
 """The bigBed writer: rows of any table, with an index by name and zoom levels of depth.
 
-Format: Kent et al. 2010, "BigWig and BigBed", version 4, with the extension for
-extra indexes (B+ trees from a column's text to the block that holds the row).
+The indexes by name are B+ trees from a column's text to the block that holds the row.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from tracksmith.errors import UsageError
 from tracksmith.files import aside
 from tracksmith.tracks.autosql import AutoSql
+from tracksmith.tracks.bbi import BIGBED, BLOCK, LITTLE
 from tracksmith.tracks.bedrows import PLACE, BedRow, in_order, row_records, sorted_records
 from tracksmith.tracks.container import FileHead, begin_file, check_contigs, end_file
 from tracksmith.tracks.depth import Depth
@@ -26,19 +25,15 @@ from tracksmith.tracks.external_sort import DiskSorter
 from tracksmith.tracks.options import Compressor, TrackOptions
 from tracksmith.tracks.piece import Summary
 from tracksmith.tracks.pyramid import Pyramid, Thinned
-from tracksmith.tracks.trees import BLOCK, BlockTable, write_name_tree, write_position_tree
+from tracksmith.tracks.trees import BlockTable, write_name_tree, write_position_tree
 from tracksmith.tracks.verify import Row, verify_bigbed
 
 __all__ = ["BedSummary", "write_bigbed"]
 
-MAGIC = 0x8789F2EB
 REDUCTION = 64
 ROWS_PER_BLOCK = 512
 BLOCK_BYTES = 1 << 16
-EXTENSION = struct.Struct("<HHQ52x")
-INDEX_ENTRY = struct.Struct("<HHQ4xHH")
-TARGET = struct.Struct("<QQ")
-ITEM = struct.Struct("<III")
+INDEX_BYTES = LITTLE.name_index.size + LITTLE.index_column.size
 
 
 @dataclass
@@ -71,7 +66,8 @@ def write_bigbed(
     rows : iterable of sequences
         Contig name, start, end (bp, 0-based half-open), then a value for each
         further column: text for text columns, numbers for numbers, colours as
-        ``"202,0,32"``.
+        ``"202,0,32"``. Text that browsers would take for markup is written in
+        other characters (:func:`tracksmith.tracks.markup.without_markup`).
     schema : AutoSql
         The columns. ``schema.defined`` of them are standard BED: what follows
         is shown by browsers under its own name.
@@ -133,13 +129,13 @@ class _BigBed:
         self.samples: Thinned[Row] = Thinned(64)
         self.columns = [schema.index(name) for name in extra_index]
         self.head = FileHead(
-            MAGIC,
+            BIGBED,
             fields=len(schema.columns),
             defined_fields=schema.defined,
             declaration=schema.text(),
         )
         self.depth_totals = Summary()
-        extension = bytes(EXTENSION.size + len(self.columns) * INDEX_ENTRY.size)
+        extension = bytes(LITTLE.extension.size + len(self.columns) * INDEX_BYTES)
         begin_file(out, self.head, contigs, extension)
 
     def write(self, records: Iterable[bytes], folder: Path) -> BedSummary:
@@ -200,14 +196,14 @@ class _BigBed:
         self.head.items += len(block.rows)
         self.head.block_size = max(self.head.block_size, len(raw))
         self.samples.append((block.contig, *block.rows[len(block.rows) // 2]))
-        target = TARGET.pack(offset, len(data))
+        target = LITTLE.target.pack(offset, len(data))
         for column, sorter in zip(self.columns, sorters, strict=True):
             for _, _, text in block.rows:
                 sorter.add(text.split(b"\t", column - 2)[column - 3] + b"\0" + target)
 
     def _write_index(self, sorter: DiskSorter) -> int:
         """Write the B+ tree over one column; return its offset."""
-        offset, width = self.out.tell(), TARGET.size
+        offset, width = self.out.tell(), LITTLE.target.size
         longest = max(1, sorter.longest - width - 1)
         entries = (
             record[: -width - 1].ljust(longest, b"\0") + record[-width:] for record in sorter
@@ -218,10 +214,10 @@ class _BigBed:
     def _write_extension(self, offsets: Sequence[int]) -> None:
         """Say where the indexes of columns lie."""
         self.out.seek(self.head.extension)
-        entries = self.head.extension + EXTENSION.size
-        self.out.write(EXTENSION.pack(EXTENSION.size, len(offsets), entries))
+        entries = self.head.extension + LITTLE.extension.size
+        self.out.write(LITTLE.extension.pack(LITTLE.extension.size, len(offsets), entries))
         for column, offset in zip(self.columns, offsets, strict=True):
-            self.out.write(INDEX_ENTRY.pack(0, 1, offset, column, 0))
+            self.out.write(LITTLE.name_index.pack(0, 1, offset) + LITTLE.index_column.pack(column))
 
 
 class _Block:
@@ -243,5 +239,5 @@ class _Block:
             self.contig, self.start = contig, start
         self.end = max(self.end, end)
         self.rows.append((start, end, text))
-        self.parts += (ITEM.pack(contig, start, end), text, b"\0")
-        self.size += ITEM.size + len(text) + 1
+        self.parts += (LITTLE.row.pack(contig, start, end), text, b"\0")
+        self.size += LITTLE.row.size + len(text) + 1

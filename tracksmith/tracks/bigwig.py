@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from tracksmith.errors import TracksmithError
 from tracksmith.files import aside
+from tracksmith.tracks.bbi import BIGWIG, BLOCK
 from tracksmith.tracks.container import FileHead, begin_file, check_contigs, end_file
 from tracksmith.tracks.histogram import Histogram, quantiles
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece, Summary
 from tracksmith.tracks.pyramid import Checked, Pyramid, Thinned
-from tracksmith.tracks.trees import BLOCK, BlockTable, write_position_tree
+from tracksmith.tracks.trees import BlockTable, write_position_tree
 from tracksmith.tracks.verify import Probe, verify_bigwig
 from tracksmith.tracks.zoom import BINS_PER_RECORD
 
@@ -29,8 +30,6 @@ __all__ = ["Pieces", "TrackSummary", "write_bigwig"]
 
 Pieces: TypeAlias = Callable[[], Iterable[tuple[int, EncodedPiece]]]
 """Yields (number of the contig, piece), contigs in order and starts ascending."""
-
-MAGIC = 0x888FFC26
 
 
 @dataclass
@@ -114,7 +113,7 @@ class _BigWig:
         options: TrackOptions,
     ) -> None:
         self.out, self.contigs, self.bin_size, self.options = out, contigs, bin_size, options
-        self.head = FileHead(MAGIC)
+        self.head = FileHead(BIGWIG)
         begin_file(out, self.head, contigs)
 
     def write_data(

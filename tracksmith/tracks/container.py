@@ -1,28 +1,22 @@
 """What bigWig and bigBed share: the head of the file, the zoom list, totals and contigs.
 
-Format: Kent et al. 2010, "BigWig and BigBed", version 4. Ids of contigs follow
-the genome's order; names lie sorted in the B+ tree, which maps a name to its id.
+Ids of contigs follow the genome's order; names lie sorted in the B+ tree, which
+maps a name to its id.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from tracksmith.errors import InputError
+from tracksmith.tracks.bbi import LITTLE, VERSION, FileStart
 from tracksmith.tracks.piece import Summary
 from tracksmith.tracks.pyramid import MOST_LEVELS, ZOOM_BLOCK_BYTES
 from tracksmith.tracks.trees import write_name_tree
 
 __all__ = ["FileHead", "begin_file", "check_contigs", "end_file"]
-
-VERSION = 4
-FILE_HEAD = struct.Struct("<IHHQQQHHQQIQ")
-ZOOM_HEAD = struct.Struct("<IIQQ")
-TOTALS = struct.Struct("<Q4d")
-CONTIG = struct.Struct("<II")
 
 
 @dataclass
@@ -53,47 +47,48 @@ def begin_file(
     The bytes ``extra`` go where ``head.extension`` then points. Readers
     measure the table's declaration by where the totals begin.
     """
-    out.write(bytes(FILE_HEAD.size + MOST_LEVELS * ZOOM_HEAD.size))
+    out.write(bytes(LITTLE.start.size + MOST_LEVELS * LITTLE.zoom.size))
     if head.declaration:
         head.autosql = out.tell()
         out.write(head.declaration.encode() + b"\0")
     head.totals_offset = out.tell()
-    out.write(bytes(TOTALS.size))
+    out.write(bytes(LITTLE.totals.size))
     if extra:
         head.extension = out.tell()
         out.write(extra)
     head.contigs = out.tell()
     _write_contigs(out, contigs)
     head.data = out.tell()
-    out.write(bytes(8))
+    out.write(bytes(LITTLE.offset.size))
 
 
 def end_file(out: BinaryIO, head: FileHead) -> None:
     """Append the closing magic, then fill in the start of the file and the item count."""
-    out.write(struct.pack("<I", head.magic))
+    out.write(LITTLE.magic.pack(head.magic))
     out.seek(0)
     block_size = max(head.block_size, ZOOM_BLOCK_BYTES if head.zooms else 0)
-    offsets = (head.contigs, head.data, head.index)
-    fields = (head.fields, head.defined_fields, head.autosql)
-    out.write(
-        FILE_HEAD.pack(
-            head.magic,
-            VERSION,
-            len(head.zooms),
-            *offsets,
-            *fields,
-            head.totals_offset,
-            block_size,
-            head.extension,
-        )
+    start = FileStart(
+        magic=head.magic,
+        version=VERSION,
+        zooms=len(head.zooms),
+        contigs_at=head.contigs,
+        data_at=head.data,
+        index_at=head.index,
+        fields=head.fields,
+        defined_fields=head.defined_fields,
+        autosql_at=head.autosql,
+        totals_at=head.totals_offset,
+        block_size=block_size,
+        extension_at=head.extension,
     )
-    for reduction, data, index in head.zooms:
-        out.write(ZOOM_HEAD.pack(reduction, 0, data, index))
+    out.write(LITTLE.start.pack(*start))
+    for level in head.zooms:
+        out.write(LITTLE.zoom.pack(*level))
     out.seek(head.totals_offset)
     totals = head.totals if head.totals.bases else Summary(0, 0, 0.0, 0.0)
-    out.write(TOTALS.pack(totals.bases, *totals[2:]))
+    out.write(LITTLE.totals.pack(totals.bases, *totals[2:]))
     out.seek(head.data)
-    out.write(struct.pack("<Q", head.items))
+    out.write(LITTLE.offset.pack(head.items))
 
 
 def check_contigs(contigs: Sequence[tuple[str, int]]) -> None:
@@ -116,5 +111,5 @@ def _write_contigs(out: BinaryIO, contigs: Sequence[tuple[str, int]]) -> None:
     """Write the B+ tree from contig name to id and length."""
     listed = sorted((name.encode(), id_, length) for id_, (name, length) in enumerate(contigs))
     key_size = max(len(name) for name, _, _ in listed)
-    entries = (name.ljust(key_size, b"\0") + CONTIG.pack(*value) for name, *value in listed)
-    write_name_tree(out, entries, len(listed), key_size, CONTIG.size)
+    entries = (name.ljust(key_size, b"\0") + LITTLE.contig.pack(*value) for name, *value in listed)
+    write_name_tree(out, entries, len(listed), key_size, LITTLE.contig.size)

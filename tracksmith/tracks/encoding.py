@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError, TracksmithError
+from tracksmith.tracks.bbi import BED_GRAPH, FIXED_STEP, INTERVAL, LITTLE
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
 from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece, Summary
@@ -28,7 +28,7 @@ from tracksmith.tracks.zoom import (
     reduce_records,
 )
 
-__all__ = ["ITEM", "LARGEST_VALUE", "SAMPLES", "SectionWriter", "encode_values", "summarise"]
+__all__ = ["LARGEST_VALUE", "SAMPLES", "SectionWriter", "encode_values", "summarise"]
 
 LARGEST_VALUE = 2.0**47
 """Beyond, the sum of squares over a chromosome overflows the float32 of a zoom record."""
@@ -37,10 +37,6 @@ LARGEST_CONTIG = 0xFFFFFFFF
 CHUNK = 1024  # bins for which one kind of section is chosen
 ITEM_COST, VALUE_COST, SECTION_COST = 16, 4, 64  # bytes, roughly
 SAMPLES = 3
-
-BEDGRAPH, FIXED_STEP = 1, 3
-SECTION_HEAD = struct.Struct("<5IBBH")
-ITEM = np.dtype([("start", "<u4"), ("end", "<u4"), ("value", "<f4")])
 
 
 def encode_values(
@@ -202,7 +198,7 @@ class SectionWriter:
     def append(self, start: int, end: int, kind: int, count: int, payload: memoryview) -> None:
         """Compress one section; ``payload`` holds ``count`` items."""
         step = self.grid.bin_size if kind == FIXED_STEP else 0
-        head = SECTION_HEAD.pack(self.grid.contig, start, end, step, step, kind, 0, count)
+        head = LITTLE.section.pack(self.grid.contig, start, end, step, step, kind, count)
         block = b"".join((head, payload))
         data = self.options.compress(block)
         self.blocks.append(data)
@@ -223,17 +219,17 @@ class SectionWriter:
     def bedgraph(self, items: NDArray[np.void]) -> None:
         """Write intervals with one value each."""
         raw = memoryview(items.tobytes())
-        width, most = ITEM.itemsize, self.options.items_per_block
+        width, most = INTERVAL.itemsize, self.options.items_per_block
         for at in range(0, len(items), most):
             part = items[at : at + most]
             start, end = int(part["start"][0]), int(part["end"][-1])
             payload = raw[width * at : width * (at + len(part))]
-            self.append(start, end, BEDGRAPH, len(part), payload)
+            self.append(start, end, BED_GRAPH, len(part), payload)
 
     def last_bin(self, value: float, start: int, end: int) -> None:
         """Write the contig's shorter last bin, which no fixed step can hold."""
         if not math.isnan(value):
-            self.bedgraph(np.array([(start, end, value)], ITEM))
+            self.bedgraph(np.array([(start, end, value)], INTERVAL))
 
 
 def _encode_bins(writer: SectionWriter, values: NDArray[np.float32]) -> None:
@@ -297,7 +293,7 @@ def _items(
     at = np.flatnonzero(begins) + first
     ends = np.append(at[1:], last)
     kept = valid[at]
-    items = np.empty(int(kept.sum()), ITEM)
+    items = np.empty(int(kept.sum()), INTERVAL)
     items["start"] = grid.start + at[kept] * grid.bin_size
     items["end"] = grid.start + ends[kept] * grid.bin_size
     items["value"] = values[at[kept]]

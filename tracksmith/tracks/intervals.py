@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tracksmith.errors import InputError, TracksmithError
 from tracksmith.genome.contigs import Contigs, check_lengths, shown
 from tracksmith.genome.fasta import Notify, silent
-from tracksmith.tracks.encoding import ITEM, LARGEST_VALUE, SAMPLES, SectionWriter, summarise
+from tracksmith.tracks.bbi import INTERVAL
+from tracksmith.tracks.encoding import LARGEST_VALUE, SAMPLES, SectionWriter, summarise
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
 from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece
@@ -62,7 +63,7 @@ def encode_intervals(
     """
     values = round_values(np.ascontiguousarray(values, dtype=np.float32), options.precision)
     _check_intervals(starts, ends, values, contig_length, contig)
-    items = np.empty(len(starts), ITEM)
+    items = np.empty(len(starts), INTERVAL)
     items["start"], items["end"], items["value"] = starts, ends, values
     grid = BinGrid(contig, int(starts[0]) // INTERVAL_BIN * INTERVAL_BIN, INTERVAL_BIN)
     writer = SectionWriter(options, grid)

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.tracks.bbi import BLOCK, ZOOM_RECORD
 from tracksmith.tracks.options import TrackOptions
-from tracksmith.tracks.trees import BLOCK, IN_MEMORY, BlockTable, write_position_tree
+from tracksmith.tracks.trees import IN_MEMORY, BlockTable, write_position_tree
 from tracksmith.tracks.zoom import RECORD, join_records, reduce_records
 
 __all__ = [
@@ -31,11 +32,6 @@ RECORDS_AT_ONCE = 1 << 14
 ZOOM_BLOCK_BYTES = 32 * RECORDS_PER_BLOCK
 COPY_BYTES = 1 << 20
 LARGEST_REDUCTION = 0xFFFFFFFF
-
-STORED = np.dtype(
-    [(name, "<f4" if kind == "<f8" else kind) for name, kind in RECORD.descr]  # type: ignore[misc]
-)
-"""A zoom record as the file holds it: sums in float32."""
 
 Item = TypeVar("Item")
 Checked: TypeAlias = "tuple[ZoomLevel, list[NDArray[np.void]]]"
@@ -102,7 +98,7 @@ class ZoomLevel:
             self._write_block(records[first : min(whole, first + RECORDS_PER_BLOCK)])
 
     def _write_block(self, records: NDArray[np.void]) -> None:
-        data = self._options.compress(records.astype(STORED).tobytes())
+        data = self._options.compress(records.astype(ZOOM_RECORD).tobytes())
         self._data.write(data)
         a, b = records[0], records[-1]
         row = (a["contig"], a["start"], b["contig"], b["end"], self._size, len(data))

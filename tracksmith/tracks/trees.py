@@ -7,7 +7,6 @@ the root first; a node is full except the last of its level.
 from __future__ import annotations
 
 import itertools
-import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -16,31 +15,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "NODE_ITEMS", "BlockTable", "write_name_tree", "write_position_tree"]
+from tracksmith.tracks.bbi import BLOCK, BRANCH, LITTLE, NAME_TREE, POSITION_TREE
+
+__all__ = ["NODE_ITEMS", "BlockTable", "write_name_tree", "write_position_tree"]
 
 NODE_ITEMS = 256
 IN_MEMORY = 1 << 18  # bytes of a temporary file before it goes to the disk
 ROWS_AT_ONCE = NODE_ITEMS * 64
-
-NAME_MAGIC = 0x78CA8C91
-NAME_HEAD = struct.Struct("<4IQQ")
-POSITION_MAGIC = 0x2468ACE0
-POSITION_HEAD = struct.Struct("<IIQ4IQII")
-NODE_HEAD = struct.Struct("<BBH")
-
-BLOCK = np.dtype(
-    [
-        ("first_contig", "<u4"),
-        ("start", "<u4"),
-        ("last_contig", "<u4"),
-        ("end", "<u4"),
-        ("offset", "<u8"),
-        ("size", "<u8"),
-    ]
-)
-"""A compressed block, as a leaf of the R tree lists it."""
-
-BRANCH = np.dtype(BLOCK.descr[:5])
 
 
 class BlockTable:
@@ -82,18 +63,18 @@ def _node_offsets(start: int, items: int, leaf_width: int, branch_width: int) ->
     offsets, at = [0] * len(counts), start
     for level in reversed(range(len(counts))):
         offsets[level] = at
-        at += counts[level] * NODE_HEAD.size + entries[level] * widths[level]
+        at += counts[level] * LITTLE.node.size + entries[level] * widths[level]
     return offsets
 
 
 def _child_offsets(start: int, width: int, children: int) -> NDArray[np.uint64]:
     """Return where the nodes of a level lie; all but the last are full."""
-    step = NODE_HEAD.size + NODE_ITEMS * width
+    step = LITTLE.node.size + NODE_ITEMS * width
     return start + np.arange(children, dtype=np.uint64) * np.uint64(step)
 
 
 def _write_node(out: BinaryIO, count: int, entries: bytes, *, leaf: bool) -> None:
-    out.write(NODE_HEAD.pack(leaf, 0, count))
+    out.write(LITTLE.node.pack(leaf, count))
     out.write(entries)
 
 
@@ -117,7 +98,7 @@ def write_name_tree(
         ``count`` keys, each filled up with NUL bytes to ``key_size`` and
         followed by its value of ``value_size`` bytes; ascending.
     """
-    out.write(NAME_HEAD.pack(NAME_MAGIC, NODE_ITEMS, key_size, value_size, count, 0))
+    out.write(LITTLE.name_tree.pack(NAME_TREE, NODE_ITEMS, key_size, value_size, count))
     widths = key_size + value_size, key_size + 8
     offsets = _node_offsets(out.tell(), count, *widths)
     out.seek(offsets[0])
@@ -131,7 +112,7 @@ def write_name_tree(
     for level in range(1, len(offsets)):
         out.seek(offsets[level])
         children = _child_offsets(offsets[level - 1], widths[level > 1], len(keys)).tolist()
-        nodes = [key + struct.pack("<Q", at) for key, at in zip(keys, children, strict=True)]
+        nodes = [key + LITTLE.offset.pack(at) for key, at in zip(keys, children, strict=True)]
         for first in range(0, len(nodes), NODE_ITEMS):
             part = nodes[first : first + NODE_ITEMS]
             _write_node(out, len(part), b"".join(part), leaf=False)
@@ -149,8 +130,8 @@ def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_b
         levels.append(_enclose(levels[-1]))
     root = levels.pop()
     extent = root[0].tolist()[:4] if table.count else [0] * 4
-    head = (POSITION_MAGIC, NODE_ITEMS, table.count, *extent, out.tell(), items_per_block, 0)
-    out.write(POSITION_HEAD.pack(*head))
+    head = (POSITION_TREE, NODE_ITEMS, table.count, *extent, out.tell(), items_per_block)
+    out.write(LITTLE.position_tree.pack(*head))
     offsets = _node_offsets(out.tell(), table.count, BLOCK.itemsize, BRANCH.itemsize)
     for level, nodes in enumerate(levels):
         width = BRANCH.itemsize if level else BLOCK.itemsize

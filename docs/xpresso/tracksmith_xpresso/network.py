@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, max_pool1d, relu
 
+from tracksmith.plugin import reading
+
 BASES = 10_500
 
 
@@ -13,7 +15,7 @@ class Xpresso(nn.Module):
 
     def __init__(self, path):
         super().__init__()
-        with h5py.File(path) as file:
+        with reading(path, "Keras file"), h5py.File(path) as file:
             layers = file["model_weights"]
             self.first = _convolution(layers["conv1d_1/conv1d_1"])
             self.second = _convolution(layers["conv1d_2/conv1d_2"])

@@ -2,7 +2,10 @@
 
 import copy
 import json
+import random
+import re
 import shutil
+import zlib
 from contextlib import contextmanager
 
 import h5py
@@ -168,7 +171,7 @@ def test_a_truncated_file_is_damaged(published_like, tmp_path, kept):
     content = published_like.read_bytes()
     path = tmp_path / "fold_1.h5"
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(InputError, match="is damaged or was not downloaded whole"):
+    with pytest.raises(InputError, match="is damaged, cut short or no HDF5 file"):
         read_layers(path)
 
 
@@ -237,3 +240,50 @@ def test_pytorch_weights_are_refused_as_another_architecture(tmp_path):
     for place in (tmp_path, path):
         with pytest.raises(InputError, match="another architecture"):
             find_weights(place)
+
+
+def damage(data, places, seed):
+    """Return bytes with a few of them changed close to the file's own structures."""
+    chance, data = random.Random(seed), bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        at = max(0, chance.choice(places) + chance.randint(-100, 200))
+        data[at : at + 4] = chance.choice(
+            (b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\1\0\0\0")
+        )
+    return bytes(data)
+
+
+def test_damage_of_any_kind_is_a_sentence(tmp_path, published_like):
+    """A seeded sample of what was tried for four minutes of one core."""
+    whole, path, refused = published_like.read_bytes(), tmp_path / "fold_1.h5", 0
+    marks = (b"TREE", b"HEAP", b"SNOD", b"GCOL", b"\x89HDF", b"model_config")
+    places = [found.start() for mark in marks for found in re.finditer(re.escape(mark), whole)]
+    for seed in range(40):
+        path.write_bytes(damage(whole, places, seed))
+        try:
+            read_layers(path)
+        except (InputError, TrustError) as error:
+            refused += 1
+            assert str(path) in str(error)
+    assert refused > 12
+
+
+def packed(folder, write, layers, content, **options):
+    """Write a model whose largest array is one gzip piece of ``content``."""
+    path = write(folder / "fold_1.h5", layers, None, optimizer=False)
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/dense/dense"]
+        del group["kernel:0"]
+        options = {"chunks": (7872, 1000), "compression": "gzip"} | options
+        piece = group.create_dataset("kernel:0", (7872, 1000), "f4", **options)
+        piece.id.write_direct_chunk((0, 0), content)
+    return path
+
+
+def test_an_array_that_would_unpack_to_more_than_itself_is_refused(tmp_path, write, random_layers):
+    values = random_layers["dense/kernel"].tobytes()
+    good = packed(tmp_path, write, random_layers, zlib.compress(values, 1))
+    np.testing.assert_array_equal(read_layers(good)["dense/kernel"], random_layers["dense/kernel"])
+    for content in (zlib.compress(values + b"\0" * 1_000_000, 1), zlib.compress(values[4:], 1)):
+        with pytest.raises(InputError, match="dense/kernel is packed so that it would unpack to"):
+            read_layers(packed(tmp_path, write, random_layers, content))

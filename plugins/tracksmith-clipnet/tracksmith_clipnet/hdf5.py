@@ -10,6 +10,7 @@ is built here, and never run.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError, TracksmithError, TrustError
+from tracksmith.models.damage import reading
 from tracksmith.models.safe_load import refuse_lambda
 from tracksmith_clipnet.network import BATCH_NORM_EPSILON, BLOCKS, SHAPES
 
@@ -52,13 +54,8 @@ def read_layers(path: Path) -> dict[str, NDArray[np.float32]]:
             f"{path} is no HDF5 file. CLIPNET's weights are Keras files in HDF5 (.h5); if this one "
             "was downloaded, fetch it again."
         )
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file, path)
-    except OSError as error:
-        raise InputError(
-            f"{path} is damaged or was not downloaded whole ({error}). Fetch it again."
-        ) from error
+    with reading(path, "HDF5 file of a Keras model"), h5py.File(path, "r") as file:
+        return _read(file, path)
 
 
 def _read(file: h5py.File, path: Path) -> dict[str, NDArray[np.float32]]:
@@ -109,8 +106,39 @@ def _check_arrays(datasets: dict[str, h5py.Dataset], path: Path) -> None:
             problems.append(f"{name} has shape {dataset.shape}, not {expected}")
         elif dataset.dtype != np.float32:
             problems.append(f"{name} is {dataset.dtype}, not float32")
+        elif dataset.chunks and not _unpacks_to_itself(dataset):
+            problems.append(f"{name} is packed so that it would unpack to another size")
     if problems:
         raise InputError(_refusal(path, problems))
+
+
+def _unpacks_to_itself(dataset: h5py.Dataset) -> bool:
+    """Whether no piece of a packed array unpacks to more than its share of the array.
+
+    HDF5 unpacks a piece whatever comes out of it, which a hostile file can make
+    a thousand times its own size. Keras packs nothing; gzip alone is read here.
+    """
+    if any(part > whole for part, whole in zip(dataset.chunks, dataset.shape, strict=True)):
+        return False
+    filters = dataset.id.get_create_plist()
+    kinds = [filters.get_filter(number)[0] for number in range(filters.get_nfilters())]
+    known = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE}
+    if not set(kinds) <= known or len(set(kinds)) < len(kinds):
+        return False
+    gzip = sum(1 << n for n, kind in enumerate(kinds) if kind == h5py.h5z.FILTER_DEFLATE)
+    share = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
+    for number in range(dataset.id.get_num_chunks()):
+        place = dataset.id.get_chunk_info(number)
+        if place.size > 2 * share + 1024:
+            return False
+        left_out, piece = dataset.id.read_direct_chunk(place.chunk_offset)
+        if gzip & ~left_out:
+            unpacking = zlib.decompressobj()
+            if len(unpacking.decompress(piece, share)) != share or unpacking.unconsumed_tail:
+                return False
+        elif len(piece) != share:
+            return False
+    return True
 
 
 def _check_values(layers: dict[str, NDArray[np.float32]], path: Path) -> None:

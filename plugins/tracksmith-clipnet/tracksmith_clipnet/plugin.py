@@ -50,6 +50,8 @@ _OTHER_ARCHITECTURE = (
     "inputs and outputs, not a conversion of these: this plugin reads the Keras files "
     "fold_1.h5 ... fold_9.h5."
 )
+LARGEST_FILE = 200_000_000
+"""Bytes; the nine are listed with 96.8 MB each."""
 _FOLD_FILE = re.compile(r"fold_([1-9])\.(?:h5|hdf5)")
 
 _EPSILON = Option(
@@ -115,7 +117,10 @@ def _tracks(cell: str, cell_type: str, ontology: str) -> tuple[Track, ...]:
 def _weight_files(*folders: str) -> tuple[WeightFile, ...]:
     return tuple(
         WeightFile(
-            f"fold_{fold}.h5", fold, urls=tuple(f"{folder}/fold_{fold}.h5" for folder in folders)
+            f"fold_{fold}.h5",
+            fold,
+            urls=tuple(f"{folder}/fold_{fold}.h5" for folder in folders),
+            limit=LARGEST_FILE,
         )
         for fold in HELD_OUT
     )
@@ -162,7 +167,10 @@ LCL = _card(
         "https://huggingface.co/adamyhe/clipnet/resolve/main",
     ),
     (_EPSILON, _CALIBRATE),
-    ("Nine files of about 97 MB each; their publishers state no sha256.",),
+    (
+        "Nine files of about 97 MB each. `models fetch` asks Zenodo for their md5 or Hugging Face "
+        "for their sha256, and keeps what it was told.",
+    ),
 )
 K562 = _card(
     "clipnet-k562",
@@ -172,9 +180,10 @@ K562 = _card(
     _weight_files("https://zenodo.org/records/11196189/files"),
     (_EPSILON,),
     (
-        "Nine files of about 97 MB each, fine-tuned from clipnet-lcl with the same folds; their "
-        "publishers state no sha256. A later tutorial of the authors links Zenodo record "
-        "15306864 instead of 11196189; whether the files are the same is not known.",
+        "Nine files of about 97 MB each, fine-tuned from clipnet-lcl with the same folds. `models "
+        "fetch` asks Zenodo for their md5 and keeps what it was told. A later tutorial of the "
+        "authors links Zenodo record 15306864 instead of 11196189; whether the files are the same "
+        "is not known.",
     ),
 )
 

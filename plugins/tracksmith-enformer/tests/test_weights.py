@@ -247,3 +247,19 @@ def test_the_network_of_a_folder_is_that_of_its_tensors(make, tmp_path, tensors)
     bases = make.bases(512)
     expected = Enformer(tensors, make.tiny, 512, 40, "mouse")(bases)
     assert torch.equal(Enformer(found, sizes, 512, 40, "mouse")(bases), expected)
+
+
+@pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
+def test_every_tensor_of_another_shape_is_a_sentence(make, tmp_path, change):
+    tensors = make.tensors(make.tiny)
+    for name in list(tensors)[::4]:
+        torch.save(tensors | {name: change(tensors[name])}, tmp_path / "w.bin")
+        with pytest.raises(InputError, match=r"w\.bin"):
+            read_weights(tmp_path / "w.bin", {})
+
+
+@pytest.mark.parametrize("name", ["transformer.999999999.0.fn.0.weight", "conv_tower.999999999.x"])
+def test_a_number_in_a_name_makes_no_network_of_that_depth(make, tmp_path, name):
+    torch.save(make.tensors(make.tiny) | {name: torch.ones(16)}, tmp_path / "w.bin")
+    with pytest.raises(InputError, match=r"w\.bin"):
+        read_weights(tmp_path / "w.bin", {})

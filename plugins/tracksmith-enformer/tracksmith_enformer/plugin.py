@@ -92,8 +92,10 @@ def card_of(species: Species) -> ModelCard:
                 size=size,
                 sha256=digest,
                 urls=tuple(TABLES.format(branch, species.name) for branch in ("0.5", "master")),
+                names_tracks=True,
             ),
         ),
+        weights_of=f"enformer-{HUMAN.name}",
         variants=VariantDefaults(
             scores=("log2fc",),
             position=WINDOW // 2 - 1,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracksmith.plugin import InputError, Track
+from tracksmith.plugin import InputError, Track, reading
 
 __all__ = ["HUMAN", "MOUSE", "Species", "tracks_of_table"]
 
@@ -98,11 +97,12 @@ def tracks_of_table(path: Path) -> tuple[Track, ...]:
     InputError
         The file is damaged, lacks a column, or its index has a gap.
     """
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as handle:
-            lines = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
-    except (OSError, EOFError, UnicodeError, zlib.error, csv.Error) as error:
-        raise InputError(f"{path} is damaged or no table of targets: {error}.") from error
+    opened = gzip.open if path.suffix == ".gz" else open
+    with (
+        reading(path, "table of targets", csv.Error),
+        opened(path, "rt", encoding="utf-8") as handle,
+    ):
+        lines = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
     missing = [column for column in COLUMNS if not lines or lines[0].get(column) is None]
     if missing:
         raise InputError(

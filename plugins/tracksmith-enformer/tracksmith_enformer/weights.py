@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracksmith.models.safe_load import load_tensors
-from tracksmith.plugin import InputError
+from tracksmith.plugin import InputError, reading
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,10 +111,8 @@ def config_beside(files: tuple[Path, ...]) -> Mapping[str, Any]:
     path = next((path for path in files if path.name == CONFIG), None)
     if path is None:
         return {}
-    try:
+    with reading(path, "JSON file"):
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged or no JSON: {error}.") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} must hold one JSON object, not {type(config).__name__}.")
     return config
@@ -216,9 +214,8 @@ def _sizes(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
 
 
 def _numbers(tensors: Mapping[str, Tensor], module: str) -> range:
-    """Return 0 to the highest number of a module: a gap shows as missing tensors."""
-    found = {int(match[1]) for name in tensors if (match := re.match(rf"{module}\.(\d+)\.", name))}
-    return range(max(found, default=-1) + 1)
+    """Return a number for each part of a module: a gap shows as tensors missing and unexpected."""
+    return range(len({m[1] for name in tensors if (m := re.match(rf"{module}\.(\d+)\.", name))}))
 
 
 def layout(sizes: Sizes) -> dict[str, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyBigWig
 import pytest
+import requests
 import torch
 from click.testing import CliRunner
 from tracksmith_get.network import build
@@ -18,6 +19,7 @@ from tracksmith.cli import main
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.models.web import reason
 from tracksmith.plugin import LoadRequest
 from tracksmith.progress import Silent
 
@@ -263,6 +265,41 @@ def test_the_accessibility_model_runs_without_accessibility_and_refuses_it(
     with pytest.raises(UsageError, match="get-atac does not read accessibility"):
         other = tmp_path / "other"
         tracksmith.predict("get-atac", small_genome, other, **asked, counts_column=5)
+
+
+@pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
+def test_every_tensor_of_another_shape_is_a_sentence(tmp_path, state, change):
+    for name in state:
+        path = checkpoint(tmp_path / "x.ckpt", state | {name: change(state[name])})
+        with pytest.raises(InputError, match=r"x\.ckpt"):
+            MODELS["get-expression"].load(LoadRequest({"": (path,)}, options={"heads": "2"}))
+
+
+def test_no_room_is_made_for_sizes_that_only_some_tensors_claim(tmp_path, state):
+    """A class token and a bias of two million would ask for a layer of 16 terabytes."""
+    claims = {
+        "cls_token": torch.zeros(1, 1, 2_000_000),
+        "encoder.blocks.0.mlp.fc1.weight": torch.zeros(2_000_000, 1),
+        "encoder.blocks.999999999.norm1.weight": torch.zeros(8),
+    }
+    for name in (list(claims)[:2], list(claims)[2:]):
+        changed = state | {key: claims[key] for key in name}
+        path = checkpoint(tmp_path / "x.ckpt", changed)
+        with pytest.raises(InputError, match=r"x\.ckpt is no .*GET"):
+            MODELS["get-expression"].load(LoadRequest({"": (path,)}, options={"heads": "2"}))
+
+
+def test_the_bucket_of_the_authors_asks_for_payment_and_the_way_is_told():
+    answer = requests.Response()
+    answer.status_code, answer.reason = 403, "Forbidden"
+    (url,) = MODELS["get-expression"].card.weights[0].urls
+    said = reason(requests.HTTPError(response=answer), url)
+    assert said.startswith("HTTP 403 Forbidden. Its owners may have set the bucket to")
+    line = "aws s3 cp --request-payer requester s3://2023-get-xf2217/get_demo/checkpoints/"
+    assert line in said
+    assert "checkpoint-best.pth FOLDER/" in said
+    answer.status_code = 404
+    assert "aws" not in reason(requests.HTTPError(response=answer), url)
 
 
 def test_wrong_clusters_are_refused_before_anything_is_scanned(

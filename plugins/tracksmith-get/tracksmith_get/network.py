@@ -199,10 +199,18 @@ def build(
             f"{source} is no complete GET model: {error} is missing or has no shape. "
             "Download the file again, or choose another checkpoint."
         ) from None
-    depth = 1 + max(_block_numbers(state))
-    network = RegionTransformer(
-        features, width, depth, _heads(width, heads, source), hidden, tracks, accessibility
-    )
+    numbers = _block_numbers(state)
+    if min(width, hidden, features, tracks) < 1 or numbers != set(range(len(numbers))):
+        raise InputError(
+            f"{source} is no complete GET model: it has {len(numbers)} blocks up to number "
+            f"{max(numbers):.6g}, {width} channels, {hidden} inside a block, {features} features, "
+            f"{tracks} tracks. Download the file again, or choose another checkpoint."
+        )
+    number = _heads(width, heads, source)
+    with torch.device("meta"):  # no room is made before every shape has been compared
+        network = RegionTransformer(
+            features, width, len(numbers), number, hidden, tracks, accessibility
+        )
     _load_strictly(network, state, source)
     return network.eval()
 
@@ -295,9 +303,9 @@ def _merge_adapters(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     return merged
 
 
-def _block_numbers(state: Mapping[str, Tensor]) -> list[int]:
-    found = (re.match(r"encoder\.blocks\.(\d+)\.", name) for name in state)
-    return [int(match[1]) for match in found if match]
+def _block_numbers(state: Mapping[str, Tensor]) -> set[int]:
+    found = (re.match(r"encoder\.blocks\.(\d{1,9})\.", name) for name in state)
+    return {int(match[1]) for match in found if match}
 
 
 def _heads(width: int, heads: int | None, source: str) -> int:
@@ -327,4 +335,5 @@ def _load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str)
             f"{source} is no GET region model; {len(problems)} tensors differ:\n{listed}\n"
             "Download the file again, or choose a published layout."
         )
+    network.to_empty(device="cpu")
     network.load_state_dict({name: value.float() for name, value in state.items()})

@@ -204,6 +204,7 @@ def _confirm(
     for column in range(bank.width):
         score += bank.scores[rows, column, stream.codes[positions + column]]
     hit = score >= bank.thresholds[rows]
+    # decision: moods-by-default (the authors' features miss these hits)
     if ends == "moods" and bank.width < SHORT:
         hit &= stream.codes[positions + bank.width] != NO_BASE
     return positions[hit], bank.motif[rows[hit]], score[hit]

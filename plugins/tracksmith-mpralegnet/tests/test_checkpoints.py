@@ -89,6 +89,14 @@ def test_other_tensors_are_refused_by_name(checkpoint, change, says):
         read_checkpoint(checkpoint(change), None, True)
 
 
+@pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
+def test_every_tensor_of_another_shape_is_a_sentence(checkpoint, tensors, change):
+    for name in tensors(0):
+        path = checkpoint(lambda t, name=name: t.update({name: change(t[name])}))
+        with pytest.raises(InputError, match="no checkpoint of MPRALegNet"):
+            read_checkpoint(path, None, True)
+
+
 def test_a_network_of_six_inputs_is_not_this_model(tensors, tmp_path):
     sizes = Sizes(inputs=6, stem=8, stem_width=5, width=3, blocks=((8, 16, 12),))
     path = tmp_path / "yeast.ckpt"
@@ -153,7 +161,9 @@ def test_a_configuration_of_another_network_is_refused(checkpoint, config, chang
 def test_a_configuration_that_is_no_object_is_refused(checkpoint, tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"config\.json (is no readable JSON|holds no settings)"):
+    with pytest.raises(
+        InputError, match=r"config\.json (is damaged, cut short or no JSON file|holds no settings)"
+    ):
         read_checkpoint(checkpoint(), path, True)
 
 

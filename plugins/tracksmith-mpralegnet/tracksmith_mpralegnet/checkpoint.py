@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.models.damage import reading
 from tracksmith.models.safe_load import load_tensors
 from tracksmith_mpralegnet.network import (
     PUBLISHED_POOL,
@@ -66,7 +67,7 @@ def _checked_sizes(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
     try:
         sizes = read_sizes(tensors)
         expected = expected_shapes(sizes)
-    except (KeyError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, ValueError, ZeroDivisionError) as error:
         raise InputError(
             f"{path} is no checkpoint of MPRALegNet: {error} (no tensor of that name, or of "
             "another shape)."
@@ -89,10 +90,8 @@ def _checked_sizes(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
 
 
 def _read_config(config: Path) -> dict[str, Any]:
-    try:
+    with reading(config, "JSON file"):
         settings = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{config} is no readable JSON file: {error}.") from error
     if not isinstance(settings, dict):
         raise InputError(f"{config} holds no settings, but a {type(settings).__name__}.")
     return settings

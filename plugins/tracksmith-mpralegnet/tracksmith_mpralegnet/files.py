@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeAlias
 
 from tracksmith.plugin import InputError, WeightPaths
 
-__all__ = ["CELL_LINES", "FOLDS", "SINGLE", "by_cell_line", "find_weights"]
+__all__ = ["CELL_LINES", "FOLDS", "SINGLE", "by_cell_line", "find_weights", "place_in_folder"]
 
 CELL_LINES = ("HepG2", "K562", "WTC11")
 SINGLE = "single"
@@ -57,7 +57,7 @@ def find_weights(path: Path) -> WeightPaths:
     """
     found: Found = {}
     for file in _checkpoints(path):
-        line, fold = _cell_line(file), _training_run(file)
+        line, fold = _cell_line(file.absolute()), _training_run(file.absolute())
         runs = found.setdefault(line, {})
         if fold in runs:
             raise InputError(_twice(line, fold, runs[fold][0], file))
@@ -75,9 +75,31 @@ def by_cell_line(files: Iterable[Path]) -> dict[str, CheckpointFiles]:
         if file.suffix == ".json":
             lines[line] = (lines[line][0], file)
         else:
-            line = _cell_line(file)
+            line = _cell_line(file.absolute())
             lines[line] = (file, None)
     return lines
+
+
+def place_in_folder(name: str) -> str | None:
+    """Return where a file of a published archive belongs: ``K562/best_model_test1_val2.ckpt``.
+
+    Checkpoints and configurations are wanted whose path names a cell line, and
+    a configuration for all of them; last epochs and all else are not. A file
+    of no training run keeps its own name.
+    """
+    file = PurePosixPath("/", name.replace("\\", "/"))
+    settings = file.name == "config.json"
+    if not settings and (file.suffix not in _SUFFIXES or _LAST.match(file.name)):
+        return None
+    if any(part.startswith((".", "__MACOSX")) for part in file.parts):
+        return None
+    try:
+        line, run = _cell_line(file), _training_run(file)
+    except InputError:
+        return file.name if settings else None
+    if settings or run == SINGLE:
+        return f"{line}/{file.name}"
+    return f"{line}/best_model_{run}{file.suffix}"
 
 
 def _checkpoints(path: Path) -> list[Path]:
@@ -95,9 +117,9 @@ def _checkpoints(path: Path) -> list[Path]:
     return chosen
 
 
-def _cell_line(file: Path) -> str:
-    """Return the cell line that the innermost part of the path names."""
-    for part in reversed(file.absolute().parts):
+def _cell_line(file: PurePath) -> str:
+    """Return the cell line that the innermost part of an absolute path names."""
+    for part in reversed(file.parts):
         named = {match.lower() for match in _CELL_LINE.findall(part.replace("_", " "))}
         if len(named) > 1:
             raise InputError(f"{file}: its path names several cell lines: {', '.join(named)}.")
@@ -109,9 +131,9 @@ def _cell_line(file: Path) -> str:
     )
 
 
-def _training_run(file: Path) -> str:
+def _training_run(file: PurePath) -> str:
     match = _IN_NAME.search(file.name)
-    folders = reversed(file.absolute().parent.parts)
+    folders = reversed(file.parent.parts)
     match = match or next(filter(None, map(_IN_FOLDER.fullmatch, folders)), None)
     if match is None:
         return SINGLE

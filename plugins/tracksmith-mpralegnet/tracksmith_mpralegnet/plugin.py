@@ -25,11 +25,18 @@ from tracksmith.plugin import (
     Track,
     UsageError,
     VariantDefaults,
+    WeightFile,
     WeightPaths,
     WindowGeometry,
     hookimpl,
 )
-from tracksmith_mpralegnet.files import CELL_LINES, FOLDS, by_cell_line, find_weights
+from tracksmith_mpralegnet.files import (
+    CELL_LINES,
+    FOLDS,
+    by_cell_line,
+    find_weights,
+    place_in_folder,
+)
 
 __all__ = ["GENOMIC", "INSERT", "STRANDED", "describe", "load"]
 
@@ -51,14 +58,25 @@ _NOTES = (
     "painted over the middle of the window; it is no signal measured along the genome.",
     "The published folds are folds of library elements, not of chromosomes: which training run "
     "never saw a genomic position cannot be told from its contig, so --folds held-out is refused.",
-    "Weights: Zenodo records 10558183 (all training runs) and 8219231, Hugging Face "
-    "Ni-os/MPRALegNet. Put the checkpoints into folders HepG2, K562 and WTC11, with config.json "
-    "if there is one; they have no address of their own, so they cannot be downloaded here.",
+    "Weights: an archive in Zenodo records 10558183 and 8219231, which `models fetch` brings, "
+    "checks and unpacks; `--only 'K562/*'` or `--only '*test1_val2*'` takes a part of the 90 "
+    "training runs a cell line. Single checkpoints are on Hugging Face, Ni-os/MPRALegNet: put them "
+    "into folders HepG2, K562 and WTC11, with config.json if there is one.",
     "All cell lines that are there need the same training runs. Cell lines without weights are "
     "left out of the model.",
     "Variant effects are alternative minus reference. The authors print reference minus "
     "alternative: the opposite sign.",
 )
+
+ARCHIVE = WeightFile(
+    "best_model.zip",
+    urls=tuple(
+        f"https://zenodo.org/records/{record}/files/best_model.zip"
+        for record in ("10558183", "8219231")
+    ),
+    limit=20_000_000_000,
+)
+"""All training runs; the older record names the file, the newer one replaces it."""
 
 
 def _track(cell_line: str, suffix: str = "") -> Track:
@@ -96,9 +114,12 @@ INSERT = ModelCard(
     geometry=WindowGeometry(200, core_start=75, core_length=50, bin=50, whole_window=True),
     alphabet=Alphabet(order="AGCT", unknown=0.25, heterozygous="half"),
     tracks=tuple(_track(cell_line) for cell_line in CELL_LINES),
+    # decision: insert-is-not-turned (the adapters would stay: another element)
     reverse_complement="wrong",
     assemblies=("hg38",),
     folds=tuple(Fold(name) for name in FOLDS),
+    archives=(ARCHIVE,),
+    weights_of="mpralegnet",
     options=(_AVERAGE,),
     variants=VariantDefaults(scores=("diff",)),
     notes=(
@@ -191,6 +212,12 @@ def _refuse_missing(lines: Sequence[str], there: Collection[str], fold: str) -> 
 def tracksmith_models() -> Sequence[Model]:
     """Return the three ways to use the same weights."""
     return [
-        Model(card, partial(load, card), find_weights, partial(describe, card))
+        Model(
+            card,
+            partial(load, card),
+            find_weights,
+            partial(describe, card),
+            unpack=place_in_folder,
+        )
         for card in (INSERT, STRANDED, GENOMIC)
     ]

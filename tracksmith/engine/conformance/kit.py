@@ -23,6 +23,7 @@ from tracksmith.engine.conformance.report import Finding, Report, Verdict, fails
 from tracksmith.engine.conformance.shortcuts import check_alleles, check_stretch
 from tracksmith.engine.conformance.strands import check_sense, check_strands
 from tracksmith.engine.conformance.subject import CheckRequest, load_subject
+from tracksmith.engine.conformance.variants import check_variants
 from tracksmith.errors import ResourceError, TracksmithError
 from tracksmith.models.card import RegionGeometry
 from tracksmith.models.card_checks import card_problems, heavy_imports
@@ -47,6 +48,7 @@ WINDOW_CHECKS: Mapping[str, Check] = {
     "sense": check_sense,
     "stretch": check_stretch,
     "alleles": check_alleles,
+    "variants": check_variants,
 }
 NEEDED = ("load", "shape", "repeats")
 """Checks without which those after them would only say the same again."""

@@ -1,0 +1,73 @@
+"""What ``tracksmith doctor`` says of an installation."""
+
+import importlib.metadata
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from tracksmith.cli import doctor as module
+from tracksmith.cli import main
+
+
+@pytest.fixture
+def said(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRACKSMITH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TRACKSMITH_WEIGHTS", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def run():
+        found = CliRunner().invoke(main, ["doctor"])
+        assert found.exit_code == 0, found.output
+        return " ".join(found.output.split())  # long lines are wrapped
+
+    return run
+
+
+def test_packages_machine_caches_and_models_are_told(said, tmp_path):
+    text = said()
+    for name in ("torch", "pysam", "CPU cores", "GPU", "Memory", "Disk here", "Disk temporary"):
+        assert name in text
+    assert f"{tmp_path / 'cache' / 'weights'}: empty (TRACKSMITH_CACHE moves it)" in text
+    assert importlib.metadata.version("pysam") in text
+    assert "core-promoter" in text
+    assert "MISSING" not in text
+
+
+def test_the_size_of_what_is_kept_is_told(said, tmp_path, monkeypatch):
+    for place in (tmp_path / "cache/weights/toy/1/w.pt", tmp_path / "home/tracksmith/indexes/a/x"):
+        place.parent.mkdir(parents=True)
+        place.write_bytes(bytes(2_500_000))
+    monkeypatch.setenv("TRACKSMITH_WEIGHTS", str(tmp_path / "cache"))
+    text = said()
+    assert f"{tmp_path / 'cache' / 'weights'}: 2.5 MB" in text
+    assert f"{tmp_path / 'home' / 'tracksmith' / 'indexes'}: 2.5 MB" in text
+    assert f"{tmp_path / 'cache'}: 2.5 MB (TRACKSMITH_WEIGHTS)" in text
+
+
+def test_what_is_missing_is_told_with_the_way_to_install_it(said, monkeypatch):
+    def version(package):
+        if package in ("pysam", "isal"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr(module.importlib.metadata, "version", version)
+    text = said()
+    assert "MISSING: `pip install pysam`" in text
+    assert "no faster compression: `pip install 'tracksmith[fast]'`" in text
+
+
+def test_without_torch_the_rest_is_told(said, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    text = said()
+    assert "torch cannot be imported" in text
+    assert "Memory" in text
+
+
+def test_a_limit_of_memory_is_told(said, monkeypatch, tmp_path):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(module, "MEMORY_LIMIT", limit)
+    for text, expected in (("1000000000\n", True), ("max\n", False), ("9" * 18, False)):
+        limit.write_text(text)
+        assert ("this job may take 1 GB" in said()) == expected

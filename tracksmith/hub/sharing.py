@@ -1,0 +1,74 @@
+"""Where a hub or a page finds the files of its runs: at their places, or copied beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from tracksmith.files import aside
+from tracksmith.hub.runs import Output, ShownRun
+
+__all__ = ["COPIES", "Links", "folders_to_share", "how_to_share"]
+
+COPIES = "runs"
+"""The folder of copies, inside that of the hub or page."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Links from the folder ``out`` to the files of runs, all of them relative.
+
+    With ``copied`` they lead to copies inside it, so that it can be moved alone.
+    """
+
+    runs: Sequence[ShownRun]
+    out: Path
+    copied: bool = False
+
+    def of(self, output: Output) -> str:
+        """Return the link to a file; everything but plain letters is percent-encoded."""
+        link = self._copy(output) if self.copied else os.path.relpath(output.path, self.out)
+        return quote(Path(link).as_posix(), safe="/._-~")
+
+    def write_copies(self, folder: Path) -> None:
+        """Copy what the links lead to into ``folder``, which is or becomes ``out``.
+
+        Raises
+        ------
+        ResourceError
+            The disk is full or the folder not writable.
+        """
+        for run in self.runs if self.copied else ():
+            for output in run.outputs():
+                target = folder / self._copy(output)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with aside(target) as temporary:
+                    shutil.copyfile(output.path, temporary)
+
+    def _copy(self, output: Output) -> Path:
+        return Path(COPIES, output.run.label, str(output.entry["path"]))
+
+
+def folders_to_share(out: Path, runs: Sequence[Path], *, copied: bool) -> tuple[Path, ...]:
+    """Return the folders that a web server must have, each outside the others."""
+    wanted = [out.resolve(), *(() if copied else (run.resolve() for run in runs))]
+    return tuple(
+        folder
+        for folder in wanted
+        if not any(folder != other and folder.is_relative_to(other) for other in wanted)
+    )
+
+
+def how_to_share(folders: Sequence[Path]) -> str:
+    """Say what to copy to a web server; several folders keep their places to one another."""
+    shown = " and ".join(map(str, folders))
+    if len(folders) == 1:
+        return f"To share it, copy {shown} to a web server with byte ranges."
+    return (
+        f"To share it, copy {shown} to a web server with byte ranges, keeping their places to one "
+        "another; or add --copy, and one folder holds all."
+    )
