@@ -53,7 +53,7 @@ def _of_model(
     record = planned.record
     units = units_for(planned) if reads_regions(planned.full) else units_of(planned.card)
     scores, spread = len(record.scores), record.folds.spread
-    one = Scored.empty(1, scores, len(units), spread)
+    one = Scored.empty(1, scores, len(units), spread=spread)
     stored = sum(getattr(getattr(one, field.name), "nbytes", 0) for field in fields(one))
     parts = size.alleles * (ROW.itemsize + PART_ROW + stored) + size.text
     if variants.region is not None:

@@ -282,7 +282,7 @@ def _strongest(
         (float(size[row]), int(rows["record"][row]), int(rows["allele"][row]))
         for row in chosen.tolist()
     ]
-    return sorted([*top, *found], key=lambda entry: (-entry[0], *entry[1:]))[:most]
+    return sorted([*top, *found], key=lambda row: (-row[0], *row[1:]))[:most]
 
 
 class _Order:

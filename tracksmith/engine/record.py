@@ -33,11 +33,13 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
     asked = request.of(card.name)
     tiling = tile(card.window_geometry, asked.stride)
     contigs = _contigs(context.genome, context.regions)
+    explicit = asked.weights is not None and asked.weights.is_file()
     rule, names = choose_folds(
-        card, chosen.weights, asked.folds, asked.spread, asked.weights, contigs, notify
-    )
+        card, tuple(chosen.weights) or ("",), asked.folds, contigs, notify,
+        spread=asked.spread, explicit=explicit,
+    )  # fmt: skip
     options = options_of(card, request, context.cards, notify)
-    check_mean_only(card, options, rule, names, asked.spread)
+    check_mean_only(card, options, rule, names, spread=asked.spread)
     check_card_assembly(card, context.genome.contigs, rule, notify)
     return ModelRecord(
         card=chosen.closed,
@@ -48,7 +50,7 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
         folds=FoldsRecord(rule, names, asked.spread),
         weights=chosen.records(names),
         options=options,
-        reverse_complement=_reverse(card, asked.reverse_complement),
+        reverse_complement=_reverse(card, asked=asked.reverse_complement),
         shifts=asked.shifts,
         dtype=asked.dtype,
         batch_chosen=asked.batch_size is not None,
@@ -61,7 +63,7 @@ def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:
     return names if regions is None else [names[n] for n in sorted(set(regions.contig.tolist()))]
 
 
-def _reverse(card: ModelCard, asked: bool | None) -> bool:
+def _reverse(card: ModelCard, *, asked: bool | None) -> bool:
     if asked and card.reverse_complement == "wrong":
         raise UsageError(
             f"--rc: the card of {card.name} says that averaging with the reverse complement "

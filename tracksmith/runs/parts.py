@@ -157,7 +157,7 @@ class PartStore:
             raise ValueError("the manifest is no JSON object")
         return content
 
-    def problem(self, part: int, deep: bool = False) -> str | None:
+    def problem(self, part: int, *, deep: bool = False) -> str | None:
         """Say why a part cannot be used, or None; ``deep`` also checks its bytes."""
         try:
             manifest = reread(partial(self.manifest, part), self.run.parts_folder)
@@ -184,8 +184,8 @@ class PartStore:
         """Return the parts still to compute; broken ones are moved aside, never deleted."""
         return [part for part in range(len(self)) if self._discard_if_broken(part)]
 
-    def _discard_if_broken(self, part: int, deep: bool = False) -> str | None:
-        problem = self.problem(part, deep)
+    def _discard_if_broken(self, part: int, *, deep: bool = False) -> str | None:
+        problem = self.problem(part, deep=deep)
         if problem and problem != "missing":
             log.warning("part %d: %s; moved aside", part, problem)
             for path in (self.manifest_path(part), self.data_path(part)):
