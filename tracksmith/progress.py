@@ -44,7 +44,7 @@ class Silent:
 class LineProgress:
     """Speed and time left: rewritten on a terminal, else one line a minute."""
 
-    def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self.stream = stream or sys.stderr
         self.terminal = self.stream.isatty()
         self.quiet = quiet

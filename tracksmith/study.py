@@ -230,7 +230,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
 
 def _region_inputs(model: ModelRecord, run: Run) -> dict[str, Any]:
     named = model.regions.inputs if model.regions else {}
-    places = {name: run.places.files[f"{model.name}:{name}"] for name in named}
+    places = {name: str(run.places.file(f"{model.name}:{name}")) for name in named}
     own = ("peaks", "accessibility", "normalisers")
     values: dict[str, Any] = {name: places[name] for name in own if name in places}
     values["inputs"] = {n: path for n, path in places.items() if n not in (*own, "alias")}

@@ -40,7 +40,7 @@ def random_clipnet(seed: int) -> Clipnet:
 
 def registry(folds: int) -> Registry:
     networks = {str(fold): random_clipnet(fold) for fold in range(1, folds + 1)}
-    predictor = Predictor(networks, to_tracks=rescale(1e-3, False))
+    predictor = Predictor(networks, to_tracks=rescale(1e-3, calibrate=False))
     paths = dict.fromkeys(networks, ())
     model = Model(LCL, lambda request: predictor, find_weights=lambda path: paths)
     return Registry({LCL.name: RegisteredModel(model, "bench", "1", "bench")}, [])

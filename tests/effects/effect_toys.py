@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from tracksmith.effects import kind
+from tracksmith.effects import planned
 from tracksmith.runs.record import ModelRecord, Stage
 
-CUT = "tracksmith.effects.kind._stage"
+CUT = "tracksmith.effects.kind.stage_of"
 """What cuts the records of a model into parts."""
 
 
 def parts_of(records: int) -> Callable[[int, ModelRecord, int], Stage]:
     """Return what cuts them into parts of so many records, to be put in the place of ``CUT``."""
-    whole = kind._stage
+    whole = planned.stage_of
 
     def cut(number: int, model: ModelRecord, count: int) -> Stage:
         return replace(whole(number, model, count), starts=tuple(range(0, count, records)))

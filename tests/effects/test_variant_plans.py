@@ -195,7 +195,7 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 ):
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        stop = "tracksmith.effects.files.summary_page"
+        stop = "tracksmith.effects.shared_files.summary_page"
         patched.setattr(stop, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             tracksmith.score_variants(source, "toy", small[0], out)
@@ -370,7 +370,7 @@ def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small
     run = verbs.plan(asked, tmp_path / "run")
     with pytest.MonkeyPatch.context() as patched:
         # As on a GPU with less memory.
-        patched.setattr("tracksmith.engine.reader.default_batch_size", lambda kind, window: 2)
+        patched.setattr("tracksmith.engine.record.default_batch_size", lambda kind, window: 2)
         assert verbs.plan(asked, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_chosen"):
         verbs.plan(verbs.changed(asked, batch_size=2), tmp_path / "run")
@@ -378,7 +378,7 @@ def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small
 
 def test_without_pyarrow_the_missing_table_is_said_aloud(source, small, tmp_path, monkeypatch):
     monkeypatch.setattr("tracksmith.effects.finish.has_parquet", lambda: False)
-    monkeypatch.setattr("tracksmith.effects.files.has_parquet", lambda: False)
+    monkeypatch.setattr("tracksmith.effects.table_files.has_parquet", lambda: False)
     notes = Notes()
     run = verbs.run_all(verbs.asked(("toy",), small[0], variants=source), tmp_path / "run", notes)
     assert sum("pip install pyarrow" in text for text in notes.said) == 1

@@ -192,7 +192,7 @@ def test_a_run_goes_on_with_its_own_automatic_batch_size(
     genome = write_genome(chr1=random_bases(3000, 1))
     asked = verbs.asked(("toy",), genome)
     run = verbs.plan(asked, tmp_path / "run")
-    monkeypatch.setattr("tracksmith.engine.reader.default_batch_size", lambda kind, window: 3)
+    monkeypatch.setattr("tracksmith.engine.record.default_batch_size", lambda kind, window: 3)
     assert verbs.plan(asked, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_size"):
         verbs.plan(verbs.changed(asked, batch_size=5), tmp_path / "run")

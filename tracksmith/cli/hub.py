@@ -43,6 +43,7 @@ def build(
     genome: str | None,
     base_url: str | None,
     templates: Path | None,
+    *,
     copy: bool,
 ) -> None:
     """Build a hub of one or more finished runs, and IGV sessions beside it."""
@@ -73,7 +74,7 @@ def _say(report: HubReport) -> None:
 @click.argument("place")
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @click.option("--full", is_flag=True, help="Read all of every bigWig, not a sample.")
-def check(place: str, strict: bool, full: bool) -> None:
+def check(place: str, *, strict: bool, full: bool) -> None:
     """Check a hub: a folder, a hub.txt, a run, or an http(s) address."""
     from tracksmith.hub.check import check_hub
 
@@ -103,6 +104,7 @@ def page(
     genome: str | None,
     igv: str | None,
     templates: Path | None,
+    *,
     copy: bool,
 ) -> None:
     """Write a page of finished runs, for a web server."""

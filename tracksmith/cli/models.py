@@ -43,7 +43,7 @@ def models(context: click.Context) -> None:
 
 @models.command("list")
 @_json
-def list_models(as_json: bool = False) -> None:
+def list_models(*, as_json: bool = False) -> None:
     """List every model, and every plugin that is broken."""
     registry = load_registry()
     if as_json:
@@ -58,7 +58,7 @@ def list_models(as_json: bool = False) -> None:
 @models.command()
 @_name
 @_json
-def show(name: str, as_json: bool) -> None:
+def show(name: str, *, as_json: bool) -> None:
     """Show the card of a model: geometry, folds, weights, licence, citation."""
     registered = load_registry().get(name)
     if as_json:
@@ -72,7 +72,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--grep", default="", metavar="TEXT", help="Only tracks with TEXT in any field.")
 @click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
 @_json
-def tracks(name: str, grep: str, weights: Path | None, as_json: bool) -> None:
+def tracks(name: str, grep: str, weights: Path | None, *, as_json: bool) -> None:
     """List the tracks of a model; number and id are what --tracks takes."""
     from tracksmith.models.selection import grep_tracks
 
@@ -108,7 +108,9 @@ def tracks(name: str, grep: str, weights: Path | None, as_json: bool) -> None:
     help="Use the cache and --from FOLDER alone, never the network; as TRACKSMITH_OFFLINE=1.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but licence and errors.")
-def fetch(name: str, source: str | None, only: tuple[str, ...], offline: bool, quiet: bool) -> None:
+def fetch(
+    name: str, source: str | None, only: tuple[str, ...], *, offline: bool, quiet: bool
+) -> None:
     """Bring a model's weights into the cache. Nothing else ever downloads."""
     from tracksmith.models.fetch import fetch as fetch_weights
     from tracksmith.models.fetch import licence_notice

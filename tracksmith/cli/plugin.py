@@ -34,6 +34,7 @@ def check(
     weights: Path | None,
     options: tuple[str, ...],
     inputs: tuple[str, ...],
+    *,
     asymmetric: bool,
     as_json: bool,
 ) -> None:

@@ -26,6 +26,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; compute nothing.")
 def predict(
     out: Path,
+    *,
     quiet: bool,
     overwrite: bool,
     force: bool,

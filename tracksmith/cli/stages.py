@@ -42,6 +42,7 @@ Examples:
 def plan(
     source: Path | None,
     out: Path,
+    *,
     quiet: bool,
     overwrite: bool,
     force: bool,
@@ -81,7 +82,7 @@ def plan(
 @click.option("-d", "--device", default="auto", show_default=True, help="As in predict.")
 @trust_option
 @quiet_option
-def work(run: Path, part: str | None, device: str, quiet: bool) -> None:
+def work(run: Path, part: str | None, device: str, *, quiet: bool) -> None:
     """Compute parts of a planned run. Any number may run at once."""
     from tracksmith.kinds import kind_of_run
     from tracksmith.progress import LineProgress
@@ -142,7 +143,7 @@ def _slurm_share() -> tuple[int, int] | None:
 @click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
 @trust_option
 @quiet_option
-def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
+def finish(run: Path, *, keep_parts: bool, quiet: bool) -> None:
     """Join the parts of a run into its tracks."""
     from tracksmith.cli.report import say_counts, say_files
     from tracksmith.kinds import kind_of_run
@@ -159,7 +160,7 @@ def finish(run: Path, keep_parts: bool, quiet: bool) -> None:
 @click.command()
 @_FOLDER
 @click.option("--deep", is_flag=True, help="Check every byte, not only sizes.")
-def status(run: Path, deep: bool) -> None:
+def status(run: Path, *, deep: bool) -> None:
     """Say how far a run is. Exit code 3 while parts are missing."""
     from tracksmith.runs import job
     from tracksmith.runs.run import Run

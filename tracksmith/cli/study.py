@@ -15,7 +15,7 @@ __all__ = ["run", "study"]
 @click.argument("file", type=click.Path(path_type=Path))
 @trust_option
 @quiet_option
-def run(file: Path, quiet: bool) -> None:
+def run(file: Path, *, quiet: bool) -> None:
     """Run a study: the [predict], [variants] and [hub] of a TOML FILE.
 
     Repeated, goes on from where it stopped. The runs are those of the long

@@ -33,6 +33,7 @@ Examples:
 def variants(
     source: Path | None,
     out: Path,
+    *,
     quiet: bool,
     overwrite: bool,
     force: bool,

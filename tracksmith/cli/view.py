@@ -33,6 +33,7 @@ def view(
     runs: tuple[Path, ...],
     port: int | None,
     host: str,
+    *,
     no_browser: bool,
     locus: str | None,
     genome: str | None,

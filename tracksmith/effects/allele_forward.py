@@ -65,7 +65,7 @@ class AlleleForward:
             start = self.placement.start(way.delta)
             windows = masks[:, start : start + self.placement.window]
             kept = self._kept(way, taken)
-            predict_way(_Target(values, number > 0), windows, (way, kept), block, bases.plain)
+            predict_way(_Target(values, number > 0), windows, (way, kept), block, plain=bases.plain)
         if len(self.forward.orientations) > 1:
             values /= np.float32(len(self.forward.orientations))
         self._refuse_unfinite(values, block, bases, len(reference))
@@ -80,12 +80,15 @@ class AlleleForward:
         masks: Masks,
         way: tuple[Orientation, slice],
         block: Block,
+        *,
         plain: bool,
     ) -> None:
         """Predict windows one by one."""
 
         def forward(first: int, last: int) -> None:
-            found = self.forward.windows(masks[first:last], way[0].reverse, block.folds, plain)
+            found = self.forward.windows(
+                masks[first:last], block.folds, reverse=way[0].reverse, plain=plain
+            )
             target.put(first, last, found[..., way[1]])
 
         self._run(forward, len(masks), block)
@@ -96,6 +99,7 @@ class AlleleForward:
         masks: Masks,
         way: tuple[Orientation, slice],
         block: Block,
+        *,
         plain: bool,
     ) -> None:
         """Predict pairs by the plugin's shortcut: references, then as many alternatives."""
@@ -106,7 +110,9 @@ class AlleleForward:
 
         def forward(first: int, last: int) -> None:
             own, other = reference[first:last], alternative[first:last]
-            found = self.forward.alleles(own, other, changed, way[0].reverse, block.folds, plain)
+            found = self.forward.alleles(
+                own, other, changed, block.folds, reverse=way[0].reverse, plain=plain
+            )
             for skip, tracks in zip((0, pairs), found, strict=True):
                 target.put(skip + first, skip + last, tracks[..., way[1]])
 

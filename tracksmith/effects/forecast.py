@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from tracksmith.effects.deltas import STATISTICS, delta_paths
 from tracksmith.effects.parquet import has_parquet
-from tracksmith.effects.plan import units_for
+from tracksmith.effects.planned import units_for
 from tracksmith.effects.records import ROW
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.sources import SourceSize
@@ -31,13 +32,28 @@ SMALL_FILES = 1 << 20
 
 
 def forecast(
+    models: Sequence[PlannedModel], variants: VariantsRecord, size: SourceSize, contigs: Contigs
+) -> Disk:
+    """Return an upper estimate of the bytes that a run needs."""
+    own = [_of_model(model, variants, size, contigs) for model in models]
+    return sum(own, Disk(0, _annotated_bytes(variants)))
+
+
+def _annotated_bytes(variants: VariantsRecord) -> int:
+    """Return the bytes of the annotated copy: text that was compressed is so again, BCF is text."""
+    if variants.file is None:
+        return 0
+    return variants.file.size * (2 if variants.source == "bcf" else 1)
+
+
+def _of_model(
     planned: PlannedModel, variants: VariantsRecord, size: SourceSize, contigs: Contigs
 ) -> Disk:
     """Return an upper estimate of the bytes that one model needs, without the shared files."""
     record = planned.record
     units = units_for(planned) if reads_regions(planned.full) else units_of(planned.card)
     scores, spread = len(record.scores), record.folds.spread
-    one = Scored.empty(1, scores, len(units), spread)
+    one = Scored.empty(1, scores, len(units), spread=spread)
     stored = sum(getattr(getattr(one, field.name), "nbytes", 0) for field in fields(one))
     parts = size.alleles * (ROW.itemsize + PART_ROW + stored) + size.text
     if variants.region is not None:

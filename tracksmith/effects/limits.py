@@ -7,8 +7,10 @@ from collections import Counter
 from tracksmith.errors import InputError
 from tracksmith.genome.allele_kinds import GVCF_HINT, Reason
 from tracksmith.runs.record import Limits, VariantCounts
+from tracksmith.runs.request import Request
+from tracksmith.runs.run import Run
 
-__all__ = ["check_limits"]
+__all__ = ["accept_counts", "check_limits", "limits_of"]
 
 WRONG_GENOME = {
     reason.value for reason in (Reason.REF_MISMATCH, Reason.UNKNOWN_CONTIG, Reason.OUTSIDE_CONTIG)
@@ -41,3 +43,22 @@ def check_limits(limits: Limits, counts: VariantCounts, name: str) -> None:
     raise InputError(
         f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"
     )
+
+
+def limits_of(request: Request) -> Limits:
+    """Return how many alleles a request lets be skipped."""
+    return Limits(request.strict, request.max_skipped)
+
+
+def accept_counts(run: Run) -> None:
+    """Hold the counts of a finished run against the limits of this command.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_limits`.
+    """
+    if run.results is None or run.plan.variants is None:
+        return
+    for counts in run.results.counts.values():
+        check_limits(run.limits, counts, run.plan.variants.name)

@@ -125,6 +125,7 @@ class RecordSource:
         path: Path,
         reader: AlleleReader,
         regions: Regions | None,
+        *,
         allow_truncated: bool = False,
     ) -> None:
         self.path = path

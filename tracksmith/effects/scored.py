@@ -32,7 +32,7 @@ class Scored:
     flags: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, alleles: int, scores: int, units: int, spread: bool) -> Scored:
+    def empty(cls, alleles: int, scores: int, units: int, *, spread: bool) -> Scored:
         """Return room for results, all of it undefined."""
         shape = (alleles, scores, units)
         value, reference, alternative = (np.full(shape, np.nan, np.float32) for _ in range(3))

@@ -99,7 +99,7 @@ class Scorer:
         offset = window // 2 if wanted is None else wanted
         longest = card.variants.max_allele if self.max_allele is None else self.max_allele
         self.placement = place(window, offset, [way.delta for way in ways], longest)
-        self.frame = frame_of(card, [way.moved_bins for way in ways], self.every_bin)
+        self.frame = frame_of(card, [way.moved_bins for way in ways], every_bin=self.every_bin)
         self.core_offset = geometry.core_start - offset
         """Start of the core minus position of the variant, bp."""
         self._model = AlleleForward(self.forward, self.placement, self.frame, self.genome.contigs)
@@ -128,7 +128,7 @@ class Scorer:
         """
         turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
-        found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread)
+        found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread=spread)
         for block in self.blocks(alleles, self._most):
             bases = self.read(block)
             site = block.site_of_allele[block.allele_of_row]

@@ -1,23 +1,38 @@
-"""The variants of a new run: read through once, counted, and refused where they are broken."""
+"""The variants of a run: read through and counted when it is planned, found again when opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from tracksmith.effects.plan import contig_names
-from tracksmith.errors import InputError
-from tracksmith.genome.aliases import ContigNames
+from tracksmith.effects.records import RecordSource
+from tracksmith.errors import InputError, TrustError
+from tracksmith.files import digest_of_file
+from tracksmith.genome.aliases import ContigNames, read_aliases
+from tracksmith.genome.alleles import AlleleReader, OnMismatch
 from tracksmith.genome.contigs import Contigs, shown
-from tracksmith.genome.fasta import Notify
-from tracksmith.genome.intervals import parse_region
+from tracksmith.genome.fasta import Genome, Notify
+from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
+from tracksmith.runs.planned import check_file
 from tracksmith.runs.record import FileRecord, VariantsRecord
 from tracksmith.runs.request import Request
+from tracksmith.runs.run import Run
 
-__all__ = ["SourceSize", "survey_file", "survey_region"]
+__all__ = [
+    "SourceSize",
+    "open_records",
+    "planned_file",
+    "planned_variants",
+    "source_places",
+    "survey_source",
+]
+
+ALIAS, VARIANTS = "alias", "variants"
+"""Under which names a run remembers where these files are."""
 
 
 @dataclass(frozen=True)
@@ -36,38 +51,103 @@ class SourceSize:
     indels: int = 0
 
 
-def survey_file(
-    request: Request, path: Path, contigs: Contigs, notify: Notify
+def survey_source(
+    request: Request, contigs: Contigs, notify: Notify
 ) -> tuple[VariantsRecord, SourceSize]:
-    """Read every record of a file once, so that a broken one is refused here.
+    """Read every record of a file once, or count the bases of the region to saturate.
 
     Raises
     ------
     InputError
-        It is no list of variants, or belongs to another genome.
+        The file is no list of variants, or belongs to another genome.
     """
-    alias = request.alias
-    names = contig_names(contigs, path.name, alias, notify)
+    if request.variants is None:
+        return _survey_region(request, contigs, notify)
+    return _survey_file(request, request.variants, contigs, notify)
+
+
+def _survey_file(
+    request: Request, path: Path, contigs: Contigs, notify: Notify
+) -> tuple[VariantsRecord, SourceSize]:
+    names = _contig_names(contigs, path.name, request.alias, notify)
     with VariantFile(path, allow_truncated=request.allow_truncated) as file:
         if not request.allow_other_lengths:
             _check_assembly(file.header, names)
         names.declare(file.header.contigs)
         size = _read_through(file, names)
         kind = file.format
-    around = contig_names(contigs, "--tracks", alias, notify)
+    around = _contig_names(contigs, "--tracks", request.alias, notify)
     return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
-def survey_region(
+def _survey_region(
     request: Request, contigs: Contigs, notify: Notify
 ) -> tuple[VariantsRecord, SourceSize]:
-    """Return the region whose every substitution is scored."""
-    names = contig_names(contigs, "--saturate", request.alias, notify)
+    names = _contig_names(contigs, "--saturate", request.alias, notify)
     interval = parse_region(str(request.saturate), names)
     bases = len(interval)
     region = (interval.contig, interval.start, interval.end)
     size = SourceSize(bases, 3 * bases, 0, True)
     return _record(request, names, "saturation", size, region=region), size
+
+
+def source_places(request: Request) -> dict[str, str]:
+    """Return where the files of variants and of aliases are, as a run stores it."""
+    files = {VARIANTS: request.variants, ALIAS: request.alias}
+    return {name: str(path.absolute()) for name, path in files.items() if path is not None}
+
+
+def planned_variants(run: Run) -> VariantsRecord:
+    """Return what a run of variants says of them; TrustError where it says nothing."""
+    if run.plan.variants is None:
+        raise TrustError(f"{run.folder} tells of no variants. Restore run.json, or start anew.")
+    return run.plan.variants
+
+
+def planned_file(run: Run) -> Path:
+    """Return the file of variants of a planned run.
+
+    Raises
+    ------
+    TrustError
+        It is gone, or another.
+    """
+    path, record = run.places.file(VARIANTS), planned_variants(run).file
+    return path if record is None else check_file(path, record, "file of variants")
+
+
+def open_records(
+    path: Path, run: Run, genome: Genome, regions: Regions | None, limit: int, notify: Notify
+) -> RecordSource:
+    """Return a reader of a planned run's file for a model with alleles of up to ``limit`` bp.
+
+    Raises
+    ------
+    TrustError
+        The file of aliases is gone, or another.
+    """
+    variants = planned_variants(run)
+    names = _contig_names(genome.contigs, path.name, _planned_alias(run, variants), notify)
+    with VariantFile(path, allow_truncated=variants.allow_truncated) as file:
+        names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
+    reader = AlleleReader(genome, names, limit, cast("OnMismatch", variants.ref_mismatch))
+    return RecordSource(path, reader, regions, allow_truncated=variants.allow_truncated)
+
+
+def _planned_alias(run: Run, variants: VariantsRecord) -> Path | None:
+    if variants.alias is None:
+        return None
+    path = run.places.file(ALIAS)
+    if not path.is_file() or digest_of_file(path) != variants.alias:
+        raise TrustError(
+            f"{path} is not the file of aliases that was planned. Restore it, or start anew."
+        )
+    return path
+
+
+def _contig_names(contigs: Contigs, source: str, alias: Path | None, notify: Notify) -> ContigNames:
+    aliases = read_aliases(alias, contigs) if alias else None
+    return ContigNames(contigs, source, notify, aliases)
 
 
 def _record(

@@ -85,8 +85,8 @@ class Block:
 class _Collector:
     """Alleles of one block until it is full."""
 
-    def __init__(self, folds: tuple[str, ...], substitutions: bool, margin: int) -> None:
-        self.kind = (folds, substitutions, margin)
+    def __init__(self, kind: tuple[tuple[str, ...], bool, int]) -> None:
+        self.kind = kind
         self.rows: list[tuple[int, int]] = []
         self.sites: dict[tuple[int, int], int] = {}
         self.alleles: dict[tuple[int, int, bytes], int] = {}
@@ -136,14 +136,15 @@ def blocks_of(
     """
     open_blocks: dict[tuple[tuple[str, ...], bool, int], _Collector] = {}
     columns = (alleles.contig.tolist(), alleles.position.tolist(), alleles.length.tolist())
-    for row, entry in enumerate(zip(*columns, alleles.alternative, strict=True)):
-        added = len(entry[3]) - entry[2]
+    rows = zip(*columns, alleles.alternative, strict=True)
+    for row, (contig, position, length, alternative) in enumerate(rows):
+        added = len(alternative) - length
         margin = _margin(added, bin_size) if bin_size > 1 else 0
-        kind = (folds[entry[0]], not apart or not added, margin)
+        kind = (folds[contig], not apart or not added, margin)
         block = open_blocks.get(kind)
         if block is None:
-            block = open_blocks[kind] = _Collector(*kind)
-        block.add(row, *entry)
+            block = open_blocks[kind] = _Collector(kind)
+        block.add(row, contig, position, length, alternative)
         if len(block.alleles) >= most(margin):
             yield open_blocks.pop(kind).block()
     for block in open_blocks.values():

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.plan import PlannedRegions, VariantPlan
+from tracksmith.effects.plan import VariantPlan
+from tracksmith.effects.planned import PlannedRegions
 from tracksmith.effects.ranks import Ranks
 from tracksmith.effects.results import PartResult, read_results
 from tracksmith.effects.scores import Score, headline_of
@@ -281,7 +282,7 @@ def _strongest(
         (float(size[row]), int(rows["record"][row]), int(rows["allele"][row]))
         for row in chosen.tolist()
     ]
-    return sorted([*top, *found], key=lambda entry: (-entry[0], *entry[1:]))[:most]
+    return sorted([*top, *found], key=lambda row: (-row[0], *row[1:]))[:most]
 
 
 class _Order:

@@ -144,7 +144,7 @@ class Frame:
         return max(0, self.scored[0] - margin), min(self.bins, self.scored[1] + margin)
 
 
-def frame_of(card: ModelCard, moved: Sequence[int], every_bin: bool = False) -> Frame:
+def frame_of(card: ModelCard, moved: Sequence[int], *, every_bin: bool = False) -> Frame:
     """Return the bins to compare when orientations are moved by so many bins.
 
     ``every_bin`` takes the whole core, whatever bins the card scores.

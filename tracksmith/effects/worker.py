@@ -5,27 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-import numpy as np
-
 from tracksmith.effects.finish import finish_variants
 from tracksmith.effects.flags import SWAPPED
-from tracksmith.effects.plan import PlannedRegions, VariantPlan
+from tracksmith.effects.loading import Scorers
+from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.records import Taken
-from tracksmith.effects.region_scorer import RegionScorer
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
-from tracksmith.effects.scorer import Scorer
 from tracksmith.engine.plan import WindowPlan
-from tracksmith.engine.work import load_forward
 from tracksmith.files import crash_point
-from tracksmith.models.trust import trusting
-from tracksmith.progress import Progress, Silent
-from tracksmith.regions.reader import planned_inputs
-from tracksmith.regions.work import RegionWork
-from tracksmith.runs.device import resolve_device
+from tracksmith.progress import Progress
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartStore, PartWriter
 from tracksmith.runs.record import Results
+from tracksmith.runs.run import Run
 
 __all__ = ["VariantWorker"]
 
@@ -46,26 +39,14 @@ class Source(Protocol):
 class VariantWorker:
     """Computes parts of a variant run on one device, keeping loaded models between parts."""
 
-    def __init__(self, plan: VariantPlan, device: str, progress: Progress) -> None:
-        self.plan = plan
-        self.store = PartStore(plan.run)
-        self.name = device
-        self.device = resolve_device(device)
+    def __init__(self, run: Run, device: str, progress: Progress) -> None:
+        self.plan = VariantPlan.open(run, progress.note)
+        self.store = PartStore(run)
+        for stage in range(len(run.plan.stages)):
+            self.store.check_items(stage, self.plan.records)
+        self.scorers = Scorers(self.plan, device)
         self.progress = progress
-        self._scorers: dict[int, Scorer | RegionScorer] = {}
-        self._trusted: dict[int, list[str]] = {}
         self._sources: dict[int, Source] = {}
-
-    def scorer(self, model: int) -> Scorer | RegionScorer:
-        """Return a model on this worker's device, loaded once."""
-        if model not in self._scorers:
-            with trusting() as held:
-                scorer = self._make_scorer(model)
-            self._trusted[model] = held.used
-            if isinstance(scorer, RegionScorer):
-                self._trusted[model] = scorer.work.trusted
-            self._scorers[model] = scorer
-        return self._scorers[model]
 
     def source(self, model: int) -> Source:
         """Return the reader of records for a model."""
@@ -74,7 +55,7 @@ class VariantWorker:
             if region is not None:
                 self._sources[model] = SaturationSource(self.plan.genome, region)
             else:
-                self._sources[model] = self.plan.records_of(self.scorer(model).limit)
+                self._sources[model] = self.plan.records_of(self.scorers[model].limit)
         return self._sources[model]
 
     def close(self) -> None:
@@ -86,7 +67,7 @@ class VariantWorker:
     def load(self) -> None:
         """Load every model."""
         for model in range(len(self.plan.models)):
-            self.scorer(model)
+            self.scorers.load(model)
 
     def size(self, part: int) -> int:
         """Return how many records a part has."""
@@ -95,13 +76,13 @@ class VariantWorker:
 
     def finish(self, progress: Progress) -> Results:
         """Write every file of the run from its parts."""
-        return finish_variants(self, progress)
+        return finish_variants(self.plan, self.store, self.scorers.over_windows, progress)
 
     def compute(self, part: int) -> None:
         """Compute one part and write it, whole or not at all."""
         model = self.store.stage(part).model
         first, last = self.store.items(part)
-        scorer = self.scorer(model)
+        scorer = self.scorers[model]
         most_unknown = self.plan.variants.max_n
 
         def fill(writer: PartWriter) -> dict[str, Any]:
@@ -112,36 +93,15 @@ class VariantWorker:
             writer.write_chunk(result.to_pieces())
             return {
                 "interval": f"records {first + 1}-{last}",
-                "device": str(self.device),
+                "device": str(self.scorers.device),
                 "smallest_batch": scorer.smallest_batch,
-                "trusted": self._trusted[model],
+                "trusted": self.scorers.trusted(model),
             }
 
         crash_point("part-begin")
         self.store.write(part, fill)
         crash_point("part-end")
         self.progress.advance(last - first)
-
-    def _make_scorer(self, model: int) -> Scorer | RegionScorer:
-        """Load a model, ready to compare alleles; one over windows onto the device."""
-        plan, planned, scores = self.plan, self.plan.models[model], self.plan.scores(model)
-        limit = planned.record.max_allele
-        if isinstance(planned, PlannedRegions):
-            work = self._region_work(planned)
-            work.forward  # noqa: B018 - weights that do not fit are refused before features are made
-            ids = [track.id for track in work.card.tracks]
-            columns = np.array([ids.index(track) for track in planned.record.tracks])
-            return RegionScorer(work, scores, columns, limit)
-        forward = load_forward(planned, self.device)
-        folds = [planned.folds_for(name) for name in plan.contigs.names]
-        return Scorer(forward, plan.genome, scores, folds, plan.wanted(model))
-
-    def _region_work(self, planned: PlannedRegions) -> RegionWork:
-        """Open the regions of a model and what makes their features."""
-        inputs = planned_inputs(planned.record, self.plan.run.places)
-        return RegionWork(
-            planned.planned, inputs, self.plan.genome, self.name, Silent(), alleles=True
-        )
 
     def costs(self) -> list[ModelCost]:
         """Return the cost of every model, timing some of the first variants."""
@@ -169,7 +129,7 @@ class VariantWorker:
         if isinstance(planned, WindowPlan):
             window = planned.card.variant_geometry.window
         tried = min(self.plan.records, max(4, min(256, TRIAL_BASES // window)))
-        scorer = self.scorer(number)
+        scorer = self.scorers[number]
         taken = scorer.admit(self.source(number).take(0, tried))
         count = len(taken.alleles)
         if not count:

@@ -92,15 +92,16 @@ class Networks:
         self,
         masks: NDArray[np.uint8],
         folds: Sequence[str],
+        *,
         plain: bool = False,
         complement: bool = False,
     ) -> list[Tensor]:
         """Run windows, uint8 ``(windows, window)``; with ``complement`` every base is swapped."""
-        encoded = self._encoded(masks, plain, complement)
+        encoded = self._encoded(masks, plain=plain, complement=complement)
         return [self._call(self._network(fold), encoded) for fold in folds]
 
     def stretch(
-        self, masks: NDArray[np.uint8], reverse: bool, stride: int, folds: Sequence[str]
+        self, masks: NDArray[np.uint8], stride: int, folds: Sequence[str], *, reverse: bool
     ) -> list[Tensor]:
         """Run neighbouring windows ``stride`` bp apart by the networks' shortcut.
 
@@ -123,13 +124,14 @@ class Networks:
         alternative: NDArray[np.uint8],
         changed: tuple[int, int],
         folds: Sequence[str],
+        *,
         plain: bool = False,
         complement: bool = False,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Run pairs of windows that differ in the columns ``changed`` only, by the shortcut."""
         encoded = (
-            self._encoded(reference, plain, complement),
-            self._encoded(alternative, plain, complement),
+            self._encoded(reference, plain=plain, complement=complement),
+            self._encoded(alternative, plain=plain, complement=complement),
         )
         first, second = [], []
         for fold in folds:
@@ -147,10 +149,10 @@ class Networks:
         return network if self._lanes is None else self._lanes.network(fold, network)
 
     def _encoded(
-        self, masks: NDArray[np.uint8], plain: bool = False, complement: bool = False
+        self, masks: NDArray[np.uint8], *, plain: bool = False, complement: bool = False
     ) -> Tensor:
         encode = self._encode_complement if complement else self.encode
-        return torch.from_numpy(encode(masks, plain)).to(self.device)
+        return torch.from_numpy(encode(masks, plain=plain)).to(self.device)
 
     def _call(self, function: Any, *arguments: Any) -> Tensor:
         if self.dtype == "float32":

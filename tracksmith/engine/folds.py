@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from tracksmith.errors import ResourceError, UsageError
 from tracksmith.genome.assemblies import assembly_of, canonical, species_of
 from tracksmith.models.card import ModelCard
-from tracksmith.models.contract import WeightPaths
 from tracksmith.models.weights import select_folds
 
 __all__ = [
@@ -41,18 +39,20 @@ def parse_folds(text: str) -> tuple[str, tuple[str, ...]]:
 
 def choose_folds(
     card: ModelCard,
-    paths: WeightPaths,
+    available: tuple[str, ...],
     asked: str,
-    spread: bool,
-    given: Path | None,
     contigs: Sequence[str],
     notify: Callable[[str], None],
+    *,
+    spread: bool,
+    explicit: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """Return the rule and the names of the folds that a run needs, in the card's order.
 
-    A model without folds has ``("",)``. Folds of the card without weights are
-    refused where they would count, unless the user named folds, or the one file
-    ``given``. ``notify`` is told of ``contigs`` that stay gaps.
+    ``available`` are the folds that have weights, ``("",)`` for a model without folds.
+    Folds of the card without weights are refused where they would count, unless the user
+    named folds, or the file of one (``explicit``). ``notify`` is told of ``contigs`` that
+    stay gaps.
 
     Raises
     ------
@@ -62,7 +62,6 @@ def choose_folds(
         Weights of some folds are missing.
     """
     rule, named = parse_folds(asked)
-    available = tuple(paths) or ("",)
     for name in (rule,) if rule not in RULES else named:
         if name not in available:
             raise UsageError(
@@ -78,12 +77,12 @@ def choose_folds(
         raise UsageError(
             f"--spread needs at least two folds; {card.name} has {len(available)} here."
         )
-    explicit = bool(named) or rule not in RULES or (given is not None and given.is_file())
+    explicit = explicit or bool(named) or rule not in RULES
     choose = select_folds(card, available, rule)
     if rule == "mean" and not explicit:
         refuse_partial(card, available, f"--folds mean:{','.join(available)}")
     if rule == "held-out":
-        _check_held_out(card, available, contigs, choose, explicit, notify)
+        _check_held_out(card, available, contigs, choose, notify, explicit=explicit)
         if spread:
             _check_spread(card, contigs, choose, notify)
     return rule, available
@@ -112,8 +111,9 @@ def _check_held_out(
     available: tuple[str, ...],
     contigs: Sequence[str],
     choose: Callable[[str], tuple[str, ...]],
-    explicit: bool,
     notify: Callable[[str], None],
+    *,
+    explicit: bool,
 ) -> None:
     whole = select_folds(card, tuple(fold.name for fold in card.folds), "held-out")
     gaps = []
@@ -194,7 +194,7 @@ def check_card_assembly(
 
 
 def check_mean_only(
-    card: ModelCard, options: Mapping[str, str], rule: str, names: Sequence[str], spread: bool
+    card: ModelCard, options: Mapping[str, str], rule: str, names: Sequence[str], *, spread: bool
 ) -> None:
     """Refuse values of options that hold for the mean of all folds alone.
 

@@ -64,7 +64,7 @@ class Forward:
             card.name, predictor.networks, encode, device, options.dtype, self._lanes
         )
         self.to_tracks = predictor.to_tracks
-        self.orientations = orientations(tiling, options.shifts, options.reverse)
+        self.orientations = orientations(tiling, options.shifts, reverse=options.reverse)
         self._returned = list(predictor.tracks or (track.id for track in card.tracks))
         self._columns = self._track_columns()
         partners = card.rc_partners()
@@ -95,7 +95,9 @@ class Forward:
         """Return the same model on windows of another geometry; both share the networks."""
         other = copy.copy(self)
         other.tiling = tile(geometry)
-        other.orientations = orientations(other.tiling, self.options.shifts, self.options.reverse)
+        other.orientations = orientations(
+            other.tiling, self.options.shifts, reverse=self.options.reverse
+        )
         return other
 
     @property
@@ -213,7 +215,7 @@ class Forward:
             neighbours = rows[-1] - rows[0] == len(rows) - 1
             masks = view.masks[rows[0] : rows[-1] + 1] if neighbours else view.masks[rows]
             try:
-                values = self._twice(masks, orientation.reverse, folds, view.plain)
+                values = self._twice(masks, folds, reverse=orientation.reverse, plain=view.plain)
             except PluginError as error:
                 start = self.tiling.window_start(view.first_core + int(rows[0]))
                 start += orientation.delta
@@ -241,12 +243,13 @@ class Forward:
             self.batch.run_in(self._lanes, forward, count)
 
     def _twice(
-        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool
+        self, masks: NDArray[np.uint8], folds: Sequence[str], *, reverse: bool, plain: bool
     ) -> Tensor:
         """Run a batch; a plugin that raises gets a second try before it fails."""
         for attempt in (1, 2):
             try:
-                return self._sets(self._raw(masks, reverse, folds, plain), len(masks), reverse)
+                raws = self._raw(masks, folds, reverse=reverse, plain=plain)
+                return self._sets(raws, len(masks), reverse=reverse)
             except (TracksmithError, *MEMORY_ERRORS):
                 raise
             except Exception as error:
@@ -260,7 +263,7 @@ class Forward:
 
     @torch.inference_mode()
     def windows(
-        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool = False
+        self, masks: NDArray[np.uint8], folds: Sequence[str], *, reverse: bool, plain: bool = False
     ) -> Tensor:
         """Predict windows that the caller cut.
 
@@ -280,8 +283,10 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        raws = self._calls.windows(_as_read(masks, reverse), folds, plain, reverse)
-        return self._sets(raws, len(masks), reverse)
+        raws = self._calls.windows(
+            _as_read(masks, reverse=reverse), folds, plain=plain, complement=reverse
+        )
+        return self._sets(raws, len(masks), reverse=reverse)
 
     @property
     def offers_alleles(self) -> bool:
@@ -294,8 +299,9 @@ class Forward:
         reference: NDArray[np.uint8],
         alternative: NDArray[np.uint8],
         changed: tuple[int, int],
-        reverse: bool,
         folds: Sequence[str],
+        *,
+        reverse: bool,
         plain: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Predict pairs of windows by the networks' shortcut; see :meth:`windows`.
@@ -306,26 +312,31 @@ class Forward:
         windows, window = reference.shape
         if reverse:
             changed = (window - changed[1], window - changed[0])
-        own, other = _as_read(reference, reverse), _as_read(alternative, reverse)
-        first, second = self._calls.alleles(own, other, changed, folds, plain, reverse)
-        return self._sets(first, windows, reverse), self._sets(second, windows, reverse)
+        own, other = _as_read(reference, reverse=reverse), _as_read(alternative, reverse=reverse)
+        first, second = self._calls.alleles(
+            own, other, changed, folds, plain=plain, complement=reverse
+        )
+        return (
+            self._sets(first, windows, reverse=reverse),
+            self._sets(second, windows, reverse=reverse),
+        )
 
-    def _sets(self, raws: list[Tensor], windows: int, reverse: bool) -> Tensor:
+    def _sets(self, raws: list[Tensor], windows: int, *, reverse: bool) -> Tensor:
         """Return the tracks of the mean over folds, then, with spread, of every fold."""
         mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
         sets = [mean, *raws] if self.options.spread else [mean]
-        tracks = [self._tracks(raw, windows, reverse) for raw in sets]
+        tracks = [self._tracks(raw, windows, reverse=reverse) for raw in sets]
         return tracks[0][None] if len(tracks) == 1 else torch.stack(tracks)
 
     def _raw(
-        self, masks: NDArray[np.uint8], reverse: bool, folds: Sequence[str], plain: bool
+        self, masks: NDArray[np.uint8], folds: Sequence[str], *, reverse: bool, plain: bool
     ) -> list[Tensor]:
         """Return the raw output of every fold for windows of a view, neighbours if any stretch."""
         if len(masks) > 1 and self._stretch_windows:
-            return self._calls.stretch(masks, reverse, self.tiling.stride, folds)
-        return self._calls.windows(masks, folds, plain)
+            return self._calls.stretch(masks, self.tiling.stride, folds, reverse=reverse)
+        return self._calls.windows(masks, folds, plain=plain)
 
-    def _tracks(self, raw: Tensor, windows: int, reverse: bool) -> Tensor:
+    def _tracks(self, raw: Tensor, windows: int, *, reverse: bool) -> Tensor:
         """Return ``(tracks, windows, bins)`` of the wanted tracks in the forward frame."""
         values = raw if self.to_tracks is None else self.to_tracks(raw)
         bins = self.tiling.network.bins
@@ -395,5 +406,5 @@ def _standard_deviation(folds: Tensor) -> Tensor:
     return folds.cpu().double().std(dim=0).float().to(folds.device)
 
 
-def _as_read(masks: NDArray[np.uint8], reverse: bool) -> NDArray[np.uint8]:
+def _as_read(masks: NDArray[np.uint8], *, reverse: bool) -> NDArray[np.uint8]:
     return np.ascontiguousarray(masks[:, ::-1]) if reverse else masks

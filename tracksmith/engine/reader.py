@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tracksmith.engine.chunks import part_starts
 from tracksmith.engine.files import folds_file
-from tracksmith.engine.folds import check_card_assembly, check_mean_only, choose_folds
 from tracksmith.engine.plan import WindowPlan
-from tracksmith.engine.tiling import tile
+from tracksmith.engine.record import window_record
 from tracksmith.engine.work import WindowWorker
-from tracksmith.errors import UsageError
-from tracksmith.genome.fasta import Genome
-from tracksmith.genome.intervals import Regions
-from tracksmith.models.card import ModelCard
 from tracksmith.runs.begin import Context
-from tracksmith.runs.device import default_batch_size
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.genome import contigs_of, planned_regions
-from tracksmith.runs.planned import ChosenModel, PlannedModel, options_of
+from tracksmith.runs.planned import ChosenModel, PlannedModel
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened
-from tracksmith.runs.record import FoldsRecord, ModelRecord, Stage
+from tracksmith.runs.record import Stage
 from tracksmith.tracks.formats import FORMATS, track_files
 
-__all__ = ["WindowReader", "window_record"]
-
-
-def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
-    """Return the record of a model over windows, with every default filled in.
-
-    Raises
-    ------
-    UsageError
-        Folds, stride, strands or options that the model does not have.
-    ResourceError
-        Weights of some folds are missing.
-    """
-    request, notify = context.request, context.progress.note
-    card = chosen.card
-    asked = request.of(card.name)
-    tiling = tile(card.window_geometry, asked.stride)
-    contigs = _contigs(context.genome, context.regions)
-    rule, names = choose_folds(
-        card, chosen.weights, asked.folds, asked.spread, asked.weights, contigs, notify
-    )
-    options = options_of(card, request, context.cards, notify)
-    check_mean_only(card, options, rule, names, asked.spread)
-    check_card_assembly(card, context.genome.contigs, rule, notify)
-    return ModelRecord(
-        card=chosen.closed,
-        tracks=chosen.tracks,
-        plugin=chosen.registered.plugin,
-        stride=tiling.stride,
-        batch_size=asked.batch_size or default_batch_size(context.device, tiling.window),
-        folds=FoldsRecord(rule, names, asked.spread),
-        weights=chosen.records(names),
-        options=options,
-        reverse_complement=_reverse(card, asked.reverse_complement),
-        shifts=asked.shifts,
-        dtype=asked.dtype,
-        batch_chosen=asked.batch_size is not None,
-    )
+__all__ = ["WindowReader"]
 
 
 class WindowReader:
@@ -94,18 +49,3 @@ class WindowReader:
         contigs = contigs_of(opened.run.plan.genome)
         plan = WindowPlan(planned, contigs, planned_regions(opened.run, contigs))
         return WindowWorker(plan, number, opened)
-
-
-def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:
-    """Return the names of the contigs that were asked for."""
-    names = genome.contigs.names
-    return names if regions is None else [names[n] for n in sorted(set(regions.contig.tolist()))]
-
-
-def _reverse(card: ModelCard, asked: bool | None) -> bool:
-    if asked and card.reverse_complement == "wrong":
-        raise UsageError(
-            f"--rc: the card of {card.name} says that averaging with the reverse complement "
-            "is wrong for this model."
-        )
-    return card.reverse_complement == "default" if asked is None else asked

@@ -141,7 +141,7 @@ class Orientation:
     moved_bins: int
 
 
-def orientations(tiling: Tiling, shifts: tuple[int, ...], reverse: bool) -> list[Orientation]:
+def orientations(tiling: Tiling, shifts: tuple[int, ...], *, reverse: bool) -> list[Orientation]:
     """Return every combination of shift and strand, forward first.
 
     A shift of whole bins is undone exactly. The rest of a shift that is no

@@ -119,7 +119,7 @@ class Encoder:
         differs = (plain * np.float32(self._known) != table).any(axis=1)
         self._special = np.flatnonzero(differs).astype(np.uint8)
 
-    def __call__(self, masks: NDArray[np.uint8], plain: bool = False) -> NDArray[np.float32]:
+    def __call__(self, masks: NDArray[np.uint8], *, plain: bool = False) -> NDArray[np.float32]:
         """Return float32 ``(windows, 4, window)`` for uint8 masks ``(windows, window)``.
 
         ``plain`` promises that there is nothing but A, C, G and T.

@@ -5,50 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.files import write_window_files
 from tracksmith.engine.forward import Forward
+from tracksmith.engine.loading import load_forward
 from tracksmith.engine.plan import Output, WindowPlan
 from tracksmith.engine.windows import Stretch
 from tracksmith.errors import InputError, PluginError, TrustError
 from tracksmith.files import crash_point
-from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
-from tracksmith.runs.device import BatchSize, resolve_device, usable_cores
+from tracksmith.runs.device import resolve_device, usable_cores
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartWriter
-from tracksmith.runs.planned import load_model
 from tracksmith.runs.reader import ModelResults, Opened
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.options import TrackOptions
 
-__all__ = ["WindowWorker", "load_forward"]
-
-
-def load_forward(plan: WindowPlan, device: torch.device) -> Forward:
-    """Load a model onto a device, after checking the digests of its weights.
-
-    Raises
-    ------
-    TrustError
-        A weight file is not the one that was planned.
-    PluginError
-        The plugin failed to load it.
-    """
-    record = plan.record
-    computed = tuple(track.id for track in plan.card.tracks)
-    predictor = as_predictor(load_model(plan.planned, computed, ()), record.folds.names)
-    every = tuple(track.id for track in plan.planned.full.tracks)
-    predictor = replace(predictor, tracks=predictor.tracks or every)
-    batch = BatchSize(record.batch_size, record.batch_chosen)
-    return Forward(plan.card, predictor, plan.tiling, device, batch, plan.options)
+__all__ = ["WindowWorker"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +58,9 @@ class WindowWorker:
         self._forward: Forward | None = None
         self._trusted: list[str] = []
         self._options = TrackOptions.of(self.run.plan.compressor, self.run.plan.precision)
+        stages = enumerate(self.run.plan.stages)
+        self._stage = next(index for index, stage in stages if stage.model == number)
+        self.store.check_items(self._stage, len(plan.chunks))
 
     def load(self) -> None:
         """Load the networks."""
@@ -88,9 +70,7 @@ class WindowWorker:
     def forward(self) -> Forward:
         """The model on this worker's device, loaded once."""
         if self._forward is None:
-            with trusting() as consent:
-                self._forward = load_forward(self.plan, self.device)
-            self._trusted = consent.used
+            self._forward, self._trusted = load_forward(self.plan, self.device)
         return self._forward
 
     def shape(self, part: int) -> tuple[int, int]:
@@ -132,17 +112,14 @@ class WindowWorker:
         TrustError
             The parts do not hold the bases that were planned.
         """
-        stage = next(
-            index for index, stage in enumerate(self.run.plan.stages) if stage.model == self.number
-        )
-        counts = self.store.counts(stage)
+        counts = self.store.counts(self._stage)
         planned = int(self.plan.chunks.bases.sum())
         if counts.bases != planned:
             raise TrustError(
                 f"The parts of {self.plan.planned.name} in {self.run.folder} hold "
                 f"{counts.bases:,} bases; {planned:,} were planned. Start anew with --overwrite."
             )
-        files = write_window_files(self.plan, self.store, stage, self._options, progress)
+        files = write_window_files(self.plan, self.store, self._stage, self._options, progress)
         return ModelResults(files, counts)
 
     def cost(self) -> ModelCost:

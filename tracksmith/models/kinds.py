@@ -86,7 +86,7 @@ def _cut_safetensors(path: Path, head: bytes) -> str | None:
         header = handle.read(length)
     try:
         entries = json.loads(header)
-        ends = [entry["data_offsets"][1] for key, entry in entries.items() if key[:2] != "__"]
+        ends = [tensor["data_offsets"][1] for key, tensor in entries.items() if key[:2] != "__"]
         stated = 8 + length + max(ends, default=0)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "its header cannot be read"

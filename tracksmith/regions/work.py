@@ -231,8 +231,8 @@ def _read_normalisers(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        normalisers: dict[str, Any] = content["normalisers"]
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        normalisers: dict[str, Any] = stored["normalisers"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} holds no normalisers: {type(error).__name__}: {error}. Give the file "

@@ -40,13 +40,14 @@ class RegionWorker:
         self.progress = opened.progress
         stages = self.run.plan.stages
         mine = [index for index, stage in enumerate(stages) if stage.model == number]
-        self.features, self.values_stage = mine
-        parts = (stages[self.features].starts, stages[self.values_stage].starts)
-        if parts != (work.feature_starts, work.value_starts):
+        if [stages[index].starts for index in mine] != [work.feature_starts, work.value_starts]:
             raise TrustError(
                 f"{self.run.folder} was cut into other parts than its regions are now. "
                 "Start anew with --overwrite."
             )
+        self.features, self.values_stage = mine
+        self.store.check_items(self.features, len(work.peaks))
+        self.store.check_items(self.values_stage, len(work.placed))
 
     def load(self) -> None:
         """Take a few regions all the way: what is wrong with inputs or options fails now."""

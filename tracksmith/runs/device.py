@@ -132,7 +132,7 @@ class BatchSize:
     ``chosen`` says that somebody asked for it: nothing may make it larger.
     """
 
-    def __init__(self, windows: int, chosen: bool = False) -> None:
+    def __init__(self, windows: int, *, chosen: bool = False) -> None:
         self.windows = windows
         self.chosen = chosen
         self.smallest = windows

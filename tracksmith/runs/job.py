@@ -157,7 +157,7 @@ def status(run: Run, *, deep: bool = False) -> RunStatus:
             refuse_damage(run)
         return RunStatus(run.parts, run.parts, {}, True, files)
     store = PartStore(run)
-    every = {part: store.problem(part, deep) for part in range(len(store))}
+    every = {part: store.problem(part, deep=deep) for part in range(len(store))}
     problems = {part: problem for part, problem in every.items() if problem}
     return RunStatus(len(store), len(store) - len(problems), problems, False, files)
 

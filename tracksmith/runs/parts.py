@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tracksmith.errors import IncompleteError, ResourceError
+from tracksmith.errors import IncompleteError, ResourceError, TrustError
 from tracksmith.files import (
     aside,
     crash_point,
@@ -89,6 +89,20 @@ class PartStore:
         """Return the parts of a stage."""
         return [part for part, (own, _) in enumerate(self.bounds) if own == stage]
 
+    def check_items(self, stage: int, items: int) -> None:
+        """Refuse a stage that was cut from another number of items than there are now.
+
+        Raises
+        ------
+        TrustError
+            Its parts do not cover the work.
+        """
+        if self.run.plan.stages[stage].items != items:
+            raise TrustError(
+                f"{self.run.folder} was cut into other parts than its input is now. "
+                "Start anew with --overwrite."
+            )
+
     def data_path(self, part: int) -> Path:
         """Path of the pieces."""
         return self.run.parts_folder / f"part-{part:05}.bin"
@@ -143,7 +157,7 @@ class PartStore:
             raise ValueError("the manifest is no JSON object")
         return content
 
-    def problem(self, part: int, deep: bool = False) -> str | None:
+    def problem(self, part: int, *, deep: bool = False) -> str | None:
         """Say why a part cannot be used, or None; ``deep`` also checks its bytes."""
         try:
             manifest = reread(partial(self.manifest, part), self.run.parts_folder)
@@ -170,8 +184,8 @@ class PartStore:
         """Return the parts still to compute; broken ones are moved aside, never deleted."""
         return [part for part in range(len(self)) if self._discard_if_broken(part)]
 
-    def _discard_if_broken(self, part: int, deep: bool = False) -> str | None:
-        problem = self.problem(part, deep)
+    def _discard_if_broken(self, part: int, *, deep: bool = False) -> str | None:
+        problem = self.problem(part, deep=deep)
         if problem and problem != "missing":
             log.warning("part %d: %s; moved aside", part, problem)
             for path in (self.manifest_path(part), self.data_path(part)):

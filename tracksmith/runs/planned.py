@@ -29,6 +29,7 @@ __all__ = [
     "load_model",
     "note_unused",
     "open_model",
+    "open_models",
     "reads_regions",
     "trusted_files",
     "with_partners",
@@ -201,6 +202,13 @@ def open_model(run: Run, number: int, registry: Registry) -> PlannedModel:
             f"{listed}\nInstall the planned version of the plugin, or start anew."
         )
     return PlannedModel(model, full, record, weights)
+
+
+def open_models(run: Run, registry: Registry) -> list[PlannedModel]:
+    """Return all models of a planned run; see :func:`open_model`."""
+    if not run.plan.models:
+        raise TrustError(f"{run.folder} was planned without a model. Start anew with --overwrite.")
+    return [open_model(run, number, registry) for number in range(len(run.plan.models))]
 
 
 def load_model(planned: PlannedModel, tracks: tuple[str, ...], features: tuple[str, ...]) -> Any:

@@ -14,7 +14,7 @@ from tracksmith.runs.estimate import Disk, ModelCost
 from tracksmith.runs.genome import open_genome
 from tracksmith.runs.kind import Draft, Worker
 from tracksmith.runs.parts import PartStore
-from tracksmith.runs.planned import open_model
+from tracksmith.runs.planned import open_models
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened, Reader
 from tracksmith.runs.record import Results
 from tracksmith.runs.request import PREDICT, Request
@@ -74,8 +74,7 @@ class _Models:
         genome = open_genome(run, progress.note)
         opened = Opened(run, self.store, genome, device, progress)
         self.models: list[ModelWorker] = []
-        for number in range(len(run.plan.models)):
-            planned = open_model(run, number, registry)
+        for number, planned in enumerate(open_models(run, registry)):
             self.models.append(readers[reads_of(planned.card)].open(planned, number, opened))
 
     def _shape(self, part: int) -> tuple[int, int] | None:

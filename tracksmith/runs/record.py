@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tracksmith.errors import TrustError
 from tracksmith.files import canonical_json, digest_of_file
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.codec import encode
@@ -49,6 +50,9 @@ __all__ = [
 # decision: typed-records (a run of another format is refused, not guessed at)
 FORMAT = 3
 """Version of ``run.json``: raised when a reader of today would misread a file of then."""
+
+LONGEST = 1 << 63
+"""Lengths of contigs (bp) are below this: they are kept as int64."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,11 @@ class ModelRecord:
     def name(self) -> str:
         """The model's name."""
         return self.card.name
+
+    @property
+    def sound(self) -> bool:
+        """Whether there are tracks, all of them on the card."""
+        return bool(self.tracks) and set(self.tracks) <= {track.id for track in self.card.tracks}
 
 
 @dataclass(frozen=True)
@@ -221,6 +230,17 @@ class PlanRecord:
     variants: VariantsRecord | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def sound(self) -> bool:
+        """Whether it can be computed: parts for all of every model, tracks that the cards have."""
+        models = {stage.model for stage in self.stages}
+        return (
+            all(stage.sound for stage in self.stages)
+            and models == set(range(len(self.models) or len(models)))
+            and all(0 <= length < LONGEST for _, length in self.genome.contigs)
+            and all(model.sound for model in self.models)
+        )
+
     @cached_property
     def id(self) -> str:
         """sha256 of the plan."""
@@ -237,6 +257,20 @@ class Places:
     files: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
     chroms: tuple[str, ...] = ()
+
+    def file(self, name: str) -> Path:
+        """Return where a file is that the plan holds.
+
+        Raises
+        ------
+        TrustError
+            Its place is not told.
+        """
+        if name not in self.files:
+            raise TrustError(
+                f"run.json does not say where the file of {name!r} is. Restore it, or start anew."
+            )
+        return Path(self.files[name])
 
     def weights_of(self, model: str) -> dict[str, tuple[Path, ...]]:
         """Return the weight files of a model by fold."""

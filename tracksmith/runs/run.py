@@ -264,9 +264,7 @@ def _checked(folder: Path, path: Path, content: Any) -> Run:
         )
     if content.get("seal") != _seal(content):
         raise TrustError(f"{path} was edited after it was written. Restore the file or start anew.")
-    if not all(
-        stage.sound and 0 <= stage.model < max(1, len(plan.models)) for stage in plan.stages
-    ):
+    if not plan.sound:
         raise TrustError(f"{path}: its parts do not cover the run. Start anew in another folder.")
     results = content.get("results")
     run = Run(

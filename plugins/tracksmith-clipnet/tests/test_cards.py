@@ -72,7 +72,7 @@ def test_only_the_lcl_ensemble_can_be_calibrated():
 def test_calibration_is_refused_where_single_folds_are_made_into_tracks(rule, spread):
     (option,) = (option for option in LCL.options if option.name == "calibrate")
     names = tuple(fold.name for fold in LCL.folds)
-    check_mean_only(LCL, {option.name: "yes"}, "mean", names, False)
-    check_mean_only(LCL, {option.name: "no"}, rule, names, spread)
+    check_mean_only(LCL, {option.name: "yes"}, "mean", names, spread=False)
+    check_mean_only(LCL, {option.name: "no"}, rule, names, spread=spread)
     with pytest.raises(UsageError, match="mean of all 9 folds"):
-        check_mean_only(LCL, {option.name: "yes"}, rule, names, spread)
+        check_mean_only(LCL, {option.name: "yes"}, rule, names, spread=spread)

@@ -181,7 +181,7 @@ class _Block(nn.Module):
         return torch.addcmul(shift, added, scale).relu_()
 
 
-def rescale(epsilon: float, calibrate: bool) -> Callable[[Tensor], Tensor]:
+def rescale(epsilon: float, *, calibrate: bool) -> Callable[[Tensor], Tensor]:
     """Return the rule that makes tracks of raw outputs averaged over folds.
 
     Parameters

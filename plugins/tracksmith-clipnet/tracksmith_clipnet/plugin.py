@@ -251,7 +251,7 @@ def load(request: LoadRequest) -> Predictor:
         )
     networks = {fold: Clipnet(read_layers(files[0])) for fold, files in request.weights.items()}
     epsilon = float(request.options.get("eps", "1e-3"))
-    return Predictor(networks, to_tracks=rescale(epsilon, calibrate))
+    return Predictor(networks, to_tracks=rescale(epsilon, calibrate=calibrate))
 
 
 @hookimpl

@@ -28,7 +28,7 @@ __all__ = ["demo"]
     help="Folder to write into.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def demo(out: Path, quiet: bool) -> None:
+def demo(out: Path, *, quiet: bool) -> None:
     """Predict and view a small synthetic genome.
 
     Writes a seeded genome of two contigs with planted core promoters, predicts

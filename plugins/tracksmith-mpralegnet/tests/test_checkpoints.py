@@ -48,8 +48,8 @@ def output(network):
 
 def test_lightning_files_and_safetensors_give_the_same_network(checkpoint, tensors, tmp_path):
     save_file(tensors(1), tmp_path / "weights.safetensors")
-    first = output(read_checkpoint(checkpoint(), None, True))
-    second = output(read_checkpoint(tmp_path / "weights.safetensors", None, True))
+    first = output(read_checkpoint(checkpoint(), None, both_strands=True))
+    second = output(read_checkpoint(tmp_path / "weights.safetensors", None, both_strands=True))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
@@ -58,14 +58,14 @@ def test_only_a_leading_prefix_is_stripped(checkpoint):
         content["model.model.stem"] = torch.zeros(1)
 
     with pytest.raises(InputError, match=r"  - model\.stem is not part of MPRALegNet"):
-        read_checkpoint(checkpoint(nest), None, True)
+        read_checkpoint(checkpoint(nest), None, both_strands=True)
 
 
 def test_batch_counters_are_not_needed_and_not_minded(checkpoint):
     def count(content):
         content["model.stem.block.1.num_batches_tracked"] = torch.tensor(7)
 
-    read_checkpoint(checkpoint(count), None, True)
+    read_checkpoint(checkpoint(count), None, both_strands=True)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_batch_counters_are_not_needed_and_not_minded(checkpoint):
 )
 def test_other_tensors_are_refused_by_name(checkpoint, change, says):
     with pytest.raises(InputError, match=says):
-        read_checkpoint(checkpoint(change), None, True)
+        read_checkpoint(checkpoint(change), None, both_strands=True)
 
 
 @pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
@@ -94,7 +94,7 @@ def test_every_tensor_of_another_shape_is_a_sentence(checkpoint, tensors, change
     for name in tensors(0):
         path = checkpoint(lambda t, name=name: t.update({name: change(t[name])}))
         with pytest.raises(InputError, match="no checkpoint of MPRALegNet"):
-            read_checkpoint(path, None, True)
+            read_checkpoint(path, None, both_strands=True)
 
 
 def test_a_network_of_six_inputs_is_not_this_model(tensors, tmp_path):
@@ -102,14 +102,14 @@ def test_a_network_of_six_inputs_is_not_this_model(tensors, tmp_path):
     path = tmp_path / "yeast.ckpt"
     torch.save(tensors(1, sizes), path)
     with pytest.raises(InputError, match="reads 6 rows, not 4"):
-        read_checkpoint(path, None, True)
+        read_checkpoint(path, None, both_strands=True)
 
 
 def test_a_truncated_checkpoint_is_damaged(checkpoint):
     path = checkpoint()
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(InputError, match=r"weights\.ckpt"):
-        read_checkpoint(path, None, True)
+        read_checkpoint(path, None, both_strands=True)
 
 
 def test_objects_in_a_checkpoint_stay_inert(tmp_path, tensors):
@@ -122,18 +122,18 @@ def test_objects_in_a_checkpoint_stay_inert(tmp_path, tensors):
     path = tmp_path / "weights.ckpt"
     torch.save({"state_dict": OrderedDict(tensors(1)), "callbacks": Evil()}, path)
     with suppress(InputError, TrustError):
-        read_checkpoint(path, None, True)
+        read_checkpoint(path, None, both_strands=True)
     assert not mark.exists()
 
 
 def test_a_configuration_decides_the_poolings(checkpoint, config):
     path = checkpoint()
-    assumed = read_checkpoint(path, None, True)
+    assumed = read_checkpoint(path, None, both_strands=True)
     assert assumed.pools == (2, 2)
     torch.testing.assert_close(
-        output(read_checkpoint(path, config(), True)), output(assumed), rtol=0, atol=0
+        output(read_checkpoint(path, config(), both_strands=True)), output(assumed), rtol=0, atol=0
     )
-    other = read_checkpoint(path, config(pool_sizes=[1, 4]), True)
+    other = read_checkpoint(path, config(pool_sizes=[1, 4]), both_strands=True)
     assert other.pools == (1, 4)
     assert not torch.allclose(output(other), output(assumed))
 
@@ -154,7 +154,7 @@ def test_a_configuration_decides_the_poolings(checkpoint, config):
 )
 def test_a_configuration_of_another_network_is_refused(checkpoint, config, changes, says):
     with pytest.raises(InputError, match=says):
-        read_checkpoint(checkpoint(), config(**changes), True)
+        read_checkpoint(checkpoint(), config(**changes), both_strands=True)
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "\x00"])
@@ -164,11 +164,11 @@ def test_a_configuration_that_is_no_object_is_refused(checkpoint, tmp_path, text
     with pytest.raises(
         InputError, match=r"config\.json (is damaged, cut short or no JSON file|holds no settings)"
     ):
-        read_checkpoint(checkpoint(), path, True)
+        read_checkpoint(checkpoint(), path, both_strands=True)
 
 
 def test_averaging_is_refused_for_a_network_trained_on_one_strand(checkpoint, config):
     path = config(reverse_augment=False)
     with pytest.raises(UsageError, match="--option average=no"):
-        read_checkpoint(checkpoint(), path, True)
-    read_checkpoint(checkpoint(), path, False)
+        read_checkpoint(checkpoint(), path, both_strands=True)
+    read_checkpoint(checkpoint(), path, both_strands=False)

@@ -26,7 +26,7 @@ __all__ = ["read_checkpoint"]
 PREFIX = "model."
 
 
-def read_checkpoint(path: Path, config: Path | None, both_strands: bool) -> LegNet:
+def read_checkpoint(path: Path, config: Path | None, *, both_strands: bool) -> LegNet:
     """Build the network of a checkpoint; nothing in the file is run.
 
     Parameters
@@ -58,7 +58,7 @@ def read_checkpoint(path: Path, config: Path | None, both_strands: bool) -> LegN
     if config is not None:
         settings = _read_config(config)
         pools = _checked_pools(settings, sizes, config, path)
-        _check_strands(settings, both_strands, config)
+        _check_strands(settings, config, both_strands=both_strands)
     return LegNet(tensors, pools)
 
 
@@ -125,7 +125,7 @@ def _checked_pools(
     return pools
 
 
-def _check_strands(settings: Mapping[str, Any], both_strands: bool, config: Path) -> None:
+def _check_strands(settings: Mapping[str, Any], config: Path, *, both_strands: bool) -> None:
     if both_strands and settings.get("reverse_augment") is False:
         raise UsageError(
             f"{config} says that the network was trained without reverse complements "

@@ -224,7 +224,7 @@ class _Linear(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return functional.linear(features.to(self.weight.dtype), self.weight, self.bias)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Linear:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Linear:  # noqa: FBT001 - torch's own
         # What moves a module moves its tensors here; an accelerator may refuse float64.
         if fn(torch.empty(0)).device.type != "cpu":
             self.weight, self.bias = _fixed(self.weight), _fixed(self.bias)

@@ -190,7 +190,7 @@ def load(card: ModelCard, request: LoadRequest) -> Predictor:
         files = by_cell_line(paths)
         _refuse_missing(lines, files, fold)
         networks[fold] = Reporter(
-            [read_checkpoint(*files[line], both_strands) for line in lines],
+            [read_checkpoint(*files[line], both_strands=both_strands) for line in lines],
             outputs,
             adapters=card.name != GENOMIC.name,
             both_strands=both_strands,

@@ -39,6 +39,7 @@ class Reporter(nn.Module):
         self,
         networks: Sequence[LegNet],
         outputs: Sequence[tuple[int, bool]],
+        *,
         adapters: bool,
         both_strands: bool,
     ) -> None:
@@ -53,11 +54,13 @@ class Reporter(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Map ``(batch, 4, window)``, rows A, G, C, T, to log2(RNA/DNA) ``(batch, tracks, 1)``."""
         turns = sorted({turned for _, turned in self.outputs})
-        activity = {turned: self._activity(self._oligos(windows, turned)) for turned in turns}
+        activity = {
+            turned: self._activity(self._oligos(windows, turned=turned)) for turned in turns
+        }
         tracks = [activity[turned][number] for number, turned in self.outputs]
         return torch.stack(tracks, dim=1).unsqueeze(2)
 
-    def _oligos(self, windows: Tensor, turned: bool) -> Tensor:
+    def _oligos(self, windows: Tensor, *, turned: bool) -> Tensor:
         inserts = _reverse_complement(windows) if turned else windows
         if not self.adapters:
             return inserts

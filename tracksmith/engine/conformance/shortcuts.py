@@ -63,7 +63,7 @@ def check_alleles(subject: Subject) -> Verdict:
     if not hasattr(network, "predict_alleles"):
         return open_("No predict_alleles is offered.")
     worst = 0.0
-    for number, (first, last) in enumerate(_places(subject.geometry, subject.seconds < SLOW)):
+    for number, (first, last) in enumerate(_places(subject.geometry, quick=subject.seconds < SLOW)):
         reference = subject.windows(2 if number == 0 else 1, first)
         alternative = _changed(reference, first, last)
         with torch.inference_mode():
@@ -87,7 +87,7 @@ def check_alleles(subject: Subject) -> Verdict:
     return passes(f"predict_alleles equals plain windows to {worst:.1g} of the largest value.")
 
 
-def _places(geometry: WindowGeometry, quick: bool) -> list[tuple[int, int]]:
+def _places(geometry: WindowGeometry, *, quick: bool) -> list[tuple[int, int]]:
     """Return columns to change: in the middle, at the core's borders, at the window's."""
     window, middle = geometry.window, geometry.window // 2
     start = geometry.core_start

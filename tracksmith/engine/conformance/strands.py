@@ -43,7 +43,7 @@ class BothStrands:
     forward: NDArray[np.float64]
     reverse: NDArray[np.float64]
 
-    def alike(self, rows: list[int], flipped: bool = True) -> float:
+    def alike(self, rows: list[int], *, flipped: bool = True) -> float:
         """Return the correlation with ``rows`` of the reverse, turned back or not."""
         other = self.reverse if flipped else self.reverse[..., ::-1]
         return correlation(self.forward, other[:, rows])
@@ -162,7 +162,7 @@ def check_strands(subject: Subject) -> Verdict:
         ),
     }
     for meaning, (rows, flipped) in other.items():
-        found = seen.alike(rows, flipped)
+        found = seen.alike(rows, flipped=flipped)
         if found >= ALIKE and found >= as_promised + CLEARLY and (rows, flipped) != (partners, 1):
             return fails(
                 f"The reverse complement gives {meaning} (correlation {found:.2f}; as the card "

@@ -1,0 +1,43 @@
+"""Loading a planned model over windows onto a device, and which files that had to trust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from tracksmith.engine.calls import as_predictor
+from tracksmith.engine.forward import Forward
+from tracksmith.engine.plan import WindowPlan
+from tracksmith.models.trust import trusting
+from tracksmith.runs.device import BatchSize
+from tracksmith.runs.planned import load_model
+
+__all__ = ["load_forward"]
+
+
+def load_forward(plan: WindowPlan, device: torch.device) -> tuple[Forward, list[str]]:
+    """Load a model onto a device, after checking the digests of its weights.
+
+    Returns
+    -------
+    forward, trusted
+        ``trusted`` are the sha256 of the weight files that were unpickled.
+
+    Raises
+    ------
+    TrustError
+        A weight file is not the one that was planned.
+    PluginError
+        The plugin failed to load it.
+    """
+    record = plan.record
+    computed = tuple(track.id for track in plan.card.tracks)
+    with trusting() as consent:
+        loaded = load_model(plan.planned, computed, ())
+    predictor = as_predictor(loaded, record.folds.names)
+    every = tuple(track.id for track in plan.planned.full.tracks)
+    predictor = replace(predictor, tracks=predictor.tracks or every)
+    batch = BatchSize(record.batch_size, chosen=record.batch_chosen)
+    forward = Forward(plan.card, predictor, plan.tiling, device, batch, plan.options)
+    return forward, consent.used

@@ -1,0 +1,72 @@
+"""What a run records of a model over windows: all that was asked, every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracksmith.engine.folds import check_card_assembly, check_mean_only, choose_folds
+from tracksmith.engine.tiling import tile
+from tracksmith.errors import UsageError
+from tracksmith.genome.fasta import Genome
+from tracksmith.genome.intervals import Regions
+from tracksmith.models.card import ModelCard
+from tracksmith.runs.begin import Context
+from tracksmith.runs.device import default_batch_size
+from tracksmith.runs.planned import ChosenModel, options_of
+from tracksmith.runs.record import FoldsRecord, ModelRecord
+
+__all__ = ["window_record"]
+
+
+def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
+    """Return the record of a model over windows, with every default filled in.
+
+    Raises
+    ------
+    UsageError
+        Folds, stride, strands or options that the model does not have.
+    ResourceError
+        Weights of some folds are missing.
+    """
+    request, notify = context.request, context.progress.note
+    card = chosen.card
+    asked = request.of(card.name)
+    tiling = tile(card.window_geometry, asked.stride)
+    contigs = _contigs(context.genome, context.regions)
+    explicit = asked.weights is not None and asked.weights.is_file()
+    rule, names = choose_folds(
+        card, tuple(chosen.weights) or ("",), asked.folds, contigs, notify,
+        spread=asked.spread, explicit=explicit,
+    )  # fmt: skip
+    options = options_of(card, request, context.cards, notify)
+    check_mean_only(card, options, rule, names, spread=asked.spread)
+    check_card_assembly(card, context.genome.contigs, rule, notify)
+    return ModelRecord(
+        card=chosen.closed,
+        tracks=chosen.tracks,
+        plugin=chosen.registered.plugin,
+        stride=tiling.stride,
+        batch_size=asked.batch_size or default_batch_size(context.device, tiling.window),
+        folds=FoldsRecord(rule, names, asked.spread),
+        weights=chosen.records(names),
+        options=options,
+        reverse_complement=_reverse(card, asked=asked.reverse_complement),
+        shifts=asked.shifts,
+        dtype=asked.dtype,
+        batch_chosen=asked.batch_size is not None,
+    )
+
+
+def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:
+    """Return the names of the contigs that were asked for."""
+    names = genome.contigs.names
+    return names if regions is None else [names[n] for n in sorted(set(regions.contig.tolist()))]
+
+
+def _reverse(card: ModelCard, *, asked: bool | None) -> bool:
+    if asked and card.reverse_complement == "wrong":
+        raise UsageError(
+            f"--rc: the card of {card.name} says that averaging with the reverse complement "
+            "is wrong for this model."
+        )
+    return card.reverse_complement == "default" if asked is None else asked
