@@ -2,7 +2,6 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -279,7 +278,8 @@ def test_a_fasta_in_a_run_is_shared_with_it(strand_run, tmp_path):
     for name in ("toy.fa", "toy.fa.fai"):
         (tmp_path / name).rename(strand_run / name)
     record = Run.open(strand_run)
-    replace(record, places=Places(str(strand_run / "toy.fa"))).save()
+    record.places = Places(str(strand_run / "toy.fa"))
+    record.save()
     build_hub([strand_run], tmp_path / "hub", **WHO, base_url="https://x.org/h/hub")
     assert genome_of(tmp_path / "hub") == "https://x.org/h/run/toy.fa"
 
