@@ -18,10 +18,12 @@ from click.testing import CliRunner
 from tracksmith.cli import main
 from tracksmith.engine.conformance import CheckRequest, check_model
 from tracksmith.models.registry import RegisteredModel, Registry, load_registry
+from tracksmith.plugin import Model, ModelCard, Track, VariantDefaults, WindowGeometry
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "write-a-plugin.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+SNIPPETS = [text for language, path, text in BLOCKS if language == "python" and not path]
 XPRESSO = ROOT / "docs" / "xpresso"
 LOCUS = (24_985_580, 26_000_306)
 
@@ -81,8 +83,7 @@ def test_files_that_the_tutorial_shows_are_the_files():
 
 
 def test_the_toy_is_a_sound_plugin_in_under_20_lines(place):
-    toys = [text for language, path, text in BLOCKS if language == "python" and not path]
-    (toy,) = toys
+    toy, _ = SNIPPETS
     assert sum(bool(line.strip()) for line in toy.splitlines()) < 20
     (place / "site" / "gc_toy.py").write_text(toy)
     information = place / "site" / "gc-1.dist-info"
@@ -136,6 +137,32 @@ def test_the_example_of_a_model_over_regions_predicts_and_scores_variants(over_r
     assert more and values["diff"] == pytest.approx(step * 19 / 20, abs=1e-6)
 
 
+def test_the_score_of_the_tutorial_is_sound():
+    _, code = SNIPPETS
+    names = {}
+    exec(code, names)
+    geometry = WindowGeometry(window=50, core_start=10, core_length=30)
+    card = ModelCard(
+        "gc", "1", "x", "MIT", "MIT", "none", geometry, (Track("acceptor", "a"),),
+        variants=VariantDefaults(scores=("acceptor_gain",)),
+    )  # fmt: skip
+
+    def load(request):
+        class Cs(torch.nn.Module):
+            def forward(self, bases):
+                return bases[:, 1:2, 10:40]
+
+        return Cs()
+
+    report = check_model(Model(card, load, scores=names["SCORES"]), CheckRequest())
+    assert report["variants"].status == "pass", report["variants"].sentence
+    reference, alternative = np.zeros((2, 1, 4, 30), np.float32)
+    alternative[0, range(4), [3, 0, 29, 7]] = [0.5, 0.25, 1, 0.125]
+    record = names["acceptor_gain"](reference, alternative)
+    assert record.value.tolist() == [0.5, 0.25, 1, 0.125] == record.alternative.tolist()
+    assert record.bin.tolist() == [3, 0, 29, 7]
+
+
 def test_xpresso_takes_at_most_60_lines_beside_its_network():
     files = [
         p for p in XPRESSO.rglob("*") if p.suffix in (".py", ".toml") and "build" not in p.parts
@@ -164,7 +191,7 @@ def test_every_command_of_the_tutorial_works_in_its_order(inputs):
                 said.append(tracksmith(line))
     assert len(said) == 5
     assert (inputs / "run" / "tracks" / "my-model.plus.bw").is_file()
-    assert "17 checks: 12 passed, 0 failed, 5 could not tell." in said[3]
+    assert "18 checks: 13 passed, 0 failed, 5 could not tell." in said[3]
     values = read(inputs / "expression", "plus", 25_734_400, 25_734_700)
     np.testing.assert_allclose(values[250], 0.8944952, atol=1e-5)
 

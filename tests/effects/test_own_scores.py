@@ -318,6 +318,8 @@ ODD = {
     "a word of the files": ({"track": {}}, (), (), "'track' is no name for a score"),
     "a place's name": ({"own_at": {}}, (), (), "'own_at' is no name for a score"),
     "a blank": ({"own score": {}}, (), (), "'own score' is no name for a score"),
+    "a quote": ({"own": {"unit": 'a "b"'}}, (), (), "one line each, without quotes"),
+    "two lines": ({"own": {"unit": "a\nb"}}, (), (), "one line each, without quotes"),
     "no unit": ({"own": {"units": ()}}, (), (), "its units must be some of tracks, pairs, model"),
     "another unit": ({"own": {"units": ("genes",)}}, (), (), "its units must be some of"),
     "signed tracks": ({"own": {"needs_positive": True}}, ("own",), (), "may be negative"),

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.calls import Networks
+from tracksmith.engine.spread import standard_deviation
 from tracksmith.engine.tiling import Orientation, Tiling, orientations, tile
-from tracksmith.engine.windows import Encoder, Stretch, WindowView
+from tracksmith.engine.windows import Encoder, Stretch, WindowView, as_read
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import Predictor
@@ -284,7 +285,7 @@ class Forward:
             tracks are not negated here.
         """
         raws = self._calls.windows(
-            _as_read(masks, reverse=reverse), folds, plain=plain, complement=reverse
+            as_read(masks, reverse=reverse), folds, plain=plain, complement=reverse
         )
         return self._sets(raws, len(masks), reverse=reverse)
 
@@ -312,7 +313,7 @@ class Forward:
         windows, window = reference.shape
         if reverse:
             changed = (window - changed[1], window - changed[0])
-        own, other = _as_read(reference, reverse=reverse), _as_read(alternative, reverse=reverse)
+        own, other = as_read(reference, reverse=reverse), as_read(alternative, reverse=reverse)
         first, second = self._calls.alleles(
             own, other, changed, folds, plain=plain, complement=reverse
         )
@@ -363,7 +364,7 @@ class Forward:
         outputs = total[0]
         if self.options.spread:
             # decision: spread-of-tracks (after strands and shifts, n - 1)
-            outputs = torch.cat([outputs, _standard_deviation(total[1:])])
+            outputs = torch.cat([outputs, standard_deviation(total[1:])])
         values: NDArray[np.float32] = outputs.cpu().numpy()
         for row, track in enumerate(self.card.tracks):
             if track.stored_sign < 0:
@@ -393,18 +394,3 @@ class Forward:
             f"{self.card.tracks[track].id}{fold} at position {position + 1}, from the window at "
             f"{window + 1}-{window + self.tiling.window}. Check the weights and --dtype."
         )
-
-
-def _standard_deviation(folds: Tensor) -> Tensor:
-    """Return the standard deviation (n - 1) over the first axis; NaN for a single fold."""
-    if len(folds) < 2:
-        return torch.full_like(folds[0], torch.nan)
-    found = folds.std(dim=0)
-    if bool(torch.isfinite(found.sum())):
-        return found
-    # Of folds far apart the squares overflow long before their root does.
-    return folds.cpu().double().std(dim=0).float().to(folds.device)
-
-
-def _as_read(masks: NDArray[np.uint8], *, reverse: bool) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(masks[:, ::-1]) if reverse else masks

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tracksmith.engine.tiling import Orientation, Tiling
 from tracksmith.genome.bases import OUTSIDE, N, reverse_complement
 
-__all__ = ["Encoder", "Stretch", "WindowView", "odd_bases"]
+__all__ = ["Encoder", "Stretch", "WindowView", "as_read", "odd_bases"]
 
 _BITS = np.array([1, 2, 4, 8], dtype=np.uint8)
 
@@ -149,3 +149,8 @@ def odd_bases(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
     odd: NDArray[np.bool_] = (masks & (masks - np.uint8(1))) != 0
     odd |= masks == OUTSIDE
     return odd
+
+
+def as_read(masks: NDArray[np.uint8], *, reverse: bool) -> NDArray[np.uint8]:
+    """Return windows ``(n, bases)`` in the order in which the network reads them."""
+    return np.ascontiguousarray(masks[:, ::-1]) if reverse else masks

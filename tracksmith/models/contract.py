@@ -349,6 +349,8 @@ def _own_score_problems(
         yield f"{name!r} is no name for a score, or one that files use for something else"
     if name in taken:
         yield f"{name!r} is a score of tracksmith's: give your own another name"
+    if not (score.formula + score.unit).isprintable() or '"' in score.formula + score.unit:
+        yield f"score {name!r}: its formula and unit must be one line each, without quotes"
     kinds = get_args(UnitKind)
     if not score.units or not {*score.units} <= {*kinds}:
         yield f"score {name!r}: its units must be some of {', '.join(kinds)}"
