@@ -129,6 +129,57 @@ def test_in_python_a_missing_device_claims_no_folder_either(verb, tmp_path, monk
     assert not (tmp_path / "out").exists()
 
 
+NAMED = {
+    "a genome by address": (
+        "-g https://x.org/hg38.fa.gz",
+        "https://x.org/hg38.fa.gz is an address",
+    ),
+    "a 2bit": ("-g x.2bit", r"x.2bit is no FASTA file but a 2bit file; .*twoBitToFa"),
+    "a zip": ("-g x.zip", "x.zip is no FASTA file but a zip archive .*unpack it first"),
+    "a line with blanks": ("-g blanks.fa", r"blanks.fa:2: a line of contig 'chr1' ends in blanks"),
+    "an empty region": ("-g x.fa -r ''", "-r '' names no region"),
+    "a region of many digits": (f"-g x.fa -r chr1:{'9' * 5_000}", "Region 'chr1:9.* has 400 bp"),
+    "before the first base": ("-g x.fa -r x.bed", r"x.bed:1: start -5 is before .*--clip cuts"),
+    "a table of ranges": ("-g x.fa -r no-width.tsv", "no-width.tsv:1: .*GenomicRanges"),
+    "an alias that is none": (
+        "-g x.fa -r NC9:1-9 --alias alias",
+        "-r: the genome has no contig 'NC9'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), NAMED.values(), ids=NAMED)
+def test_what_cannot_be_read_is_named(options, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    (tmp_path / "blanks.fa").write_text(">chr1\nACGT  \nACGT\n")
+    (tmp_path / "x.2bit").write_bytes(b"\x43\x27\x41\x1a" + bytes(60))
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04" + bytes(60))
+    (tmp_path / "x.bed").write_text("chr1\t-5\t300\n")
+    (tmp_path / "no-width.tsv").write_text("seqnames\tstart\tend\nchr1\t1\t300\n")
+    (tmp_path / "alias").write_text("NC1\tchr1\n")
+    arguments = ["predict", "-m", "core-promoter", "-o", "out", *shlex.split(options)]
+    found = CliRunner().invoke(main, arguments)
+    assert found.exit_code == 4, found.output
+    assert re.search(said, found.output.replace("\n", " "))
+    assert not (tmp_path / "out").exists()
+
+
+def test_regions_are_clipped_counted_from_1_and_named_by_aliases(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
+    (tmp_path / "x.bed").write_text("chr1\t-5\t30\n")
+    (tmp_path / "ranges.tsv").write_text(
+        "seqnames\tstart\tend\twidth\tstrand\nchr1\t101\t130\t30\t*\n"
+    )
+    (tmp_path / "alias").write_text("NC1\tchr1\n")
+    arguments = "plan -m core-promoter -g x.fa -o out -r x.bed -r ranges.tsv -r NC1:301-310"
+    found = CliRunner().invoke(main, [*arguments.split(), "--clip", "--alias", "alias"])
+    assert found.exit_code == 0, found.output
+    rows = (tmp_path / "out" / "regions.bed").read_text().splitlines()
+    assert rows == ["chr1\t0\t30", "chr1\t100\t130", "chr1\t300\t310"]
+
+
 def set_array(monkeypatch, **values):
     for name in ("ID", "COUNT", "MIN", "MAX", "STEP"):
         monkeypatch.delenv(f"SLURM_ARRAY_TASK_{name}", raising=False)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError, TrustError
+from tracksmith.genome import fasta_scan
 from tracksmith.genome.bases import decode
 from tracksmith.genome.fasta import Genome
 
@@ -182,5 +183,17 @@ def test_any_bytes_are_refused_or_read_as_they_stand(tmp_path: Path, content: by
             contigs = {n: decode(genome.read(n, -1, size + 1)) for n, size in genome.contigs}
     except InputError as error:
         assert str(path) in str(error)
+        assert "cannot be read as FASTA" not in str(error), "no line is named"
     else:
         assert contigs == {name: f"-{bases}-" for name, bases in read_by_hand(content).items()}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(st.text(">ac \n\r", max_size=40).map(str.encode), st.integers(1, 9))
+def test_chunks_decide_nothing(tmp_path: Path, content: bytes, chunk: int) -> None:
+    path = tmp_path / "x.fa"
+    path.write_bytes(b">c\n" + content)
+    whole = fasta_scan.scan_fasta(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fasta_scan, "_CHUNK", chunk)
+        assert fasta_scan.scan_fasta(path) == whole

@@ -101,6 +101,29 @@ def test_a_bcf_whose_id_would_break_a_line_is_refused(space, tmp_path, to_bcf) -
         read(tmp_path / "y.bcf")
 
 
+@pytest.fixture
+def two_records(tmp_path: Path, to_bcf) -> bytearray:
+    """A BCF of two records, not compressed."""
+    rows = b"c\t5\trs12\tA\tC\t.\t.\t.\nc\t6\trs34\tG\tT\t.\t.\t.\n"
+    (tmp_path / "x.vcf").write_bytes(META.replace(b"chr1", b"c") + COLUMNS + rows)
+    to_bcf(tmp_path / "x.vcf", tmp_path / "x.bcf")
+    return bytearray(gzip.decompress((tmp_path / "x.bcf").read_bytes()))
+
+
+@pytest.mark.parametrize("position", [-2, -5, -(2**31), 2**31 - 1])
+def test_a_bcf_position_that_no_vcf_could_hold_is_refused(position, two_records, tmp_path) -> None:
+    first = 9 + int.from_bytes(two_records[5:9], "little")
+    two_records[first + 12 : first + 16] = position.to_bytes(4, "little", signed=True)
+    (tmp_path / "y.bcf").write_bytes(two_records)
+    with pytest.raises(InputError, match=r"record 1 of this BCF is broken: its position is"):
+        read(tmp_path / "y.bcf")
+
+
+def test_an_alternative_allele_of_a_dot_is_none(two_records, tmp_path) -> None:
+    (tmp_path / "y.bcf").write_bytes(two_records.replace(b"\x17A\x17C", b"\x17A\x17."))
+    assert [record.alts for record in read(tmp_path / "y.bcf")] == [(), ("T",)]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_bcf_is_refused_or_read_but_never_crashes(bcf, tmp_path, at, value, cut) -> None:

@@ -222,6 +222,7 @@ class Fuzzer:
             self.outcomes["read"] += 1
         except TracksmithError as error:
             assert error.exit_code in (4, 6), error
+            assert "cannot be read as FASTA" not in str(error), "no line is named"
             assert "\n" not in str(error)[:60]
             self.outcomes["refused"] += 1
         return content

@@ -18,6 +18,7 @@ from tracksmith.genome.stream import ByteStream
 __all__ = ["Site", "read_bcf_header", "read_bcf_sites"]
 
 _LONGEST_HEADER = 1 << 29
+_MAX_POSITION = 2**31 - 1
 
 
 class Site(NamedTuple):
@@ -111,15 +112,13 @@ def _site(record: pysam.VariantRecord, line: bytes) -> Site:
     alts = record.alts or ()
     if alts == (".",):
         alts = ()
-    return Site(record.chrom, record.start, record.id or ".", record.ref or "", alts, line)
+    return Site(record.chrom, record.start, record.id or ".", record.ref or ".", alts, line)
 
 
 def _problem(site: Site) -> str:
     """Say what htslib lets pass and no VCF could hold."""
-    if not site.ref:
-        return "it has no reference allele"
-    if site.position < -1:
-        return f"its position is {site.position + 1}"
+    if not -1 <= site.position < _MAX_POSITION:  # htslib reads a negative one without its sign
+        return f"its position is {site.position + 1:,}"
     for what, text in (("ID", site.id), *(("allele", text) for text in (site.ref, *site.alts))):
         if "\t" in text or "\n" in text or "\r" in text:
             return f"its {what} {text[:40]!r} holds a tab or the end of a line"

@@ -29,7 +29,7 @@ def fault_of_fasta(path: Path) -> InputError:
         kind = kind_of_bytes(stream.peek(64))
         if kind is not None:
             return InputError(f"{path} is no FASTA file but {kind}.")
-        lines = _Lines(path)
+        lines = _Lines()
         for number, raw in enumerate(stream.lines(_LONGEST_LINE), 1):
             problem = lines.problem(number, raw)
             if problem is not None:
@@ -43,8 +43,7 @@ def fault_of_fasta(path: Path) -> InputError:
 class _Lines:
     """Takes the lines of a FASTA file one by one, and says of the first what is wrong with it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
         self.bases = False
         self._declared: dict[str, int] = {}
         self._name = ""
