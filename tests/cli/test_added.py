@@ -54,6 +54,11 @@ def section(help_text, title):
     return [line.strip() for line in lines]
 
 
+def flat(*words: str) -> str:
+    """What a command says, without its columns and line breaks."""
+    return " ".join(run(*words).split())
+
+
 def test_a_command_of_a_plugin_is_listed_with_its_distributions_summary_and_runs(install):
     install("greet", GREET, summary="Greetings for tracksmith")
     assert "greet  Greetings for tracksmith" in run("--help").replace("greet   ", "greet  ")
@@ -80,7 +85,7 @@ def test_names_of_built_in_commands_win(install):
     assert all(f"  {name} " in text for name in COMMANDS)
     for name in COMMANDS:
         assert run(name, "--help").startswith(f"Usage: tracksmith {name}")
-    assert ("UNUSABLE command models (taker-models): tracksmith has a command of this name") in run(
+    assert ("UNUSABLE command models (taker-models) tracksmith has a command of this name") in flat(
         "doctor"
     )
 
@@ -92,7 +97,7 @@ def test_of_two_plugins_with_one_name_the_first_by_distribution_wins(install):
     assert "First" in text
     assert "Second" not in text
     assert run("greet", "Ada") == "Good day Ada\n"
-    assert "UNUSABLE command greet (b-second): the command of a-first 1.2 is used" in run("doctor")
+    assert "UNUSABLE command greet (b-second) the command of a-first 1.2 is used" in flat("doctor")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ def test_a_broken_command_says_why_and_stops_no_other(install, source, fields, r
         assert "Error: The command 'greet' cannot be used: its plugin (dist-greet 1.2)" in text
         assert reason in text
         assert "Repair, update or remove the package dist-greet." in text
-    assert f"UNUSABLE command greet (dist-greet): {reason}" in run("doctor")
+    assert f"UNUSABLE command greet (dist-greet) {reason}" in flat("doctor")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import sys
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -71,3 +72,15 @@ def test_a_limit_of_memory_is_told(said, monkeypatch, tmp_path):
     for text, expected in (("1000000000\n", True), ("max\n", False), ("9" * 18, False)):
         limit.write_text(text)
         assert ("this job may take 1 GB" in said()) == expected
+
+
+def test_the_devices_that_torch_can_use_are_told_with_their_memory(said, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"Device {number}")
+    properties = SimpleNamespace(total_memory=80_000_000_000)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: properties)
+    text = said()
+    assert "GPU cuda:0 Device 0, 80 GB GPU cuda:1 Device 1, 80 GB" in text

@@ -96,7 +96,10 @@ def test_every_file_says_the_same_of_its_percentiles(many, tmp_path, background)
     folder = tmp_path / "run/variants"
     among = f"{background} random SNVs of the genome" if background else "the alleles of this file"
     text = f"percentage of {among} with a strictly smaller absolute effect"
-    assert f"Percentile: {text}." in (folder / "summary.html").read_text()
+    page = (folder / "summary.html").read_text()
+    assert f"Percentile: {text}." in page
+    assert "50 of 78 alleles; tracksmith view shows them" in page
+    assert "<a " not in page, "nothing is there yet that it could lead to"
     with pysam.VariantFile(str(folder / "annotated.vcf.gz")) as vcf:
         assert text in vcf.header.info["TS_toy_percentile"].description
     with pyBigWig.open(str(folder / "toy.bb")) as file:

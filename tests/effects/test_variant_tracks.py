@@ -98,10 +98,14 @@ def test_tracks_show_both_alleles_in_coordinates_of_the_reference(
         write_vcf([row]), "toy", genome, tmp_path / "run", around=["top:5"]
     ).run
     truth = windows_by_hand(text, 500, ref, alt, geometry)
+    stored = {entry.path: entry.stored_sign for entry in run.files}
     for number, name in enumerate(("plus", "minus", "both")):
-        sign = -1 if name == "minus" else 1
         for statistic, values in zip(("ref", "alt", "delta"), truth, strict=True):
-            mine = track(run, f"variants/toy.{name}.{statistic}.bw")
+            path = f"variants/toy.{name}.{statistic}.bw"
+            # A difference is never negated: up is a gain on both strands.
+            sign = -1 if name == "minus" and statistic != "delta" else 1
+            assert stored[path] == sign
+            mine = track(run, path)
             assert np.array_equal(np.isnan(mine), np.isnan(values[number])), (name, statistic)
             assert np.allclose(mine, sign * values[number], atol=1e-3, equal_nan=True)
 

@@ -42,7 +42,10 @@ BAD = {
     "2bit": (b"\x43\x27\x41\x1a" + bytes(40), r"no FASTA file but a 2bit file; .* twoBitToFa"),
     "zip": (b"PK\x03\x04" + bytes(40), r"no FASTA file but a zip archive.*unpack it"),
     "zipped 2bit": (gzip.compress(b"\x43\x27\x41\x1a"), r"Recompress it"),
-    "byte order mark": (b"\xef\xbb\xbf>a\nAC\n", r"byte order mark; remove it"),
+    "byte order mark": (
+        b"\xef\xbb\xbf>a\nAC\n",
+        r"byte order mark, which .*; remove it",
+    ),
     "BED": (b"chr1\t1\t2\n", r":1: text before the first '>'"),
 }
 

@@ -1,4 +1,7 @@
 import gzip
+import resource
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pysam
@@ -156,23 +159,47 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         annotate(tmp_path / "x.vcf", tmp_path / "absent" / "y.vcf.gz")
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    import resource
-    import signal
+@contextmanager
+def largest_file(size: int):
+    """No file may grow beyond ``size`` bytes, as on a disk that is full."""
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
 
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     rows = b"".join(
         b"chr1\t%d\t.\tA\tC\t.\t.\tX=%d\tGT\t0\n" % (i, i * i) for i in range(1, 60_000)
     )
     (tmp_path / "x.vcf").write_bytes(HEADER + rows)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try:
-        with pytest.raises(ResourceError, match="File too large"):
-            annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, old)
+    with largest_file(50_000), pytest.raises(ResourceError, match="File too large"):
+        annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.vcf"]
+
+
+def test_a_disk_that_is_full_at_the_index_is_told_from_a_file_without_index(
+    tmp_path: Path, monkeypatch, capfd
+) -> None:
+    told: list[str] = []
+    (tmp_path / "x.vcf").write_bytes(HEADER + ROWS.replace(b"chr2", b"\0hr2"))
+    annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz", told=told)
+    assert "y.vcf.gz gets no index: " in told[0]
+    assert {p.name for p in tmp_path.iterdir()} == {"x.vcf", "y.vcf.gz"}
+    assert capfd.readouterr().err == ""
+
+    def fail(*args, **options):
+        raise OSError("building of index failed")
+
+    monkeypatch.setattr("pysam.tabix_index", fail)
+    (tmp_path / "y.vcf.gz").unlink()
+    (tmp_path / "x.vcf").write_bytes(HEADER + ROWS)
+    with largest_file(1_000_000), pytest.raises(ResourceError, match="File too large"):
+        annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz")
     assert [p.name for p in tmp_path.iterdir()] == ["x.vcf"]
 
 

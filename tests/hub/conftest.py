@@ -24,6 +24,7 @@ from tracksmith.runs.record import (
     PlanRecord,
     RegionSet,
     Results,
+    VariantCounts,
 )
 from tracksmith.runs.run import Run
 
@@ -113,6 +114,7 @@ class RunBuilder:
     files: list[dict[str, Any]] = field(default_factory=list)
     regions: list[tuple[str, int, int]] | None = None
     genome_name: str = "toy.fa"
+    counts: dict[str, VariantCounts] = field(default_factory=dict)
 
     def model(self, name: str = "toy", tracks: tuple[Track, ...] = (), **card: Any) -> RunBuilder:
         tracks = tracks or (Track(id="signal", label="Toy signal", units="counts"),)
@@ -200,7 +202,7 @@ class RunBuilder:
             regions=regions,
         )
         files = tuple(FileEntry(**entry) for entry in self.files)
-        results = Results(files) if finished else None
+        results = Results(files, counts=self.counts) if finished else None
         Run(self.folder, plan, Places(str(fasta)), results=results).save()
         return self.folder
 

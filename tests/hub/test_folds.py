@@ -1,6 +1,5 @@
 """Held-out runs: the folds that predicted a contig are a track everywhere a run is shown."""
 
-import json
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -15,6 +14,8 @@ from tracksmith.errors import InputError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
 from tracksmith.hub.check.parse import parse_stanzas
+from tracksmith.hub.igv import igv_tracks
+from tracksmith.hub.runs import open_runs
 from tracksmith.hub.server import serving
 from tracksmith.models.card import Fold, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
@@ -61,10 +62,9 @@ def test_a_hub_has_the_folds_as_a_dense_bigbed_that_others_read(held_out, pair):
 def test_sessions_and_the_view_show_the_bed_itself(held_out, pair):
     run = held_out(pair)
     build_hub([run], run / "hub", **WHO)
-    session = json.loads((run / "hub" / "session.json").read_text())
-    row = session["tracks"][-1]
+    row = igv_tracks(open_runs([run]), lambda output: str(output.entry["path"]))[-1]
     assert (row["name"], row["format"]) == ("clip: held-out folds", "bed")
-    assert row["url"] == "../tracks/clip.folds.bed"
+    assert row["url"] == "tracks/clip.folds.bed"
     root = ElementTree.fromstring((run / "hub" / "session.xml").read_text())
     assert [item.get("type") for item in root.iter("Resource")] == ["bigwig", "bigwig", "bed"]
     track = root.find(".//Track[@id='../tracks/clip.folds.bed']")

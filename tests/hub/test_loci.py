@@ -9,6 +9,7 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.hub import loci
 from tracksmith.hub.loci import Region, find_locus, opening, regions_of, top_variants
 from tracksmith.hub.runs import open_runs
+from tracksmith.runs.record import VariantCounts
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def rewrite(run, text):
 def test_rows_come_strongest_first_whatever_the_sign(run):
     (table,) = top_variants(open_runs([run])[0], 2)
     assert [row[2] for row in table.rows] == ["rs2", "chrB:400:C>CTT"]
-    assert table.loci == ("chrA:1400-1600", "chrB:300-500")
-    assert (table.looked_at, table.complete) == (3, True)
+    assert [str(locus) for locus in table.loci] == ["chrA:1400-1600", "chrB:300-500"]
+    assert (table.total, table.complete) == (3, True)
 
 
 def test_equal_effects_keep_the_order_of_the_table(run):
@@ -53,7 +54,17 @@ def test_a_long_table_is_looked_at_in_part_and_says_so(run, monkeypatch):
     lines = "".join(f"chrA\t{n}\t{n}\n" for n in range(1, 9))
     (table,) = top_variants(rewrite(run, "contig\tpos\teffect\n" + lines), 3)
     assert [row[2] for row in table.rows] == ["5", "4", "3"]
-    assert (table.looked_at, table.complete) == (5, False)
+    assert (table.total, table.complete) == (5, False)
+
+
+def test_the_total_is_that_of_the_run_not_of_its_table_of_the_strongest(builder, variants):
+    made = builder().model("toy").bigwig("signal").variants(variants)
+    made.model("other").bigwig("signal").variants(variants[:1])
+    for model, rows in (("toy", 100_000), ("other", 1)):
+        made.counts[model] = VariantCounts(alleles_scored=rows)
+    toy, other = top_variants(open_runs([made.write()])[0])
+    assert (len(toy.rows), toy.total) == (3, 100_000)
+    assert (len(other.rows), other.total) == (1, 1)
 
 
 def test_a_damaged_table_is_said(run):
@@ -63,26 +74,26 @@ def test_a_damaged_table_is_said(run):
         top_variants(open_runs([run])[0])
 
 
-def test_a_locus_stays_inside_its_contig(run):
-    shown = rewrite(run, "contig\tpos\teffect\nchrB\t1500\t3\nchrA\t2\t1\nchrQ\t5\t0.5\n")
-    (table,) = top_variants(shown)
-    assert table.loci == ("chrB:1400-1501", "chrA:1-102", "")
-    shown = rewrite(run, "contig\tpos\teffect\nchrQ\t5\t9\nchrB\tx\t7\nchrB\t700\t3\n")
-    assert opening(shown, top_variants(shown)) == "chrB:600-800"
+def test_a_locus_stays_inside_its_contig_and_is_none_where_there_is_no_such_place(run):
+    places = ("chrB\t1500", "chrA\t2", "chrQ\t5", "chrB\t1502", "chrB\t0", "chrA\tx", "chrB\t1501")
+    rows = [f"{place}\t{9 - rank}" for rank, place in enumerate(places)]
+    (table,) = top_variants(rewrite(run, "contig\tpos\teffect\n" + "\n".join(rows) + "\n"))
+    shown = [str(locus) if locus else None for locus in table.loci]
+    assert shown == ["chrB:1400-1501", "chrA:1-102", None, None, None, None, "chrB:1401-1501"]
 
 
 def test_regions_are_read_from_the_run_and_only_if_it_had_any(builder):
     run = builder("a", regions=[("chrA", 0, 10), ("chrB", 5, 9)]).model().bigwig("signal").write()
     shown = open_runs([run])[0]
     assert regions_of(shown) == [Region("chrA", 0, 10), Region("chrB", 5, 9)]
-    assert opening(shown) == "chrA:1-10"
+    assert opening([shown]) == "chrA:1-10"
     (run / "regions.bed").write_text("chrA\tx\t9\n")
     with pytest.raises(InputError, match=r"regions\.bed:1"):
         regions_of(shown)
     whole = open_runs([builder("b").model().bigwig("signal").write()])[0]
-    assert opening(whole) == "chrA:21-3000"
+    assert opening([whole]) == "chrA:21-3000"
     (whole.folder / "tracks" / "toy.signal.bw").write_bytes(b"")
-    assert opening(whole) == "chrA:1-3000"
+    assert opening([whole]) == "chrA:1-3000"
 
 
 def test_a_view_of_a_short_stretch_opens_on_all_of_it(builder):
@@ -94,7 +105,7 @@ def test_a_view_of_a_short_stretch_opens_on_all_of_it(builder):
     handle.addHeader([("chrA", 900_000)])
     handle.addEntries("chrA", 700_000, values=[1.0] * 300, span=1, step=1)
     handle.close()
-    assert opening(open_runs([made.write()])[0]) == "chrA:700001-700300"
+    assert opening(open_runs([made.write()])) == "chrA:700001-700300"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ import requests
 
 import tracksmith
 from tracksmith.errors import UsageError
+from tracksmith.hub.build import build_hub
 from tracksmith.hub.notebook import show
+from tracksmith.hub.page import write_page
 from tracksmith.hub.server import serving
 
 
@@ -57,6 +59,26 @@ def test_a_cell_gets_the_session_with_addresses_that_answer(variant_run, cell):
         view.close()
     with pytest.raises(requests.ConnectionError):
         requests.get(view.server.url, timeout=2)
+
+
+def test_a_cell_draws_on_the_same_scales_as_the_page(variant_run, cell):
+    """Jupyter, the page that is served, the static page and a hub's session are of one making."""
+
+    def scales(session):
+        rows = [part for row in session["tracks"] for part in (row, *row.get("tracks", ()))]
+        names = ("name", "min", "max", "autoscale", "autoscaleGroup", "windowFunction", "color")
+        return [[row.get(name) for name in names] for row in rows]
+
+    show(variant_run).close()
+    with serving(variant_run) as url:
+        served = requests.get(url, timeout=10).text
+    static = write_page([variant_run]).read_text()
+    pages = [re.search('id="tracksmith-data">(.*?)</script>', text)[1] for text in (served, static)]
+    build_hub([variant_run], variant_run / "hub", email="a@b.org", base_url="https://x.org/hub")
+    wanted = scales(json.loads((variant_run / "hub" / "session.json").read_text()))
+    assert len(wanted) == 10
+    assert scales(given(cell[-1].data, "show")["session"]) == wanted
+    assert [scales(json.loads(page)["session"]) for page in pages] == [wanted] * 2
 
 
 def test_no_name_ends_the_script_of_a_cell(builder, cell):

@@ -7,12 +7,14 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+import requests
 
 from tracksmith.errors import InputError, TrustError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
 from tracksmith.hub.check.parse import parse_stanzas
-from tracksmith.hub.page import write_page
+from tracksmith.hub.page import CDN, write_page
+from tracksmith.hub.server import serving
 from tracksmith.models.card import Track
 from tracksmith.runs.record import FileRecord
 
@@ -40,7 +42,7 @@ class Scripts(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.dangers, self.kept = [], [], []
+        self.tags, self.dangers, self.kept, self.metas = [], [], [], {}
         self._inside = ""
         self.feed(text)
         self.close()
@@ -54,6 +56,8 @@ class Scripts(HTMLParser):
         self.dangers += [name for name in values if name.startswith("on")]
         if tag == "script" and values.get("type") != "application/json" and "src" not in values:
             self.dangers.append("inline script")
+        if tag == "meta" and "http-equiv" in values and "script" not in self.tags:
+            self.metas[values["http-equiv"]] = values["content"]
         for name in ("href", "src"):
             if str(values.get(name, "")).startswith(("javascript:", "//", "http://evil")):
                 self.dangers.append(values[name])
@@ -135,7 +139,10 @@ def test_no_name_runs_in_the_page_of_a_run(hostile):
     index = write_page([run])
     found = Scripts(index.read_text())
     assert found.dangers == []
-    assert found.tags.count("script") == 3
+    assert found.tags.count("script") == 4
+    policy = found.metas["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src")
+    assert "connect-src 'self' blob: data:;" in policy
     data = json.loads("".join(found.kept))
     assert len(data["tracks"]) == 4
     for config in data["tracks"]:
@@ -144,10 +151,28 @@ def test_no_name_runs_in_the_page_of_a_run(hostile):
 
 def test_no_name_breaks_a_session(hostile):
     text, run = hostile
-    build_hub([run], run / "hub", **WHO, title=text)
+    build_hub([run], run / "hub", **WHO, title=text, base_url="https://x.org/hub")
     found = json.loads((run / "hub" / "session.json").read_text())
     root = ElementTree.fromstring((run / "hub" / "session.xml").read_text())
-    assert len(root.findall(".//Track")) == len(found["tracks"]) == 4
+    assert len(root.findall("./Panel[@name='DataPanel']/Track")) == len(found["tracks"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "scripts", "reads"),
+    [
+        ({}, "'self'", "'self' blob: data:"),
+        ({"igv": "cdn"}, f"'self' {CDN.address}", "'self' blob: data:"),
+        ({"genome": "hg38"}, "'self'", "'self' blob: data: https:"),
+    ],
+)
+def test_the_policy_lets_in_what_was_asked_for(builder, options, scripts, reads):
+    run = builder().model("toy").bigwig("signal").write()
+    policy = Scripts(write_page([run], **options).read_text()).metas["Content-Security-Policy"]
+    given = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+    assert (given["script-src"], given["connect-src"]) == (scripts, reads)
+    with serving(run, **options) as url:
+        header = requests.get(url, timeout=10).headers["Content-Security-Policy"]
+    assert header == f"{policy}; frame-ancestors 'none'"
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ def test_a_header_of_twenty_thousand_ranges_harms_nobody(site):
 def test_the_page_allows_no_script_but_its_own(site):
     _, url, _ = site
     policy = get(url).headers["Content-Security-Policy"]
-    assert "script-src 'self' ;" in policy
+    assert "script-src 'self';" in policy
     assert "default-src 'none'" in policy
     assert "https:" not in policy
     assert "sandbox" in get(f"{url}run/run.json").headers["Content-Security-Policy"]

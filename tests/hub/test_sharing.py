@@ -1,7 +1,9 @@
 """What to copy to a web server: folders by their names, or one that holds everything."""
 
 import json
+import re
 import shutil
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -77,11 +79,15 @@ def test_a_page_with_copies_holds_wherever_it_is_moved(runs, tmp_path, count):
 
 
 def assert_links_hold(folder):
-    session = json.loads((folder / "session.json").read_text())
-    urls = [part["url"] for row in session["tracks"] for part in row.get("tracks", [row])]
-    assert urls
-    for url in urls:
-        assert (folder / url).is_file(), url
+    session = ElementTree.parse(folder / "session.xml").getroot()
+    paths = [session.get("genome"), *(item.get("path") for item in session.iter("Resource"))]
+    if (folder / "index.html").is_file():
+        text = (folder / "index.html").read_text()
+        data = json.loads(re.search('id="tracksmith-data">(.*?)</script>', text)[1])
+        paths += [part["url"] for row in data["tracks"] for part in row.get("tracks", [row])]
+    assert len(paths) > 2
+    for path in paths:
+        assert (folder / path).is_file(), path
 
 
 def test_copies_are_those_of_the_last_command(runs, tmp_path):

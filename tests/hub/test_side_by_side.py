@@ -127,7 +127,8 @@ def test_the_command_writes_a_page_of_two_runs_and_says_what_to_share(two, tmp_p
     arguments = ["hub", "page", *map(str, two), "-o", str(tmp_path / "page")]
     found = CliRunner().invoke(main, arguments)
     assert found.exit_code == 0, found.output
-    assert f"copy {tmp_path} to a web server" in found.output
+    folders = " and ".join(map(str, (tmp_path / "page", *two)))
+    assert f"copy {folders} to a web server" in found.output
     assert CliRunner().invoke(main, arguments[:-2]).exit_code == 2
 
 

@@ -16,6 +16,7 @@ NAMES = [
     "about.html",
     "page.html",
     "page.js",
+    "browser.js",
     "notebook.js",
     "page.css",
     "session.xml",
@@ -53,7 +54,7 @@ def test_a_users_template_wins_and_the_others_stay(tmp_path):
     (tmp_path / "groups.txt").write_text("mine {{ groups|length }}")
     own = Templates(tmp_path)
     assert own.fill("groups.txt", groups=[1, 2]) == "mine 2"
-    assert "createBrowser" in own.raw("page.js")
+    assert "createBrowser" in own.raw("browser.js")
 
 
 @pytest.mark.parametrize(

@@ -204,11 +204,11 @@ def test_damage_is_named_and_never_crashes_or_hangs(full, good_run, places):
         assert "damaged" in str(error)
 
 
-def test_a_file_of_the_other_byte_order_is_read(tmp_path):
-    """Such files were written by UCSC's programs on machines of that order."""
+def big_endian(kind=3):
+    """Return the bytes of a file that is not compressed, with one section of a kind."""
     header = struct.pack(">IHHQQQHHQQIQ", 0x888FFC26, 4, 1, 0, 200, 300, 0, 0, 0, 0, 0, 0)
     zoom = struct.pack(">IIQQ", 10, 0, 500, 600)
-    values = struct.pack(">IIIIIBBH", 0, 0, 4, 1, 1, 3, 0, 4) + struct.pack(">4f", 1, 2, 3, 4)
+    values = struct.pack(">IIIIIBBH", 0, 0, 4, 1, 1, kind, 0, 4) + struct.pack(">4f", 1, 2, 3, 4)
     record = struct.pack(">4I4f", 0, 0, 4, 4, 1, 4, 9, 30)
 
     def index(offset, size):
@@ -219,6 +219,12 @@ def test_a_file_of_the_other_byte_order_is_read(tmp_path):
     for at, part in ((0, header), (64, zoom), (220, values), (300, index(220, len(values))),
                      (504, record), (600, index(504, len(record)))):  # fmt: skip
         data[at : at + len(part)] = part
+    return data
+
+
+def test_a_file_of_the_other_byte_order_is_read(tmp_path):
+    """Such files were written by UCSC's programs on machines of that order."""
+    data = big_endian()
     path = tmp_path / "big.bw"
     path.write_bytes(data)
     assert str(fault_of(path)) == "stores 9 as the sum of its values, which is 10"
@@ -226,3 +232,11 @@ def test_a_file_of_the_other_byte_order_is_read(tmp_path):
     path.write_bytes(data)
     assert fault_of(path) is None
     assert fault_of(path, full=True) is None
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("kind", [0, 4, 255])
+def test_a_section_of_an_unknown_kind_is_damage(tmp_path, kind, full):
+    (tmp_path / "odd.bw").write_bytes(big_endian(kind))
+    with pytest.raises(InputError, match="damaged"):
+        fault_of(tmp_path / "odd.bw", full=full)

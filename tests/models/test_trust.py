@@ -5,6 +5,7 @@ import pickle
 import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,9 @@ from tests.models.pickles import Touch, save_with_code
 from tracksmith.errors import InputError, TrustError, UsageError
 from tracksmith.models import safe_load
 from tracksmith.models.safe_load import load_tensors
-from tracksmith.models.trust import consent, note_unused, trusted_files, trusting
+from tracksmith.models.trust import consent, trusting
+from tracksmith.runs.planned import note_unused, trusted_files
+from tracksmith.runs.record import TrustedFile
 
 TENSORS = {"w": torch.arange(6.0).reshape(2, 3), "n.b": torch.tensor([1, 2], dtype=torch.int64)}
 
@@ -163,15 +166,13 @@ def test_a_malformed_digest_is_a_usage_error(text):
 
 
 def test_digests_are_held_against_the_files_of_a_run():
-    entry = {
-        "card": {"name": "toy"},
-        "weights": {"a": [{"name": "a.pt", "sha256": "1" * 64}, {"name": "c", "sha256": "2" * 64}]},
-    }
-    expected = {"model": "toy", "fold": "a", "name": "a.pt", "sha256": "1" * 64}
-    assert trusted_files([entry], {"1" * 64, "3" * 64}) == [expected]
+    files = (SimpleNamespace(name="a.pt", sha256="1" * 64), SimpleNamespace(name="c", sha256="2"))
+    planned = SimpleNamespace(name="toy", weights={"a": files})
+    expected = TrustedFile("toy", "a", "a.pt", "1" * 64)
+    assert trusted_files([planned], {"1" * 64, "3" * 64}) == (expected,)
     said = []
     with trusting(["sha256:" + "1" * 64, "sha256:" + "3" * 64]):
-        note_unused([entry], said.append)
+        note_unused([planned], said.append)
     assert len(said) == 1
     assert "sha256:" + "3" * 64 in said[0]
 

@@ -1,4 +1,8 @@
-"""Tracks around chosen variants: reference, alternative and their difference, as bigWigs."""
+"""Tracks around chosen variants: reference, alternative and their difference, as bigWigs.
+
+Predictions of a minus strand are stored as in other tracks (negative where they cannot be so);
+a difference is stored as it is on both strands, so that up is a gain, as in the table of effects.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.survey import ModelResults
 from tracksmith.files import crash_point
 from tracksmith.genome.contigs import Contigs
-from tracksmith.models.card import Track
 from tracksmith.runs.planned import reads_regions
 from tracksmith.runs.record import FileEntry, ModelRecord, VariantsRecord
 from tracksmith.tracks.bigwig import TrackData
@@ -46,19 +49,21 @@ def write_deltas(model: ModelResults, scorer: Scorer, options: TrackOptions) -> 
         for number, statistic in enumerate(STATISTICS):
             if track.id not in wanted:
                 continue
+            # decision: deltas-point-up (a loss points down on both strands)
+            sign = 1 if statistic == "delta" else track.stored_sign
             path = _path(model.name, track.id, statistic)
 
             def pieces(
-                number: int = number, row: int = row, track: Track = track
+                number: int = number, row: int = row, sign: int = sign
             ) -> Iterator[tuple[int, EncodedPiece]]:
-                yield from _pieces(shown, (number, row), track.stored_sign, contigs, options)
+                yield from _pieces(shown, (number, row), sign, contigs, options)
 
             folder = model.plan.run.folder
             summary = form.write(folder / path, TrackData(list(contigs), pieces, 1), options)
             crash_point("track-finished")
             entry = FileEntry.of(
                 folder, path, form.name, model=model.name, track=track.id, statistic=statistic,
-                variants=len(shown), bin=size, **value_facts(summary),
+                variants=len(shown), bin=size, stored_sign=sign, **value_facts(summary),
             )  # fmt: skip
             entries.append(entry)
     return entries

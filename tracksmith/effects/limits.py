@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tracksmith.errors import InputError
-from tracksmith.genome.alleles import GVCF_HINT, Reason
+from tracksmith.genome.allele_kinds import GVCF_HINT, Reason
 from tracksmith.runs.record import Limits, VariantCounts
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run

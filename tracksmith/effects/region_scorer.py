@@ -22,7 +22,7 @@ from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.units import Units
 from tracksmith.effects.windows import Positions, splice
 from tracksmith.errors import PluginError
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.allele_kinds import Reason
 from tracksmith.models.card import ModelCard
 from tracksmith.models.contract import RegionBatch
 from tracksmith.regions.work import RegionWork, region_features

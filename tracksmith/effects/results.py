@@ -16,7 +16,7 @@ from tracksmith.effects.records import SkippedAllele, Taken, skipped_rows
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.scores import Score
 from tracksmith.errors import TrustError
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.allele_kinds import Reason
 from tracksmith.runs.parts import PartStore
 
 __all__ = ["PartResult", "join", "read_results"]

@@ -25,7 +25,7 @@ from tracksmith.effects.stretches import (
 from tracksmith.effects.units import chosen_units, units_of
 from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, place
 from tracksmith.engine.forward import Forward
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.allele_kinds import Reason
 from tracksmith.genome.fasta import Genome
 
 __all__ = ["Compared", "MatchedAllele", "Scorer"]

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote
 
 import numpy as np
 
 from tracksmith.effects.survey import ModelResults, headlines
-from tracksmith.genome.alleles import Reason
+from tracksmith.genome.allele_kinds import Reason
 from tracksmith.tracks.histogram import quantiles
 
 __all__ = ["LISTED", "TOP_COLUMNS", "TopRow", "summary_page", "top_rows", "top_table"]
@@ -20,7 +19,6 @@ LISTED = 200
 """Strongest variants that the small table lists."""
 
 SHOWN = 50
-MARGIN = 100
 PROBABILITIES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 TOP_COLUMNS = (
     "chrom", "pos", "id", "ref", "alt", "score", "effect", "track", "percentile", "reference",
@@ -49,11 +47,6 @@ class TopRow:
     percentile: float
     reference: float
     alternative: float
-
-    @property
-    def locus(self) -> str:
-        """A region around it, 1-based."""
-        return f"{self.contig}:{max(1, self.position + 1 - MARGIN)}-{self.position + 1 + MARGIN}"
 
     def cells(self) -> list[str]:
         """Return the columns of the table of strongest variants."""
@@ -132,7 +125,8 @@ def _model(model: ModelResults, rows: list[TopRow]) -> str:
     return (
         f"<h2>{escape(model.name)}</h2>\n{_counts(model)}"
         f"<h3>Effects</h3>\n<p>{escape(formulas)}, {which}.</p>\n"
-        f"{_distribution(model)}<h3>The strongest</h3>\n<p>{_ranked_by(model)}</p>\n{_top(rows)}"
+        f"{_distribution(model)}<h3>The strongest</h3>\n<p>{_shown_of(model, rows)} "
+        f"{_ranked_by(model)}</p>\n{_top(rows)}"
     )
 
 
@@ -157,6 +151,12 @@ def _distribution(model: ModelResults) -> str:
     return _table([f"{100 * p:g} %" for p in PROBABILITIES], [cells], set(range(len(cells))))
 
 
+def _shown_of(model: ModelResults, rows: list[TopRow]) -> str:
+    shown, scored = min(SHOWN, len(rows)), model.survey.counts.alleles_scored
+    # The page is written before anybody makes a page of tracks, so it has nothing to link to.
+    return f"{shown:,} of {scored:,} alleles; tracksmith view shows them among the tracks."
+
+
 def _ranked_by(model: ModelResults) -> str:
     text = f"Percentile: {model.percentile_text}."
     if model.background:
@@ -174,8 +174,6 @@ def _top(rows: list[TopRow]) -> str:
         cells[3], cells[4] = (f"{cell[:40]}..." if len(cell) > 40 else cell for cell in cells[3:5])
         kind = "up" if row.effect > 0 else "down"
         cells[6] = f'<span class="{kind}">{cells[6]}</span>'
-        link = f"../igv/index.html?locus={quote(row.locus)}"
-        cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
         lines.append(cells)
     return _table(TOP_COLUMNS, lines, {1, 6, 8, 9, 10})
 

@@ -12,6 +12,7 @@ import pysam
 
 from tracksmith.errors import InputError
 from tracksmith.genome.bgzf import is_bgzf, is_gzip
+from tracksmith.genome.htslib import quiet_htslib
 from tracksmith.genome.stream import ByteStream
 
 __all__ = ["Site", "read_bcf_header", "read_bcf_sites"]
@@ -98,18 +99,12 @@ def read_bcf_sites(stream: ByteStream, path: Path, *, with_lines: bool) -> Itera
 
 @contextmanager
 def _opened(path: Path, *, drop_samples: bool) -> Iterator[pysam.VariantFile]:
-    """Open a BCF; htslib is kept from writing to standard error what its errors say too."""
-    level = pysam.set_verbosity(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing end marker: it is looked for at the end
-            records = pysam.VariantFile(
-                str(path.absolute()), drop_samples=drop_samples, ignore_truncation=True
-            )
-        with records:
+    with quiet_htslib(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a missing end marker: it is looked for at the end
+        with pysam.VariantFile(
+            str(path.absolute()), drop_samples=drop_samples, ignore_truncation=True
+        ) as records:
             yield records
-    finally:
-        pysam.set_verbosity(level)
 
 
 def _site(record: pysam.VariantRecord, line: bytes) -> Site:

@@ -12,6 +12,7 @@ import pysam
 
 from tracksmith.errors import TracksmithError
 from tracksmith.genome.bgzf import EOF_MARKER
+from tracksmith.genome.htslib import quiet_htslib
 
 __all__ = ["INDEX_SUFFIXES", "BgzfWriter", "index_suffix", "write_tabix_index"]
 
@@ -19,6 +20,8 @@ _PLAIN_BYTES = 0xFF00
 _HEAD = bytes.fromhex("1f8b08040000000000ff0600424302 00")
 _TBI_LIMIT = 2**29
 INDEX_SUFFIXES = (".tbi", ".csi")
+_INDEX_ROOM = 1 << 23
+"""Bytes that an index may take."""
 
 
 class BgzfWriter:
@@ -91,12 +94,17 @@ def write_tabix_index(
     Raises
     ------
     TracksmithError
-        htslib refuses the file: it is not sorted.
+        htslib refuses the file: it is not sorted, or holds what no index can.
+    OSError
+        The disk is full, which htslib does not tell from the former.
     """
     csi = index_suffix(longest) == ".csi"
     columns = {"seq_col": 0, "start_col": 1, "end_col": 2, "line_skip": 1}
     how = columns if preset == "table" else {"preset": preset}
     try:
-        pysam.tabix_index(str(path), index=str(index), force=True, csi=csi, **how)
+        with quiet_htslib():
+            pysam.tabix_index(str(path), index=str(index), force=True, csi=csi, **how)
     except OSError as error:
+        with index.open("wb") as probe:
+            probe.write(bytes(_INDEX_ROOM))
         raise TracksmithError(f"Cannot index {path}: {error}.") from error

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tracksmith.errors import InputError, UsageError
+from tracksmith.errors import InputError, ResourceError, TracksmithError, UsageError
 from tracksmith.files import aside
 from tracksmith.genome.bgzf_writer import (
     INDEX_SUFFIXES,
@@ -152,7 +152,8 @@ def annotated_vcf(
 ) -> Iterator[AnnotatedVcfWriter]:
     """Write a bgzipped VCF and its index, both when all is well and neither otherwise.
 
-    Where the records are not sorted there is no index, and ``notify`` is told.
+    Where the records are not sorted, or hold what htslib cannot index, there is
+    no index, and ``notify`` is told.
 
     Raises
     ------
@@ -169,12 +170,29 @@ def annotated_vcf(
         with BgzfWriter(temporary) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
-        if writer.sorted:
-            kept = index_suffix(writer.longest)
-            index = stack.enter_context(aside(path.with_name(path.name + kept)))
-            write_tabix_index(temporary, index, "vcf", writer.longest)
-        else:
+        kept = index_suffix(writer.longest)
+        index = path.with_name(path.name + kept)
+        if not writer.sorted:
             notify(f"{path} is not sorted, as its source, so it gets no index: bcftools sort")
+            kept = ""
+        elif not _has_index(temporary, index, writer.longest):
+            notify(
+                f"{path} gets no index: columns that were kept as they are in the source hold what "
+                "htslib cannot index, such as zero bytes."
+            )
+            kept = ""
     for suffix in INDEX_SUFFIXES:
         if suffix != kept:  # of a file that was replaced
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _has_index(path: Path, index: Path, longest: int) -> bool:
+    """Write the index, and say whether htslib could."""
+    try:
+        with aside(index) as temporary:
+            write_tabix_index(path, temporary, "vcf", longest)
+    except ResourceError:
+        raise
+    except TracksmithError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +15,21 @@ from tracksmith.errors import InputError, ResourceError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX, crash_point, owner_suffix
 from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import browser_problems
-from tracksmith.genome.fasta import Genome
-from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.folds import write_fold_tracks
-from tracksmith.hub.genomes import check_against, genome_word
+from tracksmith.hub.genomes import (
+    check_against,
+    desktop_genome,
+    genome_word,
+    sizes_name,
+    write_sequence,
+    write_sizes,
+)
 from tracksmith.hub.igv import Reference, session, session_xml
 from tracksmith.hub.layout import lay_out
 from tracksmith.hub.loci import VariantTable, opening, top_variants
 from tracksmith.hub.pages import about_page, track_page
-from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
-from tracksmith.hub.sharing import Links, folders_to_share
+from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.sharing import Links
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
@@ -85,7 +90,7 @@ class _Job:
     @property
     def locus(self) -> str:
         """Where the hub opens."""
-        return opening(self.runs[0], self.tables)
+        return opening(self.runs, self.tables)
 
     @property
     def two_bit(self) -> str:
@@ -143,25 +148,14 @@ def build_hub(
     name, title = name or safe_name(first.name), title or f"tracksmith {first.name}"
     _check_words(email, name)
     base = _checked_base(base_url)
-    out = (out or first / "hub").resolve()
-    _check_target(out, opened)
+    out = _target(out or first / "hub", opened)
     chosen, hosted, notes = _choose_genome(opened[0], genome)
     data = Links(opened, out, copy)
-    tables = [table for run in opened for table in top_variants(run, 1)]
+    tables = [table for run in opened for table in top_variants(run)]
     job = _Job(
-        runs=opened,
-        out=out,
-        email=email,
-        name=name,
-        title=title,
-        genome=chosen,
-        hosted=hosted,
-        base_url=base,
-        templates=Templates(templates),
-        data=data,
-        nodes=_nodes(data, hosted),
-        tables=tables,
-    )
+        opened, out, email, name, title, chosen, hosted, base, Templates(templates), data,
+        _nodes(data, hosted), tables,
+    )  # fmt: skip
     _replace(job)
     return _report(job, notes)
 
@@ -185,7 +179,7 @@ def _report(job: _Job, notes: list[str]) -> HubReport:
         genome=job.genome,
         hosted=job.hosted,
         tracks=sum(1 for node in _all(job.nodes) if node.stanza.role == "leaf"),
-        upload=folders_to_share(job.out, [run.folder for run in job.runs], copied=job.data.copied),
+        upload=job.data.shared,
         notes=tuple(notes),
         links=_links(job),
     )
@@ -210,7 +204,9 @@ def _checked_base(base_url: str | None) -> str:
     return base_url.rstrip("/") + "/"
 
 
-def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
+def _target(out: Path, runs: Sequence[ShownRun]) -> Path:
+    """Return the folder of the hub, resolved, or refuse what would be lost there."""
+    out = out.resolve()
     for run in runs:
         if run.folder.is_relative_to(out):
             raise UsageError(f"The hub's folder {out} holds the run {run.folder}: choose another.")
@@ -218,6 +214,7 @@ def _check_target(out: Path, runs: Sequence[ShownRun]) -> None:
         raise UsageError(f"{out} is neither empty nor a hub: choose another folder with -o.")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: choose another folder with -o.")
+    return out
 
 
 def _choose_genome(run: ShownRun, asked: str | None) -> tuple[str, bool, list[str]]:
@@ -335,7 +332,7 @@ def _genome_stanza(job: _Job) -> Stanza:
     text = plain_text(str(job.runs[0].genome["name"]))
     stanza.add_all(
         description=text, organism=job.genome, defaultPos=job.locus, orderKey=4700,
-        twoBitPath=job.two_bit, chromSizes="chrom.sizes", groups="groups.txt",
+        twoBitPath=job.two_bit, chromSizes=sizes_name(job.genome), groups="groups.txt",
         htmlPath="about.html",
     )  # fmt: skip
     return stanza
@@ -344,22 +341,12 @@ def _genome_stanza(job: _Job) -> Stanza:
 def _write_genome(job: _Job, folder: Path) -> None:
     """Write the genome as 2bit (or take the old hub's, if it is the same), sizes, groups."""
     run = job.runs[0]
-    before = job.out / job.two_bit
-    if before.is_file():
-        shutil.copyfile(before, folder / job.two_bit)
-    else:
-        fasta = find_fasta(job.runs)
-        if fasta is None:
-            raise InputError(
-                f"The genome {run.genome['name']} is not at its place any more, and no browser "
-                "hosts it under a known name. Put the FASTA back, or give --genome NAME."
-            )
-        genome = Genome.open(fasta)
-        if genome.contigs != run.contigs or genome.sha256() != run.genome["sha256"]:
-            raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
-        write_twobit(genome, folder / job.two_bit)
-    sizes = "".join(f"{name}\t{length}\n" for name, length in run.contigs)
-    _write(folder / "chrom.sizes", sizes)
+    if not write_sequence(job.runs, folder / job.two_bit, before=job.out / job.two_bit):
+        raise InputError(
+            f"The genome {run.genome['name']} is not at its place any more, and no browser "
+            "hosts it under a known name. Put the FASTA back, or give --genome NAME."
+        )
+    write_sizes(run, folder / sizes_name(job.genome))
     group = Stanza("group").add("name", GROUP).add("label", "Predictions")
     group.add_all(priority=1, defaultIsClosed=0)
     _write(folder / "groups.txt", job.templates.fill("groups.txt", groups=[group]))
@@ -373,14 +360,30 @@ def _sheet(node: Node) -> str:
 
 
 def _write_sessions(job: _Job, folder: Path) -> None:
-    def url_of(output: Output) -> str:
-        return urljoin(job.base_url, job.data.of(output))
+    """Write the sessions of IGV desktop and, where the hub's address is known, of igv.js.
 
-    two_bit = "" if job.hosted else job.base_url + job.two_bit
-    reference = Reference(job.genome, two_bit=two_bit)
-    found = session(job.runs, url_of, reference, job.tables)
-    _write(folder / "session.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    _write(folder / "session.xml", session_xml(job.templates, job.runs, found, reference))
+    Without an address there is none for igv.js: it takes relative addresses
+    for relative to its own page, so such a session would open nowhere.
+    """
+    genome = job.genome
+    if not job.hosted:
+        genome = desktop_genome(job.data, job.genome, job.base_url)
+    url_of = _url_of(job)
+    xml = session_xml(job.templates, job.runs, url_of, genome, job.locus)
+    _write(folder / "session.xml", xml)
+    # decision: session-by-address (igv.js resolves against its own page)
+    if job.base_url:
+        two_bit = "" if job.hosted else job.base_url + job.two_bit
+        reference = Reference(job.genome, two_bit=two_bit)
+        config = session(job.runs, url_of, reference, job.tables)
+        _write(folder / "session.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+
+
+def _url_of(job: _Job) -> Callable[[Output], str]:
+    """Return what addresses a file: complete, or a path from the hub's folder as it is on disk."""
+    if job.base_url:
+        return lambda output: urljoin(job.base_url, job.data.of(output))
+    return job.data.path
 
 
 def _links(job: _Job) -> dict[str, str]:

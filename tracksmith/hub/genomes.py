@@ -1,17 +1,35 @@
-"""The genome of a hub: held against the assembly that the user named, or a word of its own."""
+"""The genome of a hub or page: its name, held against what the user named, and its files."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urljoin
 
-from tracksmith.errors import UsageError
+from tracksmith.errors import InputError, UsageError
+from tracksmith.files import aside
 from tracksmith.genome.assemblies import ASSEMBLIES, canonical
 from tracksmith.genome.contigs import Contigs, shown
+from tracksmith.genome.fasta import Genome
+from tracksmith.genome.twobit import write_twobit
+from tracksmith.hub.runs import ShownRun, find_fasta
+from tracksmith.hub.sharing import Links, quoted
 
-__all__ = ["check_against", "genome_word"]
+__all__ = [
+    "check_against",
+    "desktop_genome",
+    "genome_word",
+    "holds_letters",
+    "sizes_name",
+    "write_sequence",
+    "write_sizes",
+]
 
 
+_SIZES = ".chrom.sizes"
 _ASSEMBLY_HUB_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -57,3 +75,84 @@ def genome_word(stem: str, taken: Sequence[str] = ()) -> str:
     if canonical(name) in ASSEMBLIES or name in taken:
         name = f"{name}_local"
     return name[:60]
+
+
+def sizes_name(name: str) -> str:
+    """Return the name of the file of a genome's sizes; IGV desktop knows it by its ending."""
+    return f"{name}{_SIZES}"
+
+
+def holds_letters(genome: str) -> bool:
+    """Say whether a genome of :func:`desktop_genome`, or a hosted one, is more than its sizes."""
+    return not genome.endswith(_SIZES)
+
+
+def write_sizes(run: ShownRun, path: Path) -> None:
+    """Write names and lengths of the contigs of a run, one a line."""
+    sizes = "".join(f"{name}\t{length}\n" for name, length in run.contigs)
+    with aside(path) as temporary:
+        temporary.write_text(sizes, encoding="utf-8", newline="\n")
+
+
+def write_sequence(runs: Sequence[ShownRun], path: Path, before: Path | None = None) -> bool:
+    """Write the genome of runs as 2bit; say whether its FASTA is at its place.
+
+    ``before`` is a file with the same genome, copied where it exists.
+
+    Raises
+    ------
+    InputError
+        The FASTA is not the genome that the runs were made on.
+    """
+    if before is not None and before.is_file():
+        shutil.copyfile(before, path)
+        return True
+    fasta = find_fasta(runs)
+    if fasta is None:
+        return False
+    genome, run = Genome.open(fasta), runs[0]
+    if genome.contigs != run.contigs or genome.sha256() != run.genome["sha256"]:
+        raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
+    write_twobit(genome, path)
+    return True
+
+
+def desktop_genome(links: Links, name: str, base_url: str = "") -> str:
+    """Return what a session in ``links.out`` names as the genome for IGV desktop.
+
+    IGV 2.16 takes a 2bit for a FASTA, so it is the FASTA of the runs where it
+    can be reached from the session: anywhere on this machine, but in a folder
+    that is shared where there is an address, or copies to be moved alone. Else
+    it is the file of sizes in that folder, with which IGV shows no letters.
+    """
+    fasta = _indexed_fasta(links.runs)
+    shared = fasta is not None and any(map(fasta.is_relative_to, links.shared))
+    if fasta is None or ((base_url or links.copied) and not shared):
+        return urljoin(base_url, sizes_name(name))
+    if base_url:
+        return urljoin(base_url, quoted(links.path_to(fasta)))
+    # A relative path holds where all is moved together, an absolute one where the rest is.
+    together = os.path.commonpath([links.out, *(run.folder for run in links.runs)])
+    return links.path_to(fasta) if fasta.is_relative_to(together) else os.fspath(fasta)
+
+
+def _indexed_fasta(runs: Sequence[ShownRun]) -> Path | None:
+    """Return the FASTA of the runs if it is the same still and IGV needs to write no index.
+
+    Its size stands for its digest, which would take long to tell.
+    """
+    fasta = find_fasta(runs)
+    if fasta is None or fasta.stat().st_size != runs[0].genome["size"]:
+        return None
+    with fasta.open("rb") as start:
+        zipped = start.read(2) == b"\x1f\x8b"
+    indexes = [f"{fasta}.fai", *([f"{fasta}.gzi"] if zipped else [])]
+    if not all(map(os.path.isfile, indexes)):
+        return None
+    try:
+        rows = [line.split("\t") for line in Path(indexes[0]).read_text("utf-8").splitlines()]
+        same = [(row[0], int(row[1])) for row in rows] == list(runs[0].plan.genome.contigs)
+    except (OSError, ValueError, IndexError):
+        return None
+    # The folder alone is resolved: indexes lie beside a link, not beside what it leads to.
+    return fasta.parent.resolve() / fasta.name if same else None

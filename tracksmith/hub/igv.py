@@ -6,21 +6,26 @@ numbers, lollipops are dropped), so runs get sessions of their own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracksmith.hub.genomes import holds_letters
+from tracksmith.hub.labels import ShortLabels
 from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
+from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
 from tracksmith.hub.runs import Output, ShownRun
-from tracksmith.hub.scale import Scale, common_scales, outward, scale_key, wide_function
-from tracksmith.hub.signals import (
-    BASE_COLOURS,
-    Pair,
-    allele_pairs,
-    allele_title,
-    strand_pairs,
-    strand_title,
+from tracksmith.hub.scale import (
+    Limits,
+    Scale,
+    common_scales,
+    scale_key,
+    strongest_limits,
+    value_range,
+    wide_function,
 )
+from tracksmith.hub.signals import BASE_COLOURS
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.values import plain_text
 
@@ -29,10 +34,32 @@ __all__ = ["SHOWN", "Reference", "igv_tracks", "session", "session_xml"]
 SHOWN = 20
 """Tracks that a session opens with; a page lists the others."""
 
+DESKTOP_NAME = 25
+"""Characters of a row's name that IGV desktop shows in its panel of names."""
+
 _PLACED = ("mean", "absmax", "letters", "saturation")
-_ROI_COLOUR = "rgba(68,134,247,0.15)"
 UrlOf = Callable[[Output], str]
 Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a view: igv.js's configuration of it, and of what it is made.
+
+    Two outputs are an overlay; ``tail`` says of what, as ``+/-``.
+    """
+
+    config: Config
+    outputs: tuple[Output] | Pair
+    title: str = ""
+    tail: str = ""
+    members: tuple[Row, ...] = ()
+
+    def label(self, labels: ShortLabels) -> str:
+        """Return a name that fits IGV desktop."""
+        if len(self.outputs) == 1:
+            return plain_text(labels.of(self.outputs[0]))
+        return plain_text(labels.of_pair(self.outputs, self.title, self.tail))
 
 
 @dataclass(frozen=True)
@@ -58,45 +85,74 @@ class Reference:
     def at(self, base: str) -> Reference:
         """Return the reference with its relative addresses below ``base``."""
         names = ("two_bit", "fasta", "fasta_index", "bgzip_index", "sizes")
-        found = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: base + value for name, value in found.items() if value})
+        places = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: base + place for name, place in places.items() if place})
 
     def config(self) -> Config:
         """Return the part of a session that names the genome."""
         if self.hosted:
             return {"genome": self.name}
-        found: Config = {"id": self.name, "name": self.name}
+        config: Config = {"id": self.name, "name": self.name}
         if self.two_bit:
-            found["twoBitURL"] = self.two_bit
+            config["twoBitURL"] = self.two_bit
             if self.sizes:
-                found["chromSizesURL"] = self.sizes
+                config["chromSizesURL"] = self.sizes
         elif self.fasta:
-            found |= {"fastaURL": self.fasta, "indexURL": self.fasta_index}
+            config |= {"fastaURL": self.fasta, "indexURL": self.fasta_index}
             if self.bgzip_index:
-                found["compressedIndexURL"] = self.bgzip_index
+                config["compressedIndexURL"] = self.bgzip_index
         else:
-            found |= {"format": "chromsizes", "fastaURL": self.sizes}
-            found["chromSizesURL"] = self.sizes
-        return {"reference": found}
+            config |= {"format": "chromsizes", "fastaURL": self.sizes}
+            config["chromSizesURL"] = self.sizes
+        return {"reference": config}
 
 
 def igv_tracks(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Config]:
     """Return one igv.js configuration per row of the view, in order."""
+    regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in _regions(runs)]
+    configs = [_regions_row(regions)] if regions else []
+    configs += [row.config for row in _rows(runs, url_of)]
+    return [config | {"order": order} for order, config in enumerate(configs, 1)]
+
+
+def _regions_row(features: list[Config]) -> Config:
+    """Return the row of what was predicted; igv's regions of interest would tint all of it."""
+    return {
+        "type": "annotation",
+        "name": "Regions that were predicted",
+        "features": features,
+        "displayMode": "COLLAPSED",
+        "color": "rgb(120,130,140)",
+        "height": 25,
+        "searchable": False,
+    }
+
+
+def _rows(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
     outputs = [output for run in runs for output in run.outputs()]
     maker = _Maker(common_scales(outputs), url_of)
-    found: list[Config] = []
+    rows: list[Row] = []
     for run in runs:
         for model in run.models:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
-            found += maker.rows(own)
-    names: dict[str, int] = {}
-    for order, config in enumerate(found, 1):
-        config["order"] = order
+            rows += maker.rows(own)
+    _drop_lone_groups([row.config for row in rows])
+    names: Counter[str] = Counter()
+    for row in rows:
         # igv.js takes rows off by their name, so each row needs its own.
-        count = names[config["name"]] = names.get(config["name"], 0) + 1
-        if count > 1:
-            config["name"] += f" ({count})"
-    return found
+        name = row.config["name"]
+        names[name] += 1
+        if names[name] > 1:
+            row.config["name"] += f" ({names[name]})"
+    return rows
+
+
+def _drop_lone_groups(configs: Sequence[Config]) -> None:
+    """Leave a row alone that shares its scale with no other: igv marks groups by a colour."""
+    sizes = Counter(config.get("autoscaleGroup") for config in configs)
+    for config in configs:
+        if sizes[config.get("autoscaleGroup")] == 1:
+            config.pop("autoscaleGroup", None)
 
 
 def session(
@@ -106,28 +162,35 @@ def session(
     tables: Sequence[VariantTable] = (),
     locus: str | None = None,
 ) -> Config:
-    """Return a session for igv.js: genome, locus, the first tracks, regions of interest."""
-    found: Config = {"version": "3.1.4", **reference.config()}
-    found["locus"] = locus or opening(runs[0], tables)
-    found["showSampleNames"] = False
-    found["tracks"] = igv_tracks(runs, url_of)[:SHOWN]
-    regions = _regions(runs)
-    if regions:
-        features = [{"chr": item.contig, "start": item.start, "end": item.end} for item in regions]
-        found["roi"] = [{"name": "Regions asked for", "color": _ROI_COLOUR, "features": features}]
-    return found
+    """Return a session for igv.js: genome, locus, the first tracks."""
+    config: Config = {"version": "3.1.4", **reference.config()}
+    config["locus"] = locus or opening(runs, tables)
+    config["showSampleNames"] = False
+    config["tracks"] = igv_tracks(runs, url_of)[:SHOWN]
+    return config
 
 
 def session_xml(
-    templates: Templates, runs: Sequence[ShownRun], found: Config, reference: Reference
+    templates: Templates,
+    runs: Sequence[ShownRun],
+    url_of: UrlOf,
+    genome: str,
+    locus: str,
 ) -> str:
-    """Return the session ``found`` for IGV desktop."""
-    rows = [_xml_row(config) for config in found["tracks"]]
+    """Return a session of the same rows for IGV desktop.
+
+    ``genome`` is a genome that IGV hosts, or a file of one. It and the results
+    of ``url_of`` are complete addresses, or paths as they are on disk: IGV does
+    not decode the percent signs of a path.
+    """
+    labels = ShortLabels(DESKTOP_NAME)
+    rows = [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
     resources = [part for row in rows for part in (row["members"] or [row])]
     return templates.fill(
         "session.xml",
-        genome=reference.name if reference.hosted else reference.two_bit or reference.fasta,
-        locus=found["locus"],
+        genome=genome,
+        letters=holds_letters(genome),
+        locus=locus,
         rows=rows,
         resources=resources,
         regions=_regions(runs),
@@ -144,94 +207,98 @@ class _Maker:
     scales: dict[tuple[str, ...], Scale]
     url_of: UrlOf
 
-    def rows(self, outputs: Sequence[Output]) -> list[Config]:
+    def rows(self, outputs: Sequence[Output]) -> list[Row]:
         """Return a model's rows: overlays, single tracks, spreads, letters, variants."""
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
-        found = [self.overlay(pair, strand_title(pair), mirrored=True) for pair in pairs]
-        found += [self.wig(item) for item in single]
+        rows = [self.overlay(pair, strand_title(pair), "+/-") for pair in pairs]
+        rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        found += [self.overlay(pair, allele_title(pair), mirrored=False) for pair in alleles]
+        rows += [self.overlay(pair, allele_title(pair), "ref/alt") for pair in alleles]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
-        found += [self.wig(item) for item in rest if id(item) not in placed]
-        found += [self.variants(item) for item in outputs if item.kind == "bigbed"]
-        found += [self.strongest(item) for item in signals if item.statistic == "absmax"]
-        found += [self.wig(item) for item in signals if item.statistic == "letters"]
-        found += [self.mutation(item) for item in signals if item.statistic == "saturation"]
-        found += [self.folds(item) for item in outputs if item.kind == "folds"]
-        return found
+        rows += [self.wig(item) for item in rest if id(item) not in placed]
+        rows += [self.variants(item) for item in outputs if item.kind == "bigbed"]
+        rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
+        rows += [self.letters(item) for item in signals if item.statistic == "letters"]
+        rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]
+        rows += [self.folds(item) for item in outputs if item.kind == "folds"]
+        return rows
 
-    def wig(self, output: Output, mirrored: bool = False) -> Config:
-        """Return the row of one bigWig on the common scale of its kind."""
-        found: Config = {
+    def _bigwig(self, output: Output, **more: Any) -> Row:
+        config: Config = {
             "type": "wig",
             "format": "bigwig",
             "name": _name(output),
             "url": self.url_of(output),
             "color": _rgb(output.colour),
             "height": 60,
-            "windowFunction": wide_function(output),
         }
-        if output.statistic == "letters":
-            return found | {"graphType": "dynseq", "autoscale": True, "windowFunction": "max"}
-        return found | _range(self.scales[scale_key(output)], output, mirrored)
+        return Row(config | more, (output,))
 
-    def overlay(self, pair: Pair, title: str, mirrored: bool) -> Config:
-        """Return two bigWigs in one row; strands mirrored, minus downward."""
-        members = [self.wig(output, mirrored) for output in pair]
-        shared: Config = {
-            key: members[0][key] for key in ("min", "max", "autoscale") if key in members[0]
-        }
-        name = f"{plain_text(pair[0].owner)}: {plain_text(title)}"
-        return {"type": "merged", "name": name, "height": 90, **shared, "tracks": members}
+    def wig(self, output: Output) -> Row:
+        """Return the row of one bigWig on the scale of its kind."""
+        key = scale_key(output)
+        scale = _scale(self.scales[key].fixed(*value_range(output)))
+        if scale["autoscale"]:
+            scale["autoscaleGroup"] = plain_text(" ".join(key))
+        return self._bigwig(output, windowFunction=wide_function(output), **scale)
 
-    def variants(self, output: Output) -> Config:
-        """Return the row of a bigBed, in the colours that the file holds."""
-        return {
-            "type": "annotation",
-            "format": "bigbed",
-            "name": _name(output),
-            "url": self.url_of(output),
-            "displayMode": "EXPANDED",
-            "height": 80,
-            "searchable": False,
-        }
+    def overlay(self, pair: Pair, title: str, tail: str) -> Row:
+        """Return two bigWigs in one row on one scale; minus strands go downward.
 
-    def folds(self, output: Output) -> Config:
-        """Return the row that names the folds which predicted a contig."""
-        return {
-            "type": "annotation",
-            "format": "bed",
-            "name": _name(output),
-            "url": self.url_of(output),
-            "indexed": False,
-            "displayMode": "COLLAPSED",
-            "color": "rgb(90,90,90)",
-            "height": 45,
-            "searchable": False,
-        }
-
-    def strongest(self, output: Output) -> Config:
-        """Return the size of effects as bars: igv.js has no lollipops, and its points are tiny.
-
-        One scale up to the strongest effect: on one of its own, a bar alone
-        would fill the row, whatever it is.
+        An overlay is its own group of scale: igv.js leaves what is below 0 in
+        an overlay out of the scale of a group.
         """
-        shape: Config = {"windowFunction": "max", "height": 60}
-        reach = outward(1.1 * float(output.entry.get("max") or 0), up=True)
-        shape |= {"autoscale": False, "min": 0.0, "max": reach} if reach else {"autoscale": True}
-        bare = {key: self.wig(output)[key] for key in ("type", "format", "name", "url", "color")}
-        return bare | shape
+        ranges = [value_range(output) for output in pair]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        scale = _scale(self.scales[scale_key(pair[0])].fixed(low, high))
+        members = [
+            self._bigwig(output, windowFunction=wide_function(output), **scale) for output in pair
+        ]
+        config: Config = {
+            "type": "merged",
+            "name": f"{plain_text(pair[0].owner)}: {plain_text(title)}",
+            "height": 90,
+            **scale,
+            "tracks": [member.config for member in members],
+        }
+        return Row(config, pair, title, tail, tuple(members))
 
-    def mutation(self, output: Output) -> Config:
+    def letters(self, output: Output) -> Row:
+        """Return the row of attributions, drawn as letters in close views."""
+        return self._bigwig(output, windowFunction="max", graphType="dynseq", autoscale=True)
+
+    def strongest(self, output: Output) -> Row:
+        """Return the size of effects as bars: igv.js has no lollipops, and its points are tiny."""
+        return self._bigwig(output, windowFunction="max", **_scale(strongest_limits(output)))
+
+    def mutation(self, output: Output) -> Row:
         """Return the row of one base of a saturation mutagenesis."""
         base = str(output.entry.get("base") or "")
-        colour = f"rgb({BASE_COLOURS.get(base, '80,80,80')})"
-        bare = {key: self.wig(output)[key] for key in ("type", "format", "name", "url")}
         group = f"mutations {output.model.label} {output.track_id}"
-        return bare | {"color": colour, "height": 25, "autoscale": True, "autoscaleGroup": group}
+        colour = f"rgb({BASE_COLOURS.get(base, '80,80,80')})"
+        return self._bigwig(output, color=colour, height=25, autoscale=True, autoscaleGroup=group)
+
+    def variants(self, output: Output) -> Row:
+        """Return the row of a bigBed, in the colours that the file holds."""
+        return self._items(output, format="bigbed", displayMode="EXPANDED", height=80)
+
+    def folds(self, output: Output) -> Row:
+        """Return the row that names the folds which predicted a contig."""
+        colour = "rgb(90,90,90)"
+        more = {"indexed": False, "displayMode": "COLLAPSED", "color": colour, "height": 45}
+        return self._items(output, format="bed", **more)
+
+    def _items(self, output: Output, **more: Any) -> Row:
+        config: Config = {
+            "type": "annotation",
+            "name": _name(output),
+            "url": self.url_of(output),
+            "searchable": False,
+        }
+        return Row(config | more, (output,))
 
 
 def _name(output: Output) -> str:
@@ -242,30 +309,27 @@ def _rgb(colour: Sequence[int]) -> str:
     return f"rgb({','.join(map(str, colour))})"
 
 
-def _range(scale: Scale, output: Output, mirrored: bool) -> Config:
-    """Return the limits of a scale; sessions take fractions, so they are always given."""
-    reach = outward(max(scale.high, -scale.low), up=True)
-    if reach <= 0:
+def _scale(limits: Limits | None) -> Config:
+    """Return fixed limits, or scaling to what is in view."""
+    if limits is None:
         return {"autoscale": True}
-    least, most = float(output.entry.get("min") or 0), float(output.entry.get("max") or 0)
-    low = -reach if mirrored or least < 0 else 0.0
-    high = 0.0 if not mirrored and most <= 0 else reach
-    return {"autoscale": False, "min": low, "max": high}
+    return {"autoscale": False, "min": limits[0], "max": limits[1]}
 
 
-def _xml_row(config: Config) -> dict[str, Any]:
-    members = [_xml_row(part) for part in config.get("tracks", ())]
+def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
+    config = row.config
     colour = str(config.get("color", "rgb(0,0,0)")).removeprefix("rgb(").removesuffix(")")
     return {
-        "name": config["name"],
+        "name": row.label(labels),
         "url": config.get("url", config["name"]),
         "kind": config.get("format", "bigwig"),
         "colour": colour,
-        "height": config.get("height", 60),
+        "height": config["height"],
         "low": config.get("min"),
         "high": config.get("max"),
+        "group": config.get("autoscaleGroup"),
         "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
         "window": config.get("windowFunction", "mean"),
         "mode": config.get("displayMode", "EXPANDED"),
-        "members": members,
+        "members": [_xml_row(member, labels) for member in row.members],
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tracksmith.hub.folds import fold_track
+from tracksmith.hub.pairs import allele_pairs, strand_pairs
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
-from tracksmith.hub.scale import common_scales, value_range
-from tracksmith.hub.signals import FACETED_FROM, Maker, allele_pairs, strand_pairs
-from tracksmith.hub.tree import Names, Node, node
+from tracksmith.hub.scale import common_scales, scale_key, value_range
+from tracksmith.hub.signals import FACETED_FROM, Maker
+from tracksmith.hub.tree import Node, node
 from tracksmith.hub.values import without_end
 from tracksmith.hub.variants import lollipops, variant_track
 
@@ -28,7 +29,7 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
         The link of every file, by its absolute path.
     """
     outputs = [output for run in runs for output in run.outputs()]
-    maker = Maker(common_scales(outputs), dict(urls), Names())
+    maker = Maker(common_scales(outputs), dict(urls))
     tops: list[Node] = []
     for run in runs:
         for model in run.models:
@@ -63,7 +64,7 @@ def _model_nodes(
         for child in _signal_nodes(maker, signals, of):
             folder.adopt(child)
     rest = [out for out in outputs if not _is_signal(out)]
-    for child in (*_base_level_nodes(maker, rest), *_variant_nodes(maker, rest)):
+    for child in (*_base_level_nodes(maker, rest, of), *_variant_nodes(maker, rest)):
         folder.adopt(child)
     for output in rest:
         if output.kind == "folds":
@@ -90,7 +91,9 @@ def _signal_nodes(
     return nodes
 
 
-def _base_level_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
+def _base_level_nodes(
+    maker: Maker, outputs: Sequence[Output], of: tuple[ShownRun, ShownModel]
+) -> list[Node]:
     """Return letters, mutations, and whatever else a run wrote as a bigWig, in this order."""
     bigwigs = [out for out in outputs if out.kind == "bigwig"]
     nodes = [maker.letters(out) for out in bigwigs if out.statistic == "letters"]
@@ -103,8 +106,16 @@ def _base_level_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
     nodes += [maker.alleles(pair) for pair in pairs]
     placed = {id(out) for pair in pairs for out in pair}
     known = ("letters", "saturation", "absmax")
-    rest = [out for out in bigwigs if out.statistic not in known and id(out) not in placed]
-    nodes += [maker.leaf(out) for out in rest]
+    kinds: dict[tuple[str, ...], list[Output]] = {}
+    for output in bigwigs:
+        if output.statistic not in known and id(output) not in placed:
+            kinds.setdefault(scale_key(output), []).append(output)
+    for members in kinds.values():
+        if len(members) > 1:
+            what = "differences" if members[0].statistic == "delta" else members[0].statistic
+            nodes.append(maker.composite(members, of, what))
+        else:
+            nodes += [maker.leaf(out) for out in members]
     return nodes
 
 

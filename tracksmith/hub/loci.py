@@ -15,7 +15,7 @@ from pathlib import Path
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.intervals import parse_region
 from tracksmith.hub.bbi import read_local_head
-from tracksmith.hub.runs import ShownRun
+from tracksmith.hub.runs import Facts, ShownRun
 
 # decision: own-name-lookup (igv.js changes names before it looks for them)
 __all__ = [
@@ -50,33 +50,42 @@ class Region:
     def __str__(self) -> str:
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
+    def meets(self, other: Region) -> bool:
+        """Say whether they share a base."""
+        same = self.contig == other.contig
+        return same and self.start < other.end and other.start < self.end
+
 
 @dataclass(frozen=True)
 class VariantTable:
     """The strongest rows of a table of variant effects, strongest first.
 
-    ``loci`` holds one region string per row, '' where the genome has no such
-    contig; ``looked_at`` how many rows were read, ``complete`` whether that was
-    all of them.
+    ``loci`` holds one region per row, None where the row names no place of the
+    genome; ``total`` is how many alleles the run scored, ``complete`` whether
+    all of them were looked at for the strongest.
     """
 
     model: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    loci: tuple[str, ...]
-    looked_at: int
+    loci: tuple[Region | None, ...]
+    total: int
     complete: bool
 
 
-def opening(run: ShownRun, tables: Sequence[VariantTable] = ()) -> str:
-    """Return the region string at which a view of the run opens."""
-    for table in tables:
-        for locus in filter(None, table.loci):
-            return locus
-    regions = regions_of(run, 1)
-    if regions:
-        return str(regions[0])
-    found = _first_values(run) or _whole(run)
+def opening(runs: Sequence[ShownRun], tables: Sequence[VariantTable] = ()) -> str:
+    """Return the region string at which a view of the runs opens.
+
+    The strongest variant, else the first region; if there is one, such that
+    every run that was restricted to regions has values there.
+    """
+    regions = [regions_of(run) for run in runs]
+    candidates = [locus for table in tables for locus in table.loci if locus is not None]
+    candidates = candidates or [region for restricted in regions for region in restricted]
+    for candidate in candidates:
+        if all(any(map(candidate.meets, restricted)) for restricted in regions if restricted):
+            return str(candidate)
+    found = candidates[0] if candidates else _first_values(runs[0]) or _whole(runs[0])
     return str(found) if found is not None else "all"
 
 
@@ -113,7 +122,8 @@ def _named_variants(run: ShownRun, name: str) -> Iterator[str]:
                 continue
             for fields in islice(lines, MOST_LINES):
                 if len(fields) > max(at) and fields[at[2]] == name:
-                    yield _locus(run, fields[at[0]], fields[at[1]])
+                    locus = _locus(run, fields[at[0]], fields[at[1]])
+                    yield from () if locus is None else (str(locus),)
 
 
 def _first_values(run: ShownRun) -> Region | None:
@@ -166,21 +176,20 @@ def top_variants(run: ShownRun, count: int = 200) -> list[VariantTable]:
     """Return the strongest rows of every table of variant effects of a run.
 
     Rows are ordered by the absolute value of the effect column. Tables without
-    a contig, a position and an effect are left out.
+    a contig, a position and an effect are left out. A run lists its strongest
+    rows in a table of their own; how many there are in all says ``run.json``.
 
     Raises
     ------
     InputError
         A table cannot be read.
     """
-    tables = [
-        _top_rows(run, run.folder / str(entry["path"]), str(entry.get("model") or ""), count)
-        for entry in run.files("table")
-    ]
+    tables = [_top_rows(run, entry, count) for entry in run.files("table")]
     return [table for table in tables if table is not None]
 
 
-def _top_rows(run: ShownRun, path: Path, model: str, count: int) -> VariantTable | None:
+def _top_rows(run: ShownRun, entry: Facts, count: int) -> VariantTable | None:
+    path, model = run.folder / str(entry["path"]), str(entry["model"])
     with _readable(path) as lines:
         columns = tuple(name.lstrip("#") for name in next(lines, []))
         contig, position, effect = (
@@ -202,7 +211,11 @@ def _top_rows(run: ShownRun, path: Path, model: str, count: int) -> VariantTable
         complete = next(lines, None) is None
     rows = [fields for _, _, fields in sorted(heap, reverse=True) if len(fields) == len(columns)]
     loci = [_locus(run, row[contig], row[position]) for row in rows]
-    return VariantTable(model, columns, tuple(map(tuple, rows)), tuple(loci), number, complete)
+    total = run.alleles(model)
+    return VariantTable(
+        model, columns, tuple(map(tuple, rows)), tuple(loci),
+        total=number if total is None else total, complete=complete,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -235,12 +248,12 @@ def _strength(fields: Sequence[str], effect: int) -> float:
     return value if math.isfinite(value) else -1.0
 
 
-def _locus(run: ShownRun, contig: str, position: str) -> str:
-    """Return the region around a 1-based position, '' where the genome has none."""
+def _locus(run: ShownRun, contig: str, position: str) -> Region | None:
+    """Return the region around a 1-based position, None where the genome has no such place."""
     try:
-        middle = int(position)
-        length = run.contigs.length(contig)
+        middle, length = int(position), run.contigs.length(contig)
     except (ValueError, InputError):
-        return ""
-    start = max(middle - 1 - _MARGIN, 0)
-    return str(Region(contig, start, min(middle + _MARGIN, length)))
+        return None
+    if not 1 <= middle <= length:
+        return None
+    return Region(contig, max(middle - 1 - _MARGIN, 0), min(middle + _MARGIN, length))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +12,29 @@ from typing import Any
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import TEMPORARY_PREFIX, aside
 from tracksmith.genome.assemblies import assembly_of, canonical
-from tracksmith.genome.fasta import Genome
-from tracksmith.genome.twobit import write_twobit
-from tracksmith.hub.genomes import genome_word
+from tracksmith.hub.genomes import (
+    desktop_genome,
+    genome_word,
+    sizes_name,
+    write_sequence,
+    write_sizes,
+)
 from tracksmith.hub.igv import SHOWN, Reference, igv_tracks, session, session_xml
-from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
+from tracksmith.hub.legend import legend
+from tracksmith.hub.loci import MOST_LINES, VariantTable, opening, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
-from tracksmith.hub.runs import Output, ShownModel, ShownRun, find_fasta, open_runs
-from tracksmith.hub.sharing import COPIES, Links
+from tracksmith.hub.runs import Output, ShownModel, ShownRun, open_runs
+from tracksmith.hub.sharing import Links
 from tracksmith.hub.templates import Templates
 from tracksmith.runs.lock import is_left_over
 from tracksmith.runs.run import make_folder
 
-__all__ = ["CDN", "IgvScript", "find_igv", "page_html", "page_policy", "write_page"]
+__all__ = ["CDN", "IgvScript", "find_igv", "hosted_name", "page_html", "page_policy", "write_page"]
 
 MARK = "page.js"
 """The file by which a folder is known to be a page."""
 
+_WHAT = {"bigwig": "predicted tracks", "bigbed": "variant effects"}
 UrlOf = Callable[[Output], str]
 
 
@@ -93,13 +98,14 @@ def page_html(
 ) -> str:
     """Return the page of runs; ``browser.js``, ``page.js`` and ``page.css`` lie beside it."""
     tables = [(run, table) for run in runs for table in top_variants(run)]
-    found = session(runs, url_of, reference, [table for _, table in tables], locus)
-    data = {"session": found, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
+    config = session(runs, url_of, reference, [table for _, table in tables], locus)
+    data = {"session": config, "tracks": igv_tracks(runs, url_of), "shown": SHOWN}
     return templates.fill(
         "page.html",
         policy=page_policy(reference, script),
-        title=" + ".join(run.folder.name for run in runs),
+        title=_title(runs),
         data=data,
+        legend=legend(output for run in runs for output in run.outputs()),
         script=script,
         tables=[_table_values(run, table) for run, table in tables],
         models=[_model_values(run, model) for run in runs for model in run.models],
@@ -116,19 +122,36 @@ def page_policy(reference: Reference, script: IgvScript) -> str:
     return _POLICY.format(script=more, elsewhere=" https:" if reference.hosted else "")
 
 
+def _title(runs: Sequence[ShownRun]) -> str:
+    """Name the models and what they were asked for; folders' names say neither."""
+    models = dict.fromkeys(model.name for run in runs for model in run.models)
+    kinds = {output.kind for run in runs for output in run.outputs()}
+    what = [text for kind, text in _WHAT.items() if kind in kinds]
+    return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
+
+
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
-    note = f"The {len(table.rows)} strongest of {table.looked_at:,} rows"
-    if table.complete and len(table.rows) == table.looked_at:
-        note = f"All {table.looked_at:,} rows, the strongest first"
-    if not table.complete:
-        note += f"; only the first {MOST_LINES:,} rows were looked at"
-    rows = list(zip(table.loci, table.rows, strict=True))
+    rows = [
+        (str(locus) if locus else "", row)
+        for locus, row in zip(table.loci, table.rows, strict=True)
+    ]
     name = f"{table.model}, run {run.label}" if run.label else table.model
     numbers = [
         at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
     ]
-    found = {"model": name, "columns": table.columns, "rows": rows, "note": note}
-    return found | {"numbers": numbers}
+    values = {"model": name, "columns": table.columns, "rows": rows, "note": _note(table)}
+    return values | {"numbers": numbers, "linked": any(locus for locus, _ in rows)}
+
+
+def _note(table: VariantTable) -> str:
+    """Say of how many alleles the rows of a table are the strongest."""
+    shown, total = f"{len(table.rows):,}", f"{table.total:,}"
+    if not table.complete:
+        looked_at = f"; only the first {MOST_LINES:,} rows were looked at"
+        return f"The {shown} strongest of {total} alleles{looked_at}"
+    if len(table.rows) < table.total:
+        return f"The {shown} strongest of {total} alleles"
+    return "1 allele" if total == "1" else f"All {total} alleles, the strongest first"
 
 
 def _is_number(text: str) -> bool:
@@ -194,28 +217,27 @@ def write_page(
     script = find_igv(igv)
     filler = Templates(templates)
     target = _page_folder(runs, out)
-    make_folder(target)
-    for left in filter(is_left_over, target.glob(f"{TEMPORARY_PREFIX}*")):
-        left.unlink()
-    # First what says that the folder is a page: a command that is killed later can be repeated.
-    _write_texts(target, {name: filler.raw(name) for name in (MARK, "browser.js", "page.css")})
+    _begin(target, filler)
     reference = _static_reference(runs, target, genome)
     links = Links(runs, target, copy)
-    if copy:
-        shutil.rmtree(target / COPIES, ignore_errors=True)
-        links.write_copies(target)
+    links.write_copies(target)
     if script.path is not None:
         with aside(target / "igv.min.js") as temporary:
             shutil.copyfile(script.path, temporary)
-    tables = [table for run in runs for table in top_variants(run, 1)]
-    found = session(runs, links.of, reference, tables)
     texts = {
-        "session.json": json.dumps(found, indent=1, ensure_ascii=False) + "\n",
-        "session.xml": session_xml(filler, runs, found, reference),
+        "session.xml": _desktop_session(filler, links, reference),
         "index.html": page_html(filler, runs, links.of, reference, script),
     }
     _write_texts(target, texts)
     return target / "index.html"
+
+
+def _begin(target: Path, filler: Templates) -> None:
+    """Make the folder of a page known as one, so that a killed command can be repeated."""
+    make_folder(target)
+    for left in filter(is_left_over, target.glob(f"{TEMPORARY_PREFIX}*")):
+        left.unlink()
+    _write_texts(target, {name: filler.raw(name) for name in (MARK, "browser.js", "page.css")})
 
 
 def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
@@ -239,18 +261,17 @@ def _page_folder(runs: Sequence[ShownRun], out: Path | None) -> Path:
 
 
 def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -> Reference:
-    run, fasta = runs[0], find_fasta(runs)
+    run = runs[0]
     hosted = hosted_name(run, genome)
     if hosted:
         return Reference(hosted)
     name = genome_word(str(run.genome["name"]).split(".")[0])
-    sizes = "".join(f"{contig}\t{length}\n" for contig, length in run.contigs)
-    with aside(out / "chrom.sizes") as temporary:
-        temporary.write_text(sizes, encoding="utf-8")
-    if fasta is None:
-        return Reference(name, sizes="chrom.sizes")
-    opened = Genome.open(fasta)
-    if opened.contigs != run.contigs or opened.sha256() != run.genome["sha256"]:
-        raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
-    write_twobit(opened, out / f"{name}.2bit")
-    return Reference(name, two_bit=f"{name}.2bit", sizes="chrom.sizes")
+    write_sizes(run, out / sizes_name(name))
+    written = write_sequence(runs, out / f"{name}.2bit")
+    return Reference(name, two_bit=f"{name}.2bit" if written else "", sizes=sizes_name(name))
+
+
+def _desktop_session(templates: Templates, links: Links, reference: Reference) -> str:
+    genome = reference.name if reference.hosted else desktop_genome(links, reference.name)
+    tables = [table for run in links.runs for table in top_variants(run)]
+    return session_xml(templates, links.runs, links.path, genome, opening(links.runs, tables))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tracksmith.hub.legend import legend
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
-from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
 from tracksmith.hub.values import plain_text
@@ -33,6 +33,7 @@ def track_page(templates: Templates, shown: Node, email: str) -> str:
         model=_model_values(shown.model),
         facts=track_facts(single) if single else [],
         display=_display(shown),
+        legend=legend(shown.outputs),
         methods=methods_of(shown.run, shown.model),
         weights=weights_of(shown.model),
         files=files,
@@ -48,6 +49,7 @@ def about_page(templates: Templates, runs: Sequence[ShownRun], title: str, email
         title=title,
         models=list(models.values()),
         genome=runs[0].genome,
+        legend=legend(output for run in runs for output in run.outputs()),
         email=email,
     )
 
@@ -62,13 +64,12 @@ def track_facts(output: Output) -> list[Row]:
     """Return what is known of one file: label, strand, assay, units, distribution."""
     track = output.track
     strand = {"+": "plus", "-": "minus"}.get(str(track.get("strand")), "")
-    signs = track.get("strand") == "-" and not track.get("signed")
     rows = [
         ("Track", output.track_id),
         ("Statistic", output.statistic),
         ("Score", output.entry.get("score")),
         ("Variants", _counted(output.entry.get("variants") or output.entry.get("rows"))),
-        ("Strand", f"{strand} (stored negative)" if signs else strand),
+        ("Strand", f"{strand} (stored negative)" if output.stored_sign < 0 else strand),
         ("Assay", track.get("assay")),
         ("Cell type", track.get("cell_type")),
         ("Ontology", track.get("ontology")),
@@ -160,35 +161,49 @@ def _display(shown: Node) -> str:
     stanza = shown.stanza
     if shown.stanza.role == "super":
         return "A folder of all that this model gave."
-    if shown.outputs and shown.outputs[0].statistic == "ref" and stanza.role == "multiwig":
-        return f"Reference allele in grey, alternative allele in colour, on one scale. {_GAPS}"
-    if stanza.role == "multiwig":
-        turned = not any(output.track.get("signed") for output in shown.outputs)
-        down = "plus upward, minus downward (its values are stored negative)"
-        return (
-            f"Both strands over each other{f': {down}' if turned else ''}, on one common scale"
-            f"{_reach(stanza)}. {_GAPS}"
-        )
     if stanza.track_type in ("bigBed", "bigLolly"):
         return _display_items(shown)
     if stanza.get("logo") == "on":
         return f"Contributions of single bases, drawn as letters in close views. {_GAPS}"
-    if any(output.statistic == "saturation" for output in shown.outputs):
+    statistics = {output.statistic for output in shown.outputs}
+    if "saturation" in statistics:
         return (
             "The effect of changing each base to the one named; the reference base has no value. "
-            f"Values are never averaged in wide views. {_GAPS}"
+            f"Up is a gain on both strands. Values are never averaged in wide views. {_GAPS}"
         )
-    if stanza.get("viewLimits"):
-        return f"A signal graph on the common scale of its kind{_reach(stanza)}. {_GAPS}"
-    if "autoScale" not in dict(stanza):
-        return f"A signal graph on the scale of the overlay that holds it. {_GAPS}"
-    return f"A signal graph that scales itself to what is in view. {_GAPS}"
+    return " ".join(text for text in (_what(shown, statistics), _scale(shown), _GAPS) if text)
 
 
-def _reach(stanza: Stanza) -> str:
-    """Say what a scale shows: it is taken from quantiles, so that rare extremes are cut off."""
-    limits = stanza.get("viewLimits").replace(":", " to ")
-    return f", {limits}; rare values beyond it are cut off" if limits else ""
+def _what(shown: Node, statistics: set[str]) -> str:
+    if shown.stanza.role == "multiwig" and "ref" in statistics:
+        return "Reference allele in grey, alternative allele in colour."
+    if shown.stanza.role == "multiwig":
+        return (
+            "Both strands over each other: plus upward, minus downward (its values are stored "
+            "negative)."
+        )
+    if statistics == {"delta"}:
+        signs = {output.stored_sign for output in shown.outputs}
+        if signs == {1}:
+            return "The alternative allele minus the reference: up is a gain, on either strand."
+        return (
+            "The alternative allele minus the reference, negated on minus strands: there, up is a "
+            "loss."
+        )
+    return "Signal graphs." if shown.children else "A signal graph."
+
+
+def _scale(shown: Node) -> str:
+    """Say what the height of a row stands for."""
+    stanza = shown.stanza
+    if stanza.get("autoScale") == "group":
+        return "All tracks scale together to what is in view."
+    if stanza.get("autoScale") == "on":
+        return "It scales itself to what is in view."
+    if stanza.get("viewLimits") and stanza.get("autoScale") == "off":
+        limits = stanza["viewLimits"].replace(":", " to ")
+        return f"The scale, {limits}, is that of all tracks of its kind and holds every value."
+    return "" if shown.children else "Its scale is that of the track that holds it."
 
 
 def _display_items(shown: Node) -> str:
@@ -204,5 +219,5 @@ def _display_items(shown: Node) -> str:
         )
     return (
         "Each item is one variant, coloured red where the alternative allele raises the "
-        "prediction, blue where it lowers it, grey below the threshold."
+        "prediction, blue where it lowers it, grey below the 50th percentile."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,17 +11,29 @@ from typing import Any
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
-from tracksmith.runs.codec import encode
+from tracksmith.models.card import Track
 from tracksmith.runs.genome import contigs_of
 from tracksmith.runs.record import ModelRecord, PlanRecord
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS
 
-__all__ = ["Output", "ShownModel", "ShownRun", "find_fasta", "open_runs", "owner_of", "same_genome"]
+__all__ = [
+    "DELTA_UP",
+    "Facts",
+    "Output",
+    "ShownModel",
+    "ShownRun",
+    "find_fasta",
+    "open_runs",
+    "owner_of",
+    "same_genome",
+]
 
 Facts = Mapping[str, Any]
 
 _KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
+_GREY = (128, 128, 128)
+_STRAND_COLOURS = {"+": (192, 57, 43), "-": (36, 87, 160)}
 _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
@@ -32,6 +43,9 @@ _STATISTICS = {
     "alt": "alternative allele",
     "delta": "alternative minus reference",
 }
+_NEGATED = ("mean", "ref", "alt", "delta")
+DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
+"""What the direction of a difference means, by the sign in which it is stored."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,8 @@ class Output:
         """What to call it in full."""
         what = str(self.track.get("label") or self.track_id)
         extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic == "delta":
+            extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
             extra = f"mutation to {self.entry.get('base', '')}"
         if self.kind == "bigbed":
@@ -111,13 +127,40 @@ class Output:
         return ", ".join(part for part in (what, extra) if part) or self.model.name
 
     @property
+    def stored_sign(self) -> int:
+        """-1 where the file holds the negated values, else 1.
+
+        Predictions of a minus strand that cannot be negative are stored
+        negative, spreads and effects as they are. Differences of runs that do
+        not say it were negated as well.
+        """
+        negated = (
+            self.track.get("strand") == "-"
+            and not self.track.get("signed")
+            and self.statistic in _NEGATED
+        )
+        stated = self.entry.get("stored_sign")
+        return -1 if stated == -1 or (stated is None and negated) else 1
+
+    @property
     def colour(self) -> tuple[int, int, int]:
-        """The track's colour on the card; grey for a reference allele, lighter for a spread."""
+        """The track's colour; grey for a reference allele, lighter for a spread."""
         if self.statistic == "ref":
-            return (128, 128, 128)
-        red, green, blue = self.track.get("color") or (31, 78, 121)
+            return _GREY
+        red, green, blue = self._track_colour()
         if self.statistic == "sd":
             return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)
+        return (red, green, blue)
+
+    def _track_colour(self) -> tuple[int, int, int]:
+        """Return the card's colour; red and blue for strands that have the same one there."""
+        own = tuple(self.track.get("color") or Track.color)
+        partner = self.model.track(str(self.track.get("rc_partner") or ""))
+        strand = str(self.track.get("strand") or "")
+        alike = tuple(partner.get("color") or own) == own
+        if strand in _STRAND_COLOURS and alike:
+            return _STRAND_COLOURS[strand]
+        red, green, blue = own
         return (red, green, blue)
 
     @property
@@ -177,6 +220,12 @@ class ShownRun:
     def entries(self) -> list[Facts]:
         """The entries of all files, as plain values."""
         return [_values(entry) for entry in self.run.files]
+
+    def alleles(self, model: str) -> int | None:
+        """Return how many alleles the run scored with a model, None where it does not say."""
+        results = self.run.results
+        counts = results.counts.get(model) if results else None
+        return None if counts is None else counts.alleles_scored
 
     def outputs(self) -> Iterator[Output]:
         """Yield what a browser can show, in the run's order, empty tracks left out."""
@@ -277,14 +326,6 @@ def same_genome(runs: Sequence[ShownRun]) -> None:
                 f"{first.folder} was made on {first.genome['name']}, {other.folder} on "
                 f"{other.genome['name']}: their contigs differ. Build one hub per genome."
             )
-
-
-def provenance(model: ShownModel, run: ShownRun) -> str:
-    """Return everything that decided a model's tracks, as JSON text."""
-    how = {key: value for key, value in encode(model.record).items() if key != "card"}
-    how["versions"] = dict(run.plan.versions)
-    how["run"] = run.run.id
-    return json.dumps(how, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 def _values(record: object) -> Facts:

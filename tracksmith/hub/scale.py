@@ -1,44 +1,82 @@
-"""Common scales: one for all tracks of the same kind, from the run's own quantiles.
+"""Scales: all tracks of a kind are drawn on one, so that rows can be compared and peaks are seen.
 
-igv.js reads ``viewLimits`` as whole numbers, so a scale is whole or absent;
-where every value is below 1, browsers scale by themselves.
+A sparse kind, where nearly all values are next to nothing beside its peaks, is
+drawn up to its strongest value, everywhere alike. Any other kind scales to
+what is in view: a fixed scale would cut its peaks or flatten the rest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracksmith.hub.runs import Output
 
-__all__ = ["Scale", "common_scales", "outward", "scale_key", "value_range", "wide_function"]
+# decision: scales-show-peaks (no fixed scale fits every locus)
+__all__ = [
+    "Limits",
+    "Scale",
+    "common_scales",
+    "outward",
+    "scale_key",
+    "strongest_limits",
+    "value_range",
+    "wide_function",
+]
 
 Key = tuple[str, ...]
+Limits = tuple[float, float]
+"""The values at the bottom and at the top of a row; the first is the smaller one."""
+
+_NOTHING = 0.01
+"""Below this part of the strongest value, a bar in a row of 100 pixels is not seen."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a group of tracks spans, in their units: the reach of their 0.999 quantiles.
+    """What the values of a kind reach, in the sign in which they are stored.
 
-    ``low`` <= 0 <= ``high``; both in the sign in which the values are stored.
+    ``low <= 0 <= high`` hold every value. ``sparse`` says that 99 % of the
+    values of each track are next to nothing beside the strongest of the kind;
+    ``signed`` that a track of the kind has values on both sides of 0.
+    ``usual`` is the size that 99.8 % of the values of each track stay within.
     """
 
     low: float
     high: float
+    usual: float
+    sparse: bool
+    signed: bool
 
-    @property
-    def whole(self) -> bool:
-        """Whether whole numbers can show it: the values reach 1 or more."""
-        return max(-self.low, self.high) >= 1
+    def fixed(self, low: float, high: float) -> Limits | None:
+        """Return the limits of a row that does not scale to what is in view, else None.
 
-    def limits(self, mirrored: bool = False) -> str | None:
-        """Return ``low:high`` in whole numbers, or None where they would flatten the track."""
-        if not self.whole:
+        Parameters
+        ----------
+        low, high
+            What the values of the row reach. A row with values on one side of 0
+            shows that side, up to what the kind reaches on either, so that
+            strands have one unit of height.
+        """
+        return self._limits(low, high, self.low, self.high) if self.sparse else None
+
+    def usual_limits(self, low: float, high: float) -> Limits | None:
+        """Return limits that hold all but the rarest values, for those who turn scaling off.
+
+        ``low`` and ``high`` are those of the row. None where there is no value but 0.
+        """
+        bottom, top = max(self.low, -self.usual), min(self.high, self.usual)
+        return self._limits(low, high, bottom, top) or self._limits(low, high, self.low, self.high)
+
+    def _limits(self, low: float, high: float, bottom: float, top: float) -> Limits | None:
+        if self.signed:
+            limits = outward(bottom, up=False), outward(top, up=True)
+            return limits if limits[0] < limits[1] else None
+        reach = outward(max(top, -bottom), up=True)
+        if reach == 0:
             return None
-        high = max(self.high, -self.low) if mirrored else self.high
-        low = -high if mirrored else self.low
-        return f"{-_nice(-low)}:{_nice(high)}" if low < 0 else f"0:{_nice(high)}"
+        return (-reach if low < 0 else 0.0), (0.0 if high <= 0 and low < 0 else reach)
 
 
 def scale_key(output: Output) -> Key:
@@ -50,32 +88,78 @@ def scale_key(output: Output) -> Key:
 
 
 def common_scales(outputs: Iterable[Output]) -> dict[Key, Scale]:
-    """Return the scale of every group of bigWigs."""
-    found: dict[Key, Scale] = {}
+    """Return the scale of every kind of bigWigs."""
+    kinds: dict[Key, list[Output]] = {}
     for output in outputs:
-        if output.kind != "bigwig":
-            continue
-        low, high = _reach(output)
-        key = scale_key(output)
-        before = found.get(key, Scale(0.0, 0.0))
-        found[key] = Scale(min(before.low, low), max(before.high, high))
-    return found
+        if output.kind == "bigwig":
+            kinds.setdefault(scale_key(output), []).append(output)
+    return {key: _common(members) for key, members in kinds.items()}
 
 
-def value_range(output: Output) -> tuple[float, float]:
+def _common(outputs: list[Output]) -> Scale:
+    extremes = [_extremes(output) for output in outputs]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    return Scale(
+        low,
+        high,
+        usual=max(_size_within(output, "0.001", "0.999") for output in outputs),
+        sparse=_is_sparse(outputs, max(high, -low)),
+        signed=any(low < 0 < high for low, high in extremes),
+    )
+
+
+def _extremes(output: Output) -> Limits:
+    """Return the least and the greatest value of a bigWig, 0 at least and at most."""
+    return min(_number(output, "min"), 0.0), max(_number(output, "max"), 0.0)
+
+
+def _number(output: Output, name: str) -> float:
+    return float(output.entry.get(name) or 0.0)
+
+
+def _size_within(output: Output, lower: str, upper: str) -> float:
+    """Return the size that values between two quantiles stay within; all where there are none."""
+    low, high = _extremes(output)
+    quantiles = output.entry.get("quantiles") or {}
+    # Quantiles come from a histogram, so that the outermost may lie beyond the extremes.
+    below = max(float(quantiles.get(lower, low)), low)
+    above = min(float(quantiles.get(upper, high)), high)
+    return max(above, -below)
+
+
+def _is_sparse(outputs: list[Output], strongest: float) -> bool:
+    """Say whether 99 % of the values of each track are next to nothing beside the strongest."""
+    usual = max(_size_within(output, "0.01", "0.99") for output in outputs)
+    return usual < _NOTHING * strongest
+
+
+def value_range(output: Output) -> Limits:
     """Return the least and the greatest value of a bigWig, always different, outward-rounded."""
-    low = outward(float(output.entry.get("min") or 0.0), up=False)
-    high = outward(float(output.entry.get("max") or 0.0), up=True)
+    low = outward(_number(output, "min"), up=False)
+    high = outward(_number(output, "max"), up=True)
     return (low, high) if low < high else (min(low, 0.0), max(high, low + 1.0))
+
+
+def strongest_limits(output: Output) -> Limits | None:
+    """Return the limits of a bigWig of the strongest effects; None where there is no effect.
+
+    One scale up to the strongest of all: on one of its own, a bar alone would
+    fill the row, whatever it is.
+    """
+    reach = outward(1.1 * _number(output, "max"), up=True)
+    return (0.0, reach) if reach > 0 else None
 
 
 def outward(value: float, up: bool) -> float:
     """Return ``value`` with three digits, rounded up or down, never inward."""
     if value == 0 or not math.isfinite(value):
         return 0.0
+    rounded = float(f"{value:.2e}")
+    inward = rounded < value if up else rounded > value
+    if not inward:
+        return rounded
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    rounded = (math.ceil if up else math.floor)(value / step) * step
-    return float(f"{rounded:.3g}")
+    return float(f"{rounded + (step if up else -step):.2e}")
 
 
 def wide_function(output: Output) -> str:
@@ -83,53 +167,8 @@ def wide_function(output: Output) -> str:
 
     The mean of rare peaks is next to nothing: a wide view would look empty.
     """
-    low, high = (float(output.entry.get(key) or 0) for key in ("min", "max"))
-    if low < 0 < high or not _is_rare(max(high, -low), _upward(output, high <= 0)):
+    low, high = _extremes(output)
+    if low < 0 < high or not _is_sparse([output], max(high, -low)):
         return "mean"
     # decision: extremes-in-wide-views (the mean of rare peaks is next to nothing)
     return "max" if high > 0 else "min"
-
-
-def _upward(output: Output, turned: bool) -> dict[float, float]:
-    """Return the quantiles by probability, those of the negated values where ``turned``."""
-    quantiles = {float(key): float(value) for key, value in output.entry["quantiles"].items()}
-    return {1 - p: -value for p, value in quantiles.items()} if turned else quantiles
-
-
-def _is_rare(extreme: float, quantiles: Mapping[float, float]) -> bool:
-    """Say whether 99 % of the values are next to nothing beside the extreme."""
-    usual = max((value for p, value in quantiles.items() if p <= 0.991), default=extreme)
-    return usual < 0.01 * extreme
-
-
-def _reach(output: Output) -> tuple[float, float]:
-    """Return how far a track's values reach below and above 0.
-
-    The 0.999 quantile; for a track of rare peaks, where 99 % of all values are
-    next to nothing, half way (on a logarithmic scale) from there to the extreme.
-    """
-    entry = output.entry
-    least, most = float(entry.get("min") or 0), float(entry.get("max") or 0)
-    if not entry["quantiles"]:
-        return min(least, 0.0), max(most, 0.0)
-    down = -_one_side(-least, _upward(output, turned=True))
-    return min(down, 0.0), max(_one_side(most, _upward(output, turned=False)), 0.0)
-
-
-def _one_side(extreme: float, quantiles: Mapping[float, float]) -> float:
-    """Return the reach of one side, upward; quantiles by probability."""
-    if extreme <= 0:
-        return 0.0
-    top = quantiles[max(quantiles)] if max(quantiles) >= 0.99 else extreme
-    if top <= 0:
-        return extreme
-    return math.sqrt(top * extreme) if _is_rare(extreme, quantiles) else min(top, extreme)
-
-
-def _nice(value: float) -> int:
-    """Return the next whole number of at most two digits before its zeros."""
-    if value <= 0:
-        return 0
-    whole = math.ceil(value)
-    step = int(10 ** max(len(str(whole)) - 2, 0))
-    return math.ceil(whole / step) * step

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from tracksmith.files import aside
 from tracksmith.hub.runs import Output, ShownRun
 
-__all__ = ["COPIES", "Links", "folders_to_share", "how_to_share"]
+__all__ = ["COPIES", "Links", "folders_to_share", "how_to_share", "quoted"]
 
 COPIES = "runs"
 """The folder of copies, inside that of the hub or page."""
@@ -31,18 +31,35 @@ class Links:
 
     def of(self, output: Output) -> str:
         """Return the link to a file; everything but plain letters is percent-encoded."""
-        link = self._copy(output) if self.copied else os.path.relpath(output.path, self.out)
-        return quote(Path(link).as_posix(), safe="/._-~")
+        return quoted(self.path(output))
+
+    def path(self, output: Output) -> str:
+        """Return the path of a file from ``out``, as it is on disk."""
+        return self._copy(output).as_posix() if self.copied else self.path_to(output.path)
+
+    def path_to(self, path: Path) -> str:
+        """Return the path of any file from ``out``, as it is on disk."""
+        return Path(os.path.relpath(path, self.out)).as_posix()
+
+    @property
+    def shared(self) -> tuple[Path, ...]:
+        """The folders that a web server must have."""
+        return folders_to_share(self.out, [run.folder for run in self.runs], copied=self.copied)
 
     def write_copies(self, folder: Path) -> None:
         """Copy what the links lead to into ``folder``, which is or becomes ``out``.
+
+        Copies of an earlier command go.
 
         Raises
         ------
         ResourceError
             The disk is full or the folder not writable.
         """
-        for run in self.runs if self.copied else ():
+        if not self.copied:
+            return
+        shutil.rmtree(folder / COPIES, ignore_errors=True)
+        for run in self.runs:
             for output in run.outputs():
                 target = folder / self._copy(output)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +68,11 @@ class Links:
 
     def _copy(self, output: Output) -> Path:
         return Path(COPIES, output.run.label, str(output.entry["path"]))
+
+
+def quoted(path: str) -> str:
+    """Return a path as a link: everything but plain letters is percent-encoded."""
+    return quote(path, safe="/._-~")
 
 
 def folders_to_share(out: Path, runs: Sequence[Path], *, copied: bool) -> tuple[Path, ...]:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from tracksmith.hub.labels import ShortLabels
+from tracksmith.hub.pairs import Pair, allele_title, strand_title
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
-from tracksmith.hub.scale import Scale, outward, scale_key, value_range
-from tracksmith.hub.stanza import number
+from tracksmith.hub.scale import Limits, Scale, scale_key, strongest_limits, value_range
+from tracksmith.hub.stanza import Stanza, number
 from tracksmith.hub.tree import Names, Node, node
-from tracksmith.hub.values import first_short, safe_name
+from tracksmith.hub.values import SHORT_LABEL, first_short, safe_name
 
-__all__ = [
-    "FACETED_FROM",
-    "Maker",
-    "Pair",
-    "allele_pairs",
-    "allele_title",
-    "strand_pairs",
-    "strand_title",
-]
-
-Pair: TypeAlias = tuple[Output, Output]
+__all__ = ["BASE_COLOURS", "FACETED_FROM", "Maker"]
 
 FACETED_FROM = 21
 """From this many tracks on a composite gets facets instead of a matrix."""
@@ -40,7 +31,8 @@ class Maker:
 
     scales: dict[tuple[str, ...], Scale]
     urls: dict[str, str]
-    names: Names
+    names: Names = field(default_factory=Names)
+    labels: ShortLabels = field(default_factory=lambda: ShortLabels(SHORT_LABEL))
 
     def url(self, output: Output) -> str:
         """Return the link of a file relative to the hub."""
@@ -52,75 +44,86 @@ class Maker:
         alone = run.label if len(run.models) == 1 else ""
         return first_short(owner_of(run, model), alone, model.name)
 
-    def leaf(self, output: Output, name: str = "") -> Node:
-        """Return the node of one bigWig on the common scale of its kind."""
+    def leaf(self, output: Output, name: str = "", *, grouped: bool = False) -> Node:
+        """Return the node of one bigWig; ``grouped`` where its composite scales all together."""
         made = self._plain(output, name or self.names.take(output.unique))
-        stanza = made.stanza
-        limits = self.scales[scale_key(output)].limits()
-        if limits:
-            stanza.add_all(autoScale="off", viewLimits=_own_side(limits, *value_range(output)))
-            stanza.add("viewLimitsMax", _widest(output))
-        else:
-            stanza.add("autoScale", "on")
-        stanza.add_all(alwaysZero="on", maxHeightPixels=HEIGHT, windowingFunction="mean+whiskers")
+        self._add_scale(made.stanza, output, value_range(output), grouped=grouped)
+        made.stanza.add_all(
+            alwaysZero="on", maxHeightPixels=HEIGHT, windowingFunction="mean+whiskers"
+        )
         return made
+
+    def _add_scale(
+        self, stanza: Stanza, output: Output, reached: Limits, *, grouped: bool = False
+    ) -> None:
+        """Add the scale of a row whose values reach from the one to the other.
+
+        A row that scales to what is in view has limits as well: those that a
+        user gets who turns this off, the same for all rows of the kind.
+        """
+        scale = self.scales[scale_key(output)]
+        limits = scale.fixed(*reached)
+        if not grouped:
+            stanza.add("autoScale", "off" if limits else "on")
+        limits = limits or scale.usual_limits(*reached)
+        if limits:
+            stanza.add("viewLimits", _text(limits))
+            stanza.add("viewLimitsMax", _text(_joint([limits, reached])))
 
     def _plain(self, output: Output, name: str, visibility: str = "full") -> Node:
         """Return a bigWig's node without its scale."""
         of = (output.run, output.model)
-        made = node("leaf", name, _title(output), of, short=_short(output), outputs=[output])
-        low, high = value_range(output)
-        made.stanza.add("type", f"bigWig {number(low)} {number(high)}")
+        made = node(
+            "leaf", name, _title(output), of, short=self.labels.of(output), outputs=[output]
+        )
+        made.stanza.add("type", _type([output]))
         made.stanza.add("bigDataUrl", self.url(output))
         made.stanza.add("visibility", visibility)
         made.stanza.add("color", ",".join(map(str, output.colour)))
         return made
 
     def strands(self, pair: Pair) -> Node:
-        """Return two strands drawn over each other on one mirrored scale."""
+        """Return two strands drawn over each other, plus upward, minus downward."""
         title = strand_title(pair)
         name = self.names.take(pair[0].unique, "strands")
-        return self._overlay(pair, name, title, _short_pair(title, pair), mirrored=True)
+        return self._overlay(pair, name, title, self.labels.of_pair(pair, title, "+/-"))
 
     def alleles(self, pair: Pair) -> Node:
         """Return reference (grey) and alternative drawn over each other."""
-        first = pair[0]
+        title, first = allele_title(pair), pair[0]
         name = self.names.take(first.model.label, first.track_id, "alleles")
-        short = f"{first.track_id} ref/alt"
-        return self._overlay(pair, name, allele_title(pair), short, mirrored=False)
+        return self._overlay(pair, name, title, self.labels.of_pair(pair, title, "ref/alt"))
 
-    def _overlay(self, pair: Pair, name: str, title: str, short: str, mirrored: bool) -> Node:
+    def _overlay(self, pair: Pair, name: str, title: str, short: str) -> Node:
         of = (pair[0].run, pair[0].model)
         title = f"{pair[0].owner}: {title}"
         made = node("multiwig", name, title, of, short=short, outputs=[*pair])
-        lows, highs = zip(*(value_range(output) for output in pair), strict=True)
-        made.stanza.add("type", f"bigWig {number(min(lows))} {number(max(highs))}")
+        made.stanza.add("type", _type(pair))
         made.stanza.add_all(
             container="multiWig", aggregate="transparentOverlay", showSubtrackColorOnUi="on",
             visibility="full",
         )  # fmt: skip
-        limits = self.scales[scale_key(pair[0])].limits(mirrored)
-        if limits and not mirrored:
-            limits = _own_side(limits, min(lows), max(highs))
-        if limits:
-            made.stanza.add_all(autoScale="off", viewLimits=limits)
-        else:
-            made.stanza.add("autoScale", "on")
+        # With autoScale on, UCSC scales all members of an overlay to one range.
+        reached = _joint([value_range(output) for output in pair])
+        self._add_scale(made.stanza, pair[0], reached)
         made.stanza.add_all(alwaysZero="on", maxHeightPixels=HEIGHT)
         for output in pair:
             child = made.adopt(self._plain(output, self.names.take(output.unique)))
             child.stanza.add("windowingFunction", "mean+whiskers")
         return made
 
-    def composite(self, outputs: Sequence[Output], of: tuple[ShownRun, ShownModel]) -> Node:
+    def composite(
+        self, outputs: Sequence[Output], of: tuple[ShownRun, ShownModel], what: str = "tracks"
+    ) -> Node:
         """Return up to 20 bigWigs as a composite, by assay, cell type and statistic."""
         model = of[1]
-        title = f"{owner_of(*of)}: predicted tracks"
-        name = self.names.take(model.label, "tracks")
+        title = f"{owner_of(*of)}: predicted {what}"
+        name = self.names.take(model.label, what)
         made = node(
             "composite", name, title, of, short=self.folder_label(of), outputs=list(outputs)
         )
-        made.stanza.add_all(compositeTrack="on", type=_joint_type(outputs), visibility="full")
+        made.stanza.add_all(compositeTrack="on", type=_type(outputs), visibility="full")
+        grouped = self._scale_together(made, outputs)
         groups = _subgroups(outputs)
         for position, (tag, members) in enumerate(groups.items(), 1):
             words = " ".join(f"{key}={text}" for key, text in members.items())
@@ -131,7 +134,7 @@ class Maker:
             made.stanza.add("sortOrder", " ".join(f"{tag}=+" for tag in groups))
         made.stanza.add("dragAndDrop", "subTracks")
         for output in outputs:
-            child = made.adopt(self.leaf(output), "on")
+            child = made.adopt(self.leaf(output, grouped=grouped), "on")
             if groups:
                 member = (f"{tag}={_tag(_facet(output, tag))}" for tag in groups)
                 child.stanza.add("subGroups", " ".join(member))
@@ -145,18 +148,27 @@ class Maker:
         made = node(
             "composite", name, title, of, short=self.folder_label(of), outputs=list(outputs)
         )
-        made.stanza.add_all(compositeTrack="faceted", type=_joint_type(outputs), visibility="full")
+        made.stanza.add_all(compositeTrack="faceted", type=_type(outputs), visibility="full")
+        grouped = self._scale_together(made, outputs)
         made.stanza.add_all(metaDataUrl=f"metadata/{name}.tsv", primaryKey="track")
         made.stanza.add_all(maxCheckboxes=30)
         keys = Names()
         for position, output in enumerate(outputs):
             suffix = output.statistic if output.statistic != "mean" else ""
             key = keys.take(output.track_id.replace("-", "_"), suffix)
-            child = self.leaf(output, self.names.claim(f"{name}_{key}"))
+            child = self.leaf(output, self.names.claim(f"{name}_{key}"), grouped=grouped)
             made.adopt(child, "on" if position < SHOWN_FACETED else "off")
             facets = {facet: _facet(output, facet) or "-" for facet in _FACETS}
             made.sheet.append({"track": key, **facets, "label": output.title})
         return made
+
+    def _scale_together(self, made: Node, outputs: Sequence[Output]) -> bool:
+        """Let a composite of one kind scale its tracks together; say whether it does."""
+        keys = {scale_key(output) for output in outputs}
+        together = len(keys) == 1 and not self.scales[keys.pop()].sparse
+        if together:
+            made.stanza.add("autoScale", "group")
+        return together
 
     def letters(self, output: Output) -> Node:
         """Return attributions, drawn as letters where the view is close enough."""
@@ -174,7 +186,7 @@ class Maker:
         name = self.names.take(first.model.label, first.track_id, "mutations")
         of = (first.run, first.model)
         made = node("composite", name, title, of, outputs=list(outputs))
-        made.stanza.add_all(compositeTrack="on", type=_joint_type(outputs), visibility="dense")
+        made.stanza.add_all(compositeTrack="on", type=_type(outputs), visibility="dense")
         made.stanza.add_all(maxWindowToDraw=10_000_000, dragAndDrop="subTracks")
         reach = max(max(map(abs, value_range(output))) for output in outputs)
         for output in sorted(outputs, key=lambda item: str(item.entry.get("base"))):
@@ -185,44 +197,22 @@ class Maker:
         return made
 
     def peaks(self, output: Output) -> Node:
-        """Return a sparse bigWig whose peaks must not be averaged away."""
+        """Return the strongest effects, whose peaks must not be averaged away."""
         made = self._plain(output, self.names.take(output.unique))
-        made.stanza.add_all(
-            autoScale="on", alwaysZero="on", maxHeightPixels=HEIGHT,
-            windowingFunction="maximum",
-        )  # fmt: skip
+        limits = strongest_limits(output)
+        made.stanza.add("autoScale", "off" if limits else "on")
+        if limits:
+            made.stanza.add("viewLimits", _text(limits))
+        made.stanza.add_all(alwaysZero="on", maxHeightPixels=HEIGHT, windowingFunction="maximum")
         return made
-
-
-def strand_pairs(outputs: Iterable[Output]) -> tuple[list[Pair], list[Output]]:
-    """Split outputs of one statistic into plus-minus pairs and the rest, in order."""
-    listed = list(outputs)
-    by_id = {output.track_id: output for output in listed}
-    pairs, paired = [], set()
-    for output in listed:
-        partner = by_id.get(str(output.track.get("rc_partner") or ""))
-        strands = output.track.get("strand"), partner.track.get("strand") if partner else None
-        if partner is not None and strands == ("+", "-"):
-            pairs.append((output, partner))
-            paired |= {output.track_id, partner.track_id}
-    return pairs, [output for output in listed if output.track_id not in paired]
-
-
-def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
-    """Return reference and alternative of every track that has both, in order."""
-    found: dict[str, dict[str, Output]] = {}
-    for output in outputs:
-        if output.statistic in ("ref", "alt"):
-            found.setdefault(output.track_id, {})[output.statistic] = output
-    return [(both["ref"], both["alt"]) for both in found.values() if len(both) == 2]
 
 
 def _mutation_settings(child: Node, base: str, reach: float) -> None:
     """Add what UCSC's own mutation tracks have: no averages, nothing drawn from far away."""
-    whole = max(1, int(-(-reach // 1)))
     stanza = child.stanza
-    if reach >= 1:
-        stanza.add_all(viewLimits=f"-{whole}:{whole}", viewLimitsMax=f"-{whole}:{whole}")
+    if reach > 0:
+        limits = _text((-reach, reach))
+        stanza.add_all(viewLimits=limits, viewLimitsMax=limits)
     else:
         stanza.add("autoScale", "on")
     stanza.add_all(
@@ -246,56 +236,16 @@ def _title(output: Output) -> str:
     return f"{output.owner}: {output.title}" + (f" ({units})" if units else "")
 
 
-def _short(output: Output) -> str:
-    """Return what tells a track from its neighbours within 17 characters: its label, or its id.
-
-    After the run's label, where there are several runs and both fit.
-    """
-    statistic = "" if output.statistic == "mean" else output.statistic
-    identifier = f"{output.track_id} {statistic}".strip()
-    identifier = "strongest effect" if identifier == "absmax" else identifier
-    short = first_short(output.title, identifier, output.title)
-    return first_short(f"{output.run.label} {short}", short)
+def _text(limits: Limits) -> str:
+    return f"{number(limits[0])}:{number(limits[1])}"
 
 
-def strand_title(pair: Pair) -> str:
-    """Name two strands by what their labels share."""
-    plus, minus = pair
-    words = zip(plus.title.split(), minus.title.split(), strict=False)
-    shared = [word for word, other in words if word == other]
-    text = " ".join(word for word in shared if word.strip(",;:()").lower() != "strand")
-    return f"{text.rstrip(',;:- ') or plus.title}, both strands"
+def _joint(ranges: Sequence[Limits]) -> Limits:
+    """Return what ranges span together, with 0."""
+    return min(0.0, *(low for low, _ in ranges)), max(0.0, *(high for _, high in ranges))
 
 
-def allele_title(pair: Pair) -> str:
-    """Name reference and alternative by their track."""
-    first = pair[0]
-    label = str(first.track.get("label") or first.track_id)
-    return f"{label}, reference and alternative allele"
-
-
-def _short_pair(title: str, pair: Pair) -> str:
-    ids = "/".join(output.track_id for output in pair)
-    short = first_short(title, ids, title)
-    return first_short(f"{pair[0].run.label} {short}", short)
-
-
-def _own_side(limits: str, low: float, high: float) -> str:
-    """Return the half of a scale in which stored values lie: minus strands lie below 0."""
-    bottom, top = limits.split(":")
-    reach = max(abs(int(bottom)), int(top))
-    if low >= 0:
-        return f"0:{reach}"
-    return f"-{reach}:0" if high <= 0 else f"-{reach}:{reach}"
-
-
-def _widest(output: Output) -> str:
-    low, high = value_range(output)
-    low, high = min(low, 0.0), max(high, 0.0)
-    return f"{number(outward(low, up=False))}:{number(outward(high, up=True))}"
-
-
-def _joint_type(outputs: Sequence[Output]) -> str:
+def _type(outputs: Sequence[Output]) -> str:
     ranges = [value_range(output) for output in outputs]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     return f"bigWig {number(low)} {number(high)}"

@@ -95,9 +95,9 @@ def without_end(text: str) -> str:
     return textwrap.shorten(plain_text(text), LONG_LABEL, placeholder=" ...")
 
 
-def first_short(*texts: str) -> str:
-    """Return the first text that a short label shows whole, else the last one."""
-    fitting = (text.strip() for text in texts if 0 < len(text.strip()) <= SHORT_LABEL)
+def first_short(*texts: str, limit: int = SHORT_LABEL) -> str:
+    """Return the first text that a label of ``limit`` characters shows whole, else the last one."""
+    fitting = (text.strip() for text in texts if 0 < len(text.strip()) <= limit)
     return next(fitting, texts[-1])
 
 

@@ -320,9 +320,11 @@ class Model:
 
     def _score_problems(self) -> Iterator[str]:
         own = {name: score.facts(name) for name, score in self.scores.items()}
+        regions = isinstance(self.card.geometry, RegionGeometry)
+        taken = REGION_SCORES if regions else WINDOW_SCORES
         for name, score in own.items():
-            yield from _own_score_problems(name, score)
-        if isinstance(self.card.geometry, RegionGeometry):
+            yield from _own_score_problems(name, score, taken)
+        if regions:
             yield from (
                 f"the card names the score {name!r}, which is not offered"
                 for name in self.card.default_scores
@@ -340,7 +342,9 @@ class Model:
             yield f"the scores of the headline have several units: {', '.join(sorted(units))}"
 
 
-def _own_score_problems(name: str, score: ScoreFacts) -> Iterator[str]:
+def _own_score_problems(
+    name: str, score: ScoreFacts, taken: Mapping[str, ScoreFacts]
+) -> Iterator[str]:
     if not _SCORE_NAME.fullmatch(name) or name in _TAKEN or name.endswith("_at"):
         yield f"{name!r} is no name for a score, or one that files use for something else"
     if name in taken:

@@ -293,7 +293,8 @@ class FileEntry:
     ``path`` is relative to the run; ``kind`` a word such as bigwig, bigbed,
     table. ``statistic`` is mean, sd, delta ...; ``base`` the base of a
     saturation track; ``values`` counts bases with a value, ``rows`` rows.
-    ``quantiles`` are by probability.
+    ``stored_sign`` is -1 where a track around variants holds negated values,
+    else 1. ``quantiles`` are by probability.
     """
 
     path: str
@@ -308,6 +309,7 @@ class FileEntry:
     bin: int | None = None
     variants: int | None = None
     rows: int | None = None
+    stored_sign: int | None = None
     values: int | None = None
     min: float | None = None
     max: float | None = None

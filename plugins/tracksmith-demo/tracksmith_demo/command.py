@@ -33,7 +33,7 @@ def demo(out: Path, *, quiet: bool) -> None:
 
     Writes a seeded genome of two contigs with planted core promoters, predicts
     it with the transparent model core-promoter, scores planted variants, says
-    how both stand out, and builds a hub with sessions. Needs no download.
+    how both stand out, and builds a hub with a session. Needs no download.
     """
     # The verbs import torch; the help of this command must not.
     import tracksmith
@@ -114,7 +114,7 @@ def _say_variants(scored: Path, planted: DemoGenome) -> None:
 
 def _say_next(out: Path, planted: DemoGenome) -> None:
     folder = out / "hub"
-    click.echo(f"Sessions for IGV: {folder / 'session.json'} and {folder / 'session.xml'}")
+    click.echo(f"Session for IGV desktop: {folder / 'session.xml'}")
     click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
     click.echo("A page with both runs, on this machine:")
     click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")

@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pyBigWig
 import pytest
 from click.testing import CliRunner
@@ -79,6 +80,29 @@ igv.loadHub(new URL("demo/hub/hub.txt", location.href).href)
   .then((browser) => { tracksmith.browser = browser; })
   .catch((error) => { tracksmith.error = String(error.message || error); });
 </script>
+"""
+# How high the bars of the overlay stand in each column of its picture, in parts of half a row.
+HEIGHTS = """
+const view = tracksmith.browser.trackViews.find((view) => view.track.type === "merged");
+const { canvas } = view.viewports[0];
+if (!canvas || !canvas.width) return null;
+const { width, height } = canvas;
+const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+const { start, end, bpPerPixel } = tracksmith.browser.referenceFrameList[0];
+const columns = [];
+for (let x = 0; x < width; x += 1) {
+  let up = 0, down = 0;
+  for (let y = 0; y < height; y += 1) {
+    const at = 4 * (y * width + x);
+    if (!pixels[at + 3]) continue;
+    if (pixels[at] > pixels[at + 2] + 40) up += 1;
+    if (pixels[at + 2] > pixels[at] + 40) down += 1;
+  }
+  columns.push([2 * up / height, 2 * down / height]);
+}
+const middle = (start + end) / 2;
+return { columns, height, range: view.track.dataRange,
+  left: middle - (width / 2 * bpPerPixel) / devicePixelRatio, step: bpPerPixel / devicePixelRatio };
 """
 ELSEWHERE = """
 return performance.getEntriesByType("resource").map((entry) => entry.name)
@@ -215,7 +239,7 @@ def strongest(demo, track):
     """Return the row number, name, contig and 0-based position of a track's strongest variant."""
     table = demo / "variants" / "variants" / "core-promoter.top.tsv"
     rows = [line.split("\t") for line in table.read_text().splitlines()[1:]]
-    number, row = next((n, row) for n, row in enumerate(rows) if row[6] == track)
+    number, row = next((n, row) for n, row in enumerate(rows) if row[7] == track)
     return number, row[2], row[0], int(row[1]) - 1
 
 
@@ -227,8 +251,9 @@ def hold_against_files(driver, demo, track, variant):
     (shown,) = (items for key, items in features.items() if re.search("^variants$|effects$", key))
     assert (name, position) in [(item["name"], item["start"]) for item in shown]
     start, end = position - 100, position + 100
-    for strand in ("plus", "minus"):
-        (items,) = (items for key, items in features.items() if re.search(rf"\b{strand}\b", key))
+    for strand, sign in (("plus", "+"), ("minus", "-")):
+        pattern = rf"\b{strand}\b| \{sign}$"
+        (items,) = (items for key, items in features.items() if re.search(pattern, key))
         assert items
         with pyBigWig.open(str(demo / "run" / "tracks" / f"core-promoter.{strand}.bw")) as handle:
             wanted = handle.values(contig, start, end, numpy=True)
@@ -269,6 +294,53 @@ def test_the_demo_shows_its_planted_promoters_and_variants(driver, look, demo, i
         look(f"wide-{Path(igv).name}")
 
 
+def bar(picture, position):
+    """Return how high a base's bars stand: up and down, in parts of half a row."""
+    column = round((position + 0.5 - picture["left"]) / picture["step"])
+    return picture["columns"][column]
+
+
+def test_the_strongest_peaks_of_the_demo_are_drawn_to_their_height(driver, demo, igv):
+    """Held against a second reader of the files, base by base."""
+    values = {}
+    for strand in ("plus", "minus"):
+        with pyBigWig.open(str(demo / "run" / "tracks" / f"core-promoter.{strand}.bw")) as handle:
+            values[strand] = {name: handle.values(name, 0, length, numpy=True)
+                              for name, length in handle.chroms().items()}  # fmt: skip
+    strongest_of_all = max(abs(np.nan_to_num(v)).max() for f in values.values() for v in f.values())
+    assert strongest_of_all == 35
+    with serving(demo / "run", demo / "variants", igv=igv) as url:
+        open_page(driver, url)
+        for strand, side in (("plus", 0), ("minus", 1)):
+            contig = max(values[strand], key=lambda c: abs(np.nan_to_num(values[strand][c])).max())
+            sizes = abs(np.nan_to_num(values[strand][contig]))
+            peak = int(sizes.argmax())
+            place = f"{contig}:{peak - 59}-{peak + 61}"
+            driver.execute_script(f"tracksmith.browser.search('{place}')")
+            until(driver, f"return tracksmith.browser.currentLoci() === '{place}'")
+            tall = f"const found = (() => {{ {HEIGHTS} }})(); return found && found.columns.some("
+            until(driver, tall + f"(column) => column[{side}] > 0.9)")
+            picture = driver.execute_script(HEIGHTS)
+            assert (picture["range"]["min"], picture["range"]["max"]) == (-35, 35)
+            assert bar(picture, peak)[side] == pytest.approx(sizes[peak] / 35, abs=0.05)
+            for position in range(peak - 55, peak + 55):
+                drawn_height = bar(picture, position)[side]
+                assert drawn_height == pytest.approx(sizes[position] / 35, abs=0.06), position
+
+
+def test_dense_strands_are_drawn_to_what_is_in_view_both_on_one_scale(driver, strand_run, igv):
+    """The fixture's bumps are 8 high in the middle of chrA; beside them, a tenth of that."""
+    with serving(strand_run, locus="chrA:1400-1600", igv=igv) as url:
+        for place, strongest in (("chrA:1400-1600", 8), ("chrA:1551-1600", 8 * np.exp(-1.5625))):
+            open_page(driver, f"{url}?locus={place}")
+            until(driver, f"return !!(() => {{ {HEIGHTS} }})()")
+            picture = driver.execute_script(HEIGHTS)
+            low, high = picture["range"]["min"], picture["range"]["max"]
+            assert (low, high) == pytest.approx((-strongest, strongest), rel=0.15)
+            up, down = (max(column[side] for column in picture["columns"]) for side in (0, 1))
+            assert min(up, down) > 0.85
+
+
 def test_the_demo_as_a_static_page_shows_the_same(driver, look, demo, igv, static_server):
     write_page([demo / "run", demo / "variants"], demo / "page", igv=igv)
     with static_server(demo) as url:
@@ -288,3 +360,24 @@ def test_igv_loads_the_hub_of_the_demo(driver, look, demo, igv, tmp_path, static
         hold_against_files(driver, demo, "minus", strongest(demo, "minus"))
         assert len(rows) >= 3
         assert driver.execute_script(ELSEWHERE) == []
+
+
+def test_a_page_fits_a_phone(driver, variant_run):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    with serving(variant_run) as url:
+        try:
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            open_page(driver, url)
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+        finally:
+            driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_regions_are_a_row_of_their_own_and_tint_nothing(driver, builder):
+    made = builder(regions=[("chrA", 1000, 2000)]).model("toy").bigwig("signal")
+    with serving(made.write()) as url:
+        rows = open_page(driver, url)
+        assert rows["Regions that were predicted"]["features"] == 1
+        assert driver.execute_script(
+            "return document.querySelectorAll('.igv-roi-region').length"
+        ) == 0  # fmt: skip

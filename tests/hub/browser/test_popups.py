@@ -10,6 +10,7 @@ from tracksmith.hub.notebook import show
 from tracksmith.hub.page import find_igv, write_page
 from tracksmith.hub.server import serving
 from tracksmith.hub.templates import template_folder
+from tracksmith.models.card import Track
 
 pytestmark = pytest.mark.browser
 
@@ -147,3 +148,28 @@ def test_the_policy_of_the_page_alone_lets_nothing_run(
         assert driver.execute_script("return window.pwned") is None
         log = [entry["message"] for entry in driver.get_log("browser")]
         assert any("Content Security Policy" in message for message in log)
+
+
+@pytest.mark.parametrize("place", [static, cell])
+def test_no_name_of_a_run_its_model_or_its_genome_runs(
+    driver, hand, look, builder, igv, place, static_server, tmp_path, monkeypatch
+):
+    attack = ATTACKS["tag"].replace("/", " ")
+    track = Track(id="signal", label=attack, units=attack, cell_type=attack, assay=attack)
+    made = builder(f"run {attack}", genome_name=f"{attack}.fa")
+    made.model("toy", (track,), summary=attack, notes=(attack,), citation=attack, authors=attack)
+    run = made.bigwig("signal").folds(f"chrA\t0\t3000\t{attack}\n").write()
+    more = {"serve": static_server, "tmp_path": tmp_path, "monkeypatch": monkeypatch}
+    with place(run, igv, **(more if place is cell else {"serve": static_server})) as url:
+        driver.get(url)
+        hand.until("return !!(window.tracksmith && (tracksmith.browser || tracksmith.error))")
+        assert driver.execute_script("return tracksmith.error") is None
+        (name,) = driver.execute_script(
+            "return tracksmith.browser.trackViews.map((view) => view.track.name)"
+            ".filter((name) => /^toy: .img/.test(name))"
+        )
+        driver.execute_script(LABEL, name)
+        assert name in hand.popup()
+        look(f"names-{place.__name__}-{Path(igv).name}")
+        assert hand.foreign() == []
+        assert driver.execute_script("return window.pwned") is None

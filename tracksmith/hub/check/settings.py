@@ -7,7 +7,6 @@ from difflib import get_close_matches
 
 from tracksmith.hub.check.parse import Finding, ParsedStanza
 from tracksmith.hub.settings import KNOWN_TYPES, SETTINGS, find_setting, is_known
-from tracksmith.hub.values import integer
 
 __all__ = ["check_settings"]
 
@@ -56,11 +55,6 @@ def _careful(track: ParsedStanza, name: str, value: str, line: int) -> Iterator[
     if name == "type" and track.track_type not in KNOWN_TYPES:
         yield Finding(track.file, line, "error", f"type {track.track_type!r} is unknown.",
                       "UCSC hubs take bigWig, bigBed, bigLolly, bam, vcfTabix ...")  # fmt: skip
-    if name == "viewLimits" and any(map(integer, value.split(":"))):
-        yield Finding(track.file, line, "warning",
-                      f"viewLimits {value} of {track.name!r} are not whole numbers.",
-                      "igv.js cuts fractions off: 0:0.5 becomes 0:0. Use whole numbers, or "
-                      "autoScale on.")  # fmt: skip
     if name == "autoScale" and value == "group" and track.role == "leaf":
         yield Finding(track.file, line, "error", f"autoScale group on the single {track.name!r}.",
                       "It belongs on a composite or multiWig; here write on or off.")  # fmt: skip

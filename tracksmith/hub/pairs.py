@@ -1,0 +1,64 @@
+"""Tracks that belong together: the strands of one assay, the alleles of one track."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from tracksmith.hub.runs import Output
+
+__all__ = ["Pair", "allele_pairs", "allele_title", "strand_pairs", "strand_title"]
+
+Pair: TypeAlias = tuple[Output, Output]
+
+
+def strand_pairs(outputs: Iterable[Output]) -> tuple[list[Pair], list[Output]]:
+    """Split outputs of one statistic into plus-minus pairs to be overlaid, and the rest, in order.
+
+    Signed tracks are no such pair: their values lie on both sides of 0, so that
+    the strands would cover each other. They are in the rest, minus after plus.
+    """
+    listed = list(outputs)
+    by_id = {output.track_id: output for output in listed}
+    pairs: list[Pair] = []
+    rest: dict[str, Output] = {}
+    for output in listed:
+        partner = by_id.get(str(output.track.get("rc_partner") or ""))
+        strands = output.track.get("strand"), partner.track.get("strand") if partner else None
+        if partner is None or strands not in (("+", "-"), ("-", "+")):
+            rest[output.track_id] = output
+        elif strands == ("+", "-") and not _signed(output, partner):
+            pairs.append((output, partner))
+        elif _signed(output, partner):
+            plus, minus = (output, partner) if strands == ("+", "-") else (partner, output)
+            rest |= {plus.track_id: plus, minus.track_id: minus}
+    return pairs, list(rest.values())
+
+
+def _signed(*outputs: Output) -> bool:
+    return any(output.track.get("signed") for output in outputs)
+
+
+def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
+    """Return reference and alternative of every track that has both, in order."""
+    by_track: dict[str, dict[str, Output]] = {}
+    for output in outputs:
+        if output.statistic in ("ref", "alt"):
+            by_track.setdefault(output.track_id, {})[output.statistic] = output
+    return [(both["ref"], both["alt"]) for both in by_track.values() if len(both) == 2]
+
+
+def strand_title(pair: Pair) -> str:
+    """Name two strands by what their labels share."""
+    plus, minus = pair
+    words = zip(plus.title.split(), minus.title.split(), strict=False)
+    shared = [word for word, other in words if word == other]
+    text = " ".join(word for word in shared if word.strip(",;:()").lower() != "strand")
+    return f"{text.rstrip(',;:- ') or plus.title}, both strands"
+
+
+def allele_title(pair: Pair) -> str:
+    """Name reference and alternative by their track."""
+    first = pair[0]
+    label = str(first.track.get("label") or first.track_id)
+    return f"{label}, reference and alternative allele"
