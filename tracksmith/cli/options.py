@@ -15,7 +15,6 @@ from tracksmith.models.trust import OPTION, trusting
 from tracksmith.runs.request import (
     LISTS,
     MAPPINGS,
-    SCORE_NAMES,
     Request,
     describe_field,
     flag_of,
@@ -117,8 +116,6 @@ def _option(item: Field[Any]) -> Callable[[Any], Any]:
     if item.name == "reverse_complement":
         names = ["--rc"]
     about = known["about"] + (f" One of {', '.join(known['choices'])}." if known["choices"] else "")
-    if item.name == "scores":
-        about = about.format(scores=", ".join(SCORE_NAMES))
     plain = isinstance(item.default, bool) and not is_of_model(item.name)
     if plain:
         return click.option(*names, item.name, is_flag=True, default=None, help=about)

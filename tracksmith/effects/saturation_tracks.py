@@ -17,6 +17,7 @@ from tracksmith.effects.survey import ModelFacts
 from tracksmith.files import crash_point
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import FileEntry, ModelRecord
+from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.formats import FORMATS, value_facts
 from tracksmith.tracks.options import TrackOptions
@@ -56,7 +57,7 @@ def write_saturation(model: ModelFacts, store: PartStore, options: TrackOptions)
                     yield from _piece(model, result, row, column, options)
 
             path, folder = _path(model.name, track.id, base), model.plan.run.folder
-            summary = form.write(folder / path, list(contigs), pieces, 1, options)
+            summary = form.write(folder / path, TrackData(list(contigs), pieces, 1), options)
             crash_point("track-finished")
             letters = base == "mean"
             entry = FileEntry.of(

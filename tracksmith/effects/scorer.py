@@ -273,8 +273,8 @@ class Scorer:
         first, last = self.frame.scored
         size = self.frame.size
         pairs = Pairs(
-            compared.reference, compared.alternative, compared.place * size, size, self._every,
-            self.card, last - first,
+            compared.reference, compared.alternative, compared.place * size, self._every,
+            self.card, bin_size=size, scored=last - first,
         )  # fmt: skip
         pairs.outside = self._outside(pairs, block, compared.alleles)
         return pairs

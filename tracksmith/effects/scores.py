@@ -66,9 +66,10 @@ class Pairs:
         reference: NDArray[np.float32],
         alternative: NDArray[np.float32],
         place: NDArray[np.int64],
-        bin_size: int,
         units: Units,
         card: ModelCard,
+        *,
+        bin_size: int,
         scored: int,
     ) -> None:
         self.reference = reference

@@ -14,6 +14,7 @@ from tracksmith.effects.survey import ModelResults
 from tracksmith.files import crash_point
 from tracksmith.runs.record import FileEntry
 from tracksmith.tracks.bigbed import write_bigbed
+from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.formats import FORMATS, value_facts
 from tracksmith.tracks.intervals import INTERVAL_BIN
 
@@ -42,7 +43,9 @@ def _write_absmax(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     def pieces() -> Iterator[Any]:
         yield from absmax_pieces(model, contigs, job.folder / "variants", job.options)
 
-    summary = form.write(job.folder / path, list(contigs), pieces, INTERVAL_BIN, job.options)
+    summary = form.write(
+        job.folder / path, TrackData(list(contigs), pieces, INTERVAL_BIN), job.options
+    )
     crash_point("track-finished")
     entry = FileEntry.of(
         job.folder, path, form.name, model=model.name, statistic="absmax", **value_facts(summary)

@@ -10,6 +10,7 @@ from tracksmith.progress import Progress
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import make_folder
+from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.formats import FORMATS, TrackFormat, track_path, value_facts
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
@@ -53,7 +54,9 @@ def _write_output(
 
     name, folder = plan.planned.name, store.run.folder
     path = track_path(name, output.track, output.statistic, form.suffix)
-    summary = form.write(folder / path, plan.track_contigs, pieces, plan.tiling.bin, options)
+    summary = form.write(
+        folder / path, TrackData(plan.track_contigs, pieces, plan.tiling.bin), options
+    )
     crash_point("track-finished")
     entry = FileEntry.of(
         folder, path, form.name, model=name, track=output.track, statistic=output.statistic,

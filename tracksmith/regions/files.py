@@ -15,6 +15,7 @@ from tracksmith.regions.peaks import Peaks
 from tracksmith.regions.work import RegionWork
 from tracksmith.runs.record import FileEntry, ModelRecord
 from tracksmith.runs.run import Run, make_folder
+from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.formats import FORMATS, TrackFormat, track_files, track_path, value_facts
 from tracksmith.tracks.intervals import INTERVAL_BIN, encode_intervals
 from tracksmith.tracks.options import TrackOptions
@@ -97,7 +98,7 @@ def _write_track(
 
     path = track_path(model, track.id, "mean", form.suffix)
     contigs = list(peaks.contigs)
-    summary = form.write(run.folder / path, contigs, pieces, INTERVAL_BIN, options)
+    summary = form.write(run.folder / path, TrackData(contigs, pieces, INTERVAL_BIN), options)
     entry = FileEntry.of(
         run.folder, path, form.name, model=model, track=track.id, statistic="mean",
         **value_facts(summary),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
+from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -28,6 +29,7 @@ from tracksmith.runs.values import (
 )
 
 __all__ = [
+    "FORMAT_NAMES",
     "LISTS",
     "MAPPINGS",
     "PREDICT",
@@ -50,8 +52,11 @@ MAPPINGS = (read_texts_by_name, read_paths_by_name)
 LISTS = (read_texts,)
 
 
-SCORE_NAMES = ("log2fc", "diff", "l2", "shift", "maxabs")
-"""The scores that tracksmith brings; a test holds them against the scores themselves."""
+SCORE_NAMES = tuple(WINDOW_SCORES)
+"""The scores that tracksmith brings."""
+
+FORMAT_NAMES = ("bigwig", "bedgraph")
+"""The formats of a track; a test holds them against the formats, which are slow to import."""
 
 
 def option(
@@ -139,7 +144,8 @@ class ModelRequest:
         group="Models over regions",
     )  # fmt: skip
     scores: tuple[str, ...] = option(
-        (), read_texts, "A score: {scores}, or a model's own; repeatable. Default by model.",
+        (), read_texts,
+        f"A score: {', '.join(SCORE_NAMES)}, or a model's own; repeatable. Default by model.",
         flag="--score", kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
@@ -225,7 +231,8 @@ class Request:
         None, read_text, "zlib, isal or deflate; default: the fastest installed.", group="Files"
     )
     formats: tuple[str, ...] = option(
-        (), read_texts, "Format of the tracks: bigwig or bedgraph; repeatable. Default: bigwig.",
+        (), read_texts,
+        f"Format of the tracks: {' or '.join(FORMAT_NAMES)}; repeatable. Default: bigwig.",
         flag="--format", kinds=(PREDICT,), group="Files",
     )  # fmt: skip
     parts: int | None = option(

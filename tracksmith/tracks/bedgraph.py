@@ -9,7 +9,7 @@ from typing import Any
 
 from tracksmith.files import aside
 from tracksmith.genome.bgzf_writer import BgzfWriter, index_suffix, write_tabix_index
-from tracksmith.tracks.bigwig import Pieces, TrackSummary, write_bigwig
+from tracksmith.tracks.bigwig import TrackData, TrackSummary, write_bigwig
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.reader import open_track
 
@@ -30,23 +30,16 @@ class BedGraph:
     suffix: str = ".bedGraph.gz"
     shown: bool = False
 
-    def write(
-        self,
-        path: Path,
-        contigs: Sequence[tuple[str, int]],
-        pieces: Pieces,
-        bin_size: int,
-        options: TrackOptions,
-    ) -> TrackSummary:
+    def write(self, path: Path, data: TrackData, options: TrackOptions) -> TrackSummary:
         """Write the values as a bigWig holds them, and the index beside them."""
-        longest = max((length for _, length in contigs), default=0)
+        longest = max((length for _, length in data.contigs), default=0)
         with aside(path) as temporary:
             track = temporary.with_name(f"{temporary.name}.bw")
             try:
                 # decision: bedgraph-from-bigwig (two formats of a track cannot disagree)
-                summary = write_bigwig(track, contigs, pieces, bin_size, options)
+                summary = write_bigwig(track, *data, options)
                 with BgzfWriter(temporary) as out:
-                    for line in _lines(track, contigs):
+                    for line in _lines(track, data.contigs):
                         out.write(line)
             finally:
                 track.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,14 @@ __all__ = ["Pieces", "TrackSummary", "write_bigwig"]
 
 Pieces: TypeAlias = Callable[[], Iterable[tuple[int, EncodedPiece]]]
 """Yields (number of the contig, piece), contigs in order and starts ascending."""
+
+
+class TrackData(NamedTuple):
+    """What a track holds: contigs with their lengths (bp), pieces of values, bins of so many bp."""
+
+    contigs: Sequence[tuple[str, int]]
+    pieces: Pieces
+    bin_size: int
 
 
 @dataclass

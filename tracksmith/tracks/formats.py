@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tracksmith.errors import UsageError
 from tracksmith.tracks.bedgraph import BedGraph
-from tracksmith.tracks.bigwig import Pieces, TrackSummary, write_bigwig
+from tracksmith.tracks.bigwig import TrackData, TrackSummary, write_bigwig
 from tracksmith.tracks.options import TrackOptions, forecast_bytes
 
 __all__ = [
@@ -34,14 +34,7 @@ class TrackFormat(Protocol):
     def shown(self) -> bool:
         """Whether a hub can show it."""
 
-    def write(
-        self,
-        path: Path,
-        contigs: Sequence[tuple[str, int]],
-        pieces: Pieces,
-        bin_size: int,
-        options: TrackOptions,
-    ) -> TrackSummary:
+    def write(self, path: Path, data: TrackData, options: TrackOptions) -> TrackSummary:
         """Write a track from its pieces, whole or not at all, and read it back."""
 
     def beside(self, path: str, longest: int) -> tuple[str, ...]:
@@ -59,16 +52,9 @@ class BigWig:
     suffix: str = ".bw"
     shown: bool = True
 
-    def write(
-        self,
-        path: Path,
-        contigs: Sequence[tuple[str, int]],
-        pieces: Pieces,
-        bin_size: int,
-        options: TrackOptions,
-    ) -> TrackSummary:
+    def write(self, path: Path, data: TrackData, options: TrackOptions) -> TrackSummary:
         """See :class:`TrackFormat`."""
-        return write_bigwig(path, contigs, pieces, bin_size, options)
+        return write_bigwig(path, *data, options)
 
     def beside(self, path: str, longest: int) -> tuple[str, ...]:
         """Nothing lies beside it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -48,18 +49,13 @@ def verify_bigwig(
     TracksmithError
         Anything differs; the message names the first difference.
     """
-    try:
-        with open_track(path) as handle:
-            if handle.chroms() != dict(contigs):
-                raise _differs("its contigs are not those of the genome")
-            _check_totals(handle.header(), totals, len(levels))
-            for contig, start, end, value in samples:
-                _check_sample(handle, contigs[contig][0], (start, end), value)
-            for level, records in levels:
-                for record in records:
-                    _check_record(handle, contigs, level.reduction, record)
-    except (InputError, RuntimeError) as error:
-        raise _differs(str(error)) from error
+    with _reading(path, contigs) as handle:
+        _check_totals(handle.header(), totals, len(levels))
+        for contig, start, end, value in samples:
+            _check_sample(handle, contigs[contig][0], (start, end), value)
+        for level, records in levels:
+            for record in records:
+                _check_record(handle, contigs, level.reduction, record)
 
 
 def verify_bigbed(
@@ -76,19 +72,26 @@ def verify_bigbed(
     TracksmithError
         Anything differs; the message names the first difference.
     """
+    with _reading(path, contigs) as handle:
+        if _text_of(handle.SQL()) != declaration:
+            raise _differs("its table is declared otherwise")
+        if handle.header()["nBasesCovered"] != depth.bases:
+            raise _differs(f"it covers other than {depth.bases} bases")
+        for contig, start, end, text in samples:
+            name = contigs[contig][0]
+            found = handle.entries(name, start, end) or ()
+            if (start, end, text.decode()) not in found:
+                raise _differs(f"the row {name}:{start}-{end} is missing or changed")
+
+
+@contextmanager
+def _reading(path: Path, contigs: Sequence[tuple[str, int]]) -> Iterator[Any]:
+    """Yield the open file, whose contigs must be these; what cannot be read differs."""
     try:
         with open_track(path) as handle:
             if handle.chroms() != dict(contigs):
                 raise _differs("its contigs are not those of the genome")
-            if _text_of(handle.SQL()) != declaration:
-                raise _differs("its table is declared otherwise")
-            if handle.header()["nBasesCovered"] != depth.bases:
-                raise _differs(f"it covers other than {depth.bases} bases")
-            for contig, start, end, text in samples:
-                name = contigs[contig][0]
-                found = handle.entries(name, start, end) or ()
-                if (start, end, text.decode()) not in found:
-                    raise _differs(f"the row {name}:{start}-{end} is missing or changed")
+            yield handle
     except (InputError, RuntimeError) as error:
         raise _differs(str(error)) from error
 

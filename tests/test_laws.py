@@ -1,0 +1,137 @@
+"""What a second look at the house left as laws: where words live, how wide files and calls are."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tracksmith.cli import main
+from tracksmith.effects.scores import SCORES
+from tracksmith.runs.request import FORMAT_NAMES, SCORE_NAMES, flag_of, request_fields
+from tracksmith.tracks.formats import FORMATS
+
+ROOT = Path(__file__).resolve().parents[1]
+TREES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "tracksmith").rglob("*.py"))
+}
+MODULES = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in TREES}
+
+VERBS = {"plan", "work", "finish", "run_all", "estimate", "status"}
+MOST_IMPORTS = 14
+WIDER = {"tracksmith/hub/build.py": 17}
+"""Files that still import more of our modules, and how many; to be emptied."""
+MOST_PARAMETERS = 6
+WITH_MORE = {"build_hub"}
+"""To be emptied."""
+PLAIN = {"request", "entry", "content"}
+READERS_OF_JSON = re.compile(r"tracksmith/(runs/(run|parts|codec)\.py|hub/.*)")
+"""Where plain values are read from JSON: the records of runs; hub is to be emptied."""
+
+
+def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_the_verbs_of_a_run_are_defined_in_one_room():
+    homes = {
+        name
+        for name, tree in TREES.items()
+        if any(isinstance(n, ast.FunctionDef) and n.name in VERBS for n in tree.body)
+    }
+    own = {name for name in homes if not name.startswith("tracksmith/cli/")}
+    assert own == {"tracksmith/runs/job.py", "tracksmith/api.py"}
+
+
+def imported(name: str) -> set[str]:
+    """Return our modules that a file imports, those inside functions included."""
+    here = name.removesuffix(".py").split("/")
+    modules = set()
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names if alias.name in MODULES}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: -node.level]) + "." if node.level else ""
+            module = (base + (node.module or "")).rstrip(".")
+            both = {f"{module}.{alias.name}" for alias in node.names} & MODULES
+            modules |= both or ({module} & MODULES)
+    return modules
+
+
+def test_no_file_imports_more_than_14_of_our_modules():
+    counts = {name: len(imported(name)) for name in TREES}
+    assert counts["tracksmith/runs/job.py"] > 10
+    wide = {name: count for name, count in counts.items() if count > MOST_IMPORTS}
+    assert wide.keys() <= WIDER.keys()
+    assert all(count <= WIDER[name] for name, count in wide.items()), wide
+
+
+def test_plain_values_from_json_are_read_in_one_room():
+    wrong = [
+        f"{name}:{node.lineno} {ast.unparse(node)}"
+        for name, tree in TREES.items()
+        if not READERS_OF_JSON.fullmatch(name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice)
+        if isinstance(node.value, ast.Name) and node.value.id in PLAIN
+    ]
+    assert not wrong
+
+
+def test_no_function_of_the_library_takes_more_than_six_arguments_by_place():
+    """Those that must be named explain themselves at the call."""
+    wide = [
+        f"{name}:{function.lineno} {function.name}"
+        for name, tree in TREES.items()
+        if not name.startswith("tracksmith/cli/")
+        for function in functions(tree)
+        if function.name not in WITH_MORE
+        if len([a for a in (*function.args.posonlyargs, *function.args.args)
+                if a.arg not in ("self", "cls")]) > MOST_PARAMETERS
+    ]  # fmt: skip
+    assert not wide
+
+
+def size(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a function without its docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def test_functions_are_short():
+    sizes = sorted(size(function) for tree in TREES.values() for function in functions(tree))
+    assert len(sizes) > 1_500
+    assert sizes[len(sizes) // 2] <= 10
+    assert sizes[len(sizes) * 9 // 10] <= 25
+
+
+def test_no_two_fields_of_a_request_share_a_flag():
+    fields = request_fields()
+    long = Counter(flag_of(item.name) for item in fields)
+    short = Counter(flag for item in fields if len(flag := item.metadata["flag"]) == 2)
+    assert len(short) > 5
+    assert not [flag for flag, count in (long + short).items() if count > 1]
+
+
+def help_of(command: str) -> str:
+    done = CliRunner().invoke(main, [command, "--help"], terminal_width=200)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("command", ["variants", "plan"])
+def test_help_names_every_score(command):
+    assert set(SCORE_NAMES) == set(SCORES)
+    assert f"A score: {', '.join(SCORES)}, or" in " ".join(help_of(command).split())
+
+
+@pytest.mark.parametrize("command", ["predict", "plan"])
+def test_help_names_every_format(command):
+    assert tuple(FORMATS) == FORMAT_NAMES
+    assert f"Format of the tracks: {' or '.join(FORMATS)};" in " ".join(help_of(command).split())
