@@ -42,6 +42,7 @@ from tracksmith.runs.request import (
     request_fields,
 )
 from tracksmith.runs.run import Run
+from tracksmith.runs.spool import FOLDER as SPOOL_FOLDER
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
@@ -105,6 +106,11 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     out = table.pop("out", None)
     if not isinstance(out, str):
         raise UsageError(f'{path}: [{kind}] needs a folder to write to: out = "...".')
+    if "trust_weights" in table:
+        raise UsageError(
+            f"{path}, [{kind}]: whether to trust weights is for whoever runs the study to say: "
+            "take trust_weights out, and give --trust-weights to tracksmith run."
+        )
     if kind == PREDICT:
         foreign = {item.name for item in request_fields() if PREDICT not in item.metadata["kinds"]}
         table = {name: value for name, value in table.items() if name not in foreign}
@@ -156,6 +162,12 @@ def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str
 def _said(run: Run) -> dict[str, Any]:
     """Return the fields of the request that gives this run."""
     plan, places = run.plan, run.places
+    for name, path in places.files.items():
+        if Path(path).parent.name == SPOOL_FOLDER:
+            raise UsageError(
+                f"{run.folder}: its {name} came from a pipe, which no study can read again. "
+                "Save them to a file and run that."
+            )
     values: dict[str, Any] = {
         "models": [model.name for model in plan.models],
         "genome": places.genome,
@@ -165,6 +177,7 @@ def _said(run: Run) -> dict[str, Any]:
         "device": plan.device,
         "precision": plan.precision,
         "compressor": plan.compressor,
+        "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
     }
     variants = plan.variants
     if variants is not None:

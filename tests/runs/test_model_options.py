@@ -149,6 +149,7 @@ def test_a_study_holds_the_runs_and_gives_them_back(world):
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
+        ('[predict]\nout = "o"\ntrust_weights = ["one"]\n', 2, "take trust_weights out"),
         ("[predict", 4, "is no study"),
         ("genome = 'genome.fa'\n", 2, "holds no table [predict] or [variants]"),
         ("[predict]\nmodels = ['one']\n", 2, "[predict] needs a folder"),
@@ -166,3 +167,24 @@ def test_a_study_that_makes_no_sense_is_refused(world, text, code, message):
     done = CliRunner().invoke(main, ["run", "bad.toml"])
     assert done.exit_code == code, done.output
     assert message in done.output
+
+
+def test_a_study_keeps_the_formats_of_a_run(world):
+    call(*TWO, "--format", "bedgraph")
+    written = CliRunner().invoke(main, ["study", "out"])
+    assert 'formats = ["bedgraph"]' in written.output
+
+
+VCF = (
+    "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "chr1\t201\t.\tA\tC\t.\t.\t.\n"
+)
+
+
+def test_no_study_names_variants_that_came_through_a_pipe(world):
+    words = ["variants", "-", "-m", "one", "--weights", "w", "-g", "genome.fa", "-o", "piped"]
+    done = CliRunner().invoke(main, [*words, "-d", "cpu", "-q"], input=VCF)
+    assert done.exit_code == 0, done.output
+    refused = CliRunner().invoke(main, ["study", "piped"])
+    assert refused.exit_code == 2
+    assert "its variants came from a pipe" in refused.output

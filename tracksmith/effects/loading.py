@@ -70,7 +70,8 @@ class Scorers:
             return RegionScorer(work, scores, columns, limit)
         forward, self._trusted[model] = load_forward(planned, self.device)
         folds = [planned.folds_for(name) for name in plan.contigs.names]
-        return Scorer(forward, plan.genome, scores, folds, plan.wanted(model))
+        wanted = plan.wanted(model)
+        return Scorer(forward, plan.genome, scores, folds, wanted, max_allele=limit or None)
 
     def _region_work(self, planned: PlannedRegions) -> RegionWork:
         """Open the regions of a model and what makes their features."""

@@ -21,6 +21,8 @@ GAPS = {
     "demo2": ((60_000, 61_000),),
 }
 SPACING = 9_000
+LINE = 60
+"""Bases a line of the FASTA."""
 KINDS = {
     "tata": ("TATA",),
     "full": ("TATA", "GC", "CCAAT", "DPE"),
@@ -89,7 +91,7 @@ class _Dice:
 
 
 def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
-    """Write ``demo.fa``, ``promoters.bed`` and ``variants.vcf`` into ``folder``.
+    """Write ``demo.fa`` and its index, ``promoters.bed`` and ``variants.vcf`` into ``folder``.
 
     Two contigs of 300 and 120 kb with runs of N, repeats in lower case, and
     core promoters on both strands. The variants break or make some of them, or
@@ -122,6 +124,7 @@ def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
         folder / "demo.fa", folder / "promoters.bed", folder / "variants.vcf", alive, variants
     )
     _write(demo.fasta, _fasta_text(genome))
+    _write(folder / "demo.fa.fai", _index_text(genome))
     _write(demo.promoters_bed, _bed_text(alive))
     _write(demo.variants_vcf, _vcf_text(variants))
     return demo
@@ -251,8 +254,18 @@ def _fasta_text(genome: dict[str, NDArray[np.uint8]]) -> str:
     lines = []
     for name, sequence in genome.items():
         text = sequence.tobytes().decode()
-        lines += [f">{name}", *(text[at : at + 60] for at in range(0, len(text), 60))]
+        lines += [f">{name}", *(text[at : at + LINE] for at in range(0, len(text), LINE))]
     return "\n".join(lines) + "\n"
+
+
+def _index_text(genome: dict[str, NDArray[np.uint8]]) -> str:
+    """Return the ``.fai`` by which browsers read parts of the FASTA."""
+    lines, offset = [], 0
+    for name, sequence in genome.items():
+        offset += len(f">{name}\n")
+        lines.append(f"{name}\t{len(sequence)}\t{offset}\t{LINE}\t{LINE + 1}\n")
+        offset += len(sequence) + -(-len(sequence) // LINE)
+    return "".join(lines)
 
 
 def _bed_text(promoters: Sequence[PlantedPromoter]) -> str:

@@ -82,8 +82,8 @@ def load_region_subject(model: Model, asked: CheckRequest) -> RegionSubject:
     """
     if model.features is None:
         raise PluginError("A region model needs a features step: Model(..., features=...).")
-    if not asked.inputs:
-        needed = [name for name in getattr(model.card.geometry, "inputs", ()) if name != "peaks"]
+    needed = [name for name in getattr(model.card.geometry, "inputs", ()) if name != "peaks"]
+    if needed and not asked.inputs:
         raise ResourceError(
             "No inputs are given, and without them there are no features: name the files with "
             f"--input NAME=PATH ({', '.join(needed)})."
