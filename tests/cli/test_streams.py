@@ -63,7 +63,9 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(folder):
         "m.listing = lambda *a: '\\n'.join(['row'] * 200_000)\n"
         "main(['models'])"
     )
-    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1"
+    # Unbuffered, Python itself drops what is left of a write that ended halfway.
+    python = f"env -u PYTHONUNBUFFERED {shlex.quote(sys.executable)}"
+    program = f"{python} -c {shlex.quote(code)} | head -1"
     done = shell(f"set -o pipefail; {program}", folder)
     assert (done.returncode, done.stdout, done.stderr) == (141, "row\n", "")
 

@@ -36,6 +36,7 @@ def labels_of(outputs, limit=17):
         ("CAGE:optic nerve, donor 7", "optic nerve, donor 7", "CAGE", "optic nerve CAGE"),
         ("CHIP:eGFP-ZNF670:HEK293", "HEK293", "CHIP", "HEK293 eGFP-ZNF.."),
         ("CHIP:POLR2AphosphoS5:suprapubic skin", "suprapubic skin", "CHIP", "suprapubic POLR.."),
+        ("CHIP:H3K4me2:cardiomyocyte", "cardiomyocyte", "CHIP", "cardiom.. H3K4me2"),
         ("Open chromatin in the heart", "heart", "", "heart"),
         ("Accessibility of stretch 17", "", "ATAC", "Accessib..etch 17"),
     ],

@@ -136,3 +136,12 @@ def test_a_table_whose_blocks_are_damaged_is_named(run):
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"toy\.tsv\.gz cannot be read"):
         top_variants(open_runs([run])[0])
+
+
+def test_regions_meet_where_they_share_a_base():
+    middle = Region("chrA", 10, 20)
+    for start, end, met in ((0, 10, False), (0, 11, True), (19, 30, True), (20, 30, False),
+                            (12, 13, True), (0, 30, True)):  # fmt: skip
+        assert middle.meets(Region("chrA", start, end)) is met
+        assert Region("chrA", start, end).meets(middle) is met
+    assert not middle.meets(Region("chrB", 10, 20))

@@ -31,22 +31,22 @@ def sparse_values(draw, sign=None):
     """Values of which at most 0.5 % are peaks, and all others next to nothing beside the least."""
     peaks = draw(st.lists(st.floats(1, 2), min_size=1, max_size=5))
     noise = draw(st.floats(0, 0.004))
-    values = np.full(1000, noise, np.float32)
+    values = np.full(1000, noise)
     values[:500] = 0
     values[100 : 100 + len(peaks)] = peaks
     sign = draw(st.sampled_from((1, -1))) if sign is None else sign
-    return values * np.float32(sign * draw(sizes))
+    return values * (sign * draw(sizes))
 
 
 @st.composite
 def dense_values(draw, sign=None):
     """Values of which at least 5 % have some height beside the greatest."""
     height = draw(st.floats(0.05, 1))
-    values = np.zeros(1000, np.float32)
+    values = np.zeros(1000)
     values[: draw(st.integers(50, 1000))] = height
     values[7] = 1
     sign = draw(st.sampled_from((1, -1))) if sign is None else sign
-    return values * np.float32(sign * draw(sizes))
+    return values * (sign * draw(sizes))
 
 
 @st.composite
@@ -174,9 +174,7 @@ def test_negated_values_turn_a_scale_upside_down(tracks):
 @given(st.lists(any_values, min_size=1, max_size=3), st.integers(-3, 3))
 def test_another_unit_changes_the_numbers_of_a_scale_and_nothing_else(tracks, power):
     factor = 10.0**power
-    here, there = (
-        outputs_of(*(values.astype(np.float64) * by for values in tracks)) for by in (1, factor)
-    )
+    here, there = (outputs_of(*(values * by for values in tracks)) for by in (1, factor))
     one, other = scale_of(here), scale_of(there)
     assert (one.sparse, one.signed) == (other.sparse, other.signed)
     for a, b in zip(here, there, strict=True):

@@ -97,7 +97,7 @@ PLANS = st.builds(
     TEXT, TEXT, by_name(TEXT), precision=st.none() | TEXT, formats=tuples(TEXT),
     regions=st.none() | st.builds(RegionSet, COUNT, COUNT, TEXT),
     variants=st.none() | st.builds(
-        VariantsRecord, TEXT, COUNT, COUNT, st.none() | FILES,
+        VariantsRecord, TEXT, COUNT, COUNT, COUNT, st.none() | FILES,
         st.none() | st.tuples(TEXT, COUNT, COUNT), max_n=FLOAT,
     ),
     details=by_name(PLAIN),

@@ -264,7 +264,7 @@ class ModelCard:
             reason = self.unfit(known[name]) if name in known else ""
             if reason:
                 yield f"{name!r} is a score of variants by default, but {reason}"
-            if regions and name not in known:
+            if regions and name in WINDOW_SCORES and name not in known:
                 yield f"no score of a model over regions is called {name!r}"
         others = [name for name in self.variants.headline if name not in self.default_scores]
         if others:
