@@ -14,7 +14,6 @@ from effect_toys import Variant, spliced
 from engine_toys import cut, toy_card
 from matching_by_hand import by_base, by_bin
 from torch import nn
-from tracksmith.engine.device import BatchSize
 
 from tracksmith.effects.flags import FILLS_BINS, REPEAT
 from tracksmith.effects.scorer import Scorer
@@ -27,6 +26,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Predictor
+from tracksmith.runs.device import BatchSize
 
 MOTIFS = {"start": ("ACG", 0, 3), "end": ("GCA", 2, 5)}
 """Track: a motif, the base of it that has a value, and the value."""

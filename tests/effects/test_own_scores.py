@@ -6,15 +6,12 @@ import numpy as np
 import pyBigWig
 import pysam
 import pytest
+import verbs
 from effect_toys import Variant, spliced
 from engine_toys import toy_card
 from matching_by_hand import by_base, closest
 from torch import nn, zeros_like
-from tracksmith.effects.request import VariantRequest
-from tracksmith.engine.request import PredictRequest
 
-from tracksmith.effects import api
-from tracksmith.effects.finish import Limits
 from tracksmith.errors import CardError, PluginError, UsageError
 from tracksmith.genome.alleles import normalise
 from tracksmith.genome.bases import encode
@@ -83,10 +80,9 @@ def genome(write_genome, random_bases):
 
 
 def run_of(source, genome, out, model="splice", **options):
-    limits = None if source is None else Limits(most_skipped=1.0)
-    given = {k: options.pop(k) for k in ("tracks",) if k in options}
-    asked = VariantRequest(PredictRequest((model,), genome, **given), source, **options)
-    return api.score(asked, out, limits)
+    if source is not None:
+        options |= {"variants": source, "max_skipped": 1.0}
+    return verbs.run_all(verbs.asked((model,), genome, **options), out)
 
 
 def joined(values, places):
@@ -308,7 +304,7 @@ def test_a_wrong_answer_of_a_score_is_named(register, toy, small, write_vcf, tmp
 
 
 def test_the_headline_is_part_of_the_card_of_a_run(scored):
-    card = json.loads((scored.parent / "run.json").read_text())["request"]["models"][0]["card"]
+    card = json.loads((scored.parent / "run.json").read_text())["plan"]["models"][0]["card"]
     assert card["variants"]["headline"] == [*NAMES] == card["variants"]["scores"]
 
 

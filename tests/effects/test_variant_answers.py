@@ -5,7 +5,7 @@ import pyBigWig
 import pytest
 import verbs
 
-from tracksmith.effects import files
+from tracksmith.effects import shared_files
 from tracksmith.errors import TrustError
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 from tracksmith.models.contract import TrackScore
@@ -164,13 +164,13 @@ def test_a_file_that_changes_while_it_is_scored_ends_the_run(
     register(toy())
     genome, texts = small
     source = write_vcf([("chr1", 401, "v", texts["chr1"][400], other(texts["chr1"][400]))])
-    write = files.write_annotated
+    write = shared_files.write_annotated
 
     def and_change(*arguments):
         write(*arguments)
         source.write_text(source.read_text() + "\n")
 
-    monkeypatch.setattr(files, "write_annotated", and_change)
+    monkeypatch.setattr(shared_files, "write_annotated", and_change)
     with pytest.raises(TrustError, match="changed while the run was at work"):
         score(source, genome, tmp_path / "run")
     assert not list((tmp_path / "run/variants").glob("annotated*"))

@@ -179,11 +179,11 @@ def test_regions_that_are_typed_go_by_the_alias_file(register, toy, small, write
         for name in ("NC1", "chr1")
     ]  # fmt: skip
     assert runs[0].files == runs[1].files
-    assert any(file["path"].endswith(".alt.bw") for file in runs[0].files)
+    assert any(file.path.endswith(".alt.bw") for file in runs[0].files)
     saturated = tracksmith.score_variants(
         None, "toy", genome, tmp_path / "ism", saturate="NC1:301-310", alias=tmp_path / "alias"
     ).run
-    assert saturated.request["variants"]["source"]["contig"] == "chr1"
+    assert saturated.plan.variants.region == ("chr1", 300, 310)
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "", "\u00b2", "9" * 5_000])

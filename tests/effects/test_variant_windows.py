@@ -7,7 +7,6 @@ from effect_toys import Variant, spliced
 from engine_toys import cut, toy_card
 from matching_by_hand import by_base, by_bin, closest, squares
 from torch import nn
-from tracksmith.engine.device import BatchSize
 
 import tracksmith
 from tracksmith.effects.scorer import Scorer
@@ -19,6 +18,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
+from tracksmith.runs.device import BatchSize
 
 LONG, SHORT = WindowGeometry(2_000, 100, 1_800), WindowGeometry(200, 50, 120, 4)
 TRACKS = (Track("count", "Count"),)
@@ -60,8 +60,8 @@ def test_the_window_of_variants_is_the_one_that_is_read(
     inserted = "TCCC".count("C") - text[1_500].count("C")
     assert float(found["in"]["value"]) == pytest.approx(inserted, abs=1)
     for name in ("ref", "alt", "delta"):
-        (facts,) = (f for f in run.files if f.get("statistic") == name)
-        assert facts["bin"] == 4
+        (facts,) = (f for f in run.files if f.statistic == name)
+        assert facts.bin == 4
 
 
 def scorer_of(path, geometry, max_allele=None, position=None):

@@ -33,7 +33,7 @@ def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
     torch.set_num_threads(1)
     os.environ.update(environment)
     plugins.load_registry = lambda: REGISTRY
-    kind._stage = parts_of(28)
+    kind.stage_of = parts_of(28)
     code = 0
     try:
         score_variants(

@@ -24,6 +24,7 @@ from tracksmith.runs.record import (
     PlanRecord,
     RegionSet,
     Results,
+    Stage,
     VariantCounts,
 )
 from tracksmith.runs.run import Run
@@ -195,7 +196,7 @@ class RunBuilder:
             kind="predict",
             genome=GenomeRecord(self.genome_name, fasta.stat().st_size, digest, contigs),
             models=tuple(self.models),
-            stages=(),
+            stages=tuple(Stage(n, "predict", "windows", (0,), 1) for n in range(len(self.models))),
             device="cpu",
             compressor="zlib",
             versions={"tracksmith": "0.1.0", "torch": "2.13.0"},

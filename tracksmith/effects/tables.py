@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,5 +87,6 @@ class TableLines:
 
     def _own(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values of the cells that there are, row by row."""
-        own: NDArray[Any] = values.reshape(len(values), -1)[:, self._cells].ravel()
+        cells = math.prod(values.shape[1:])  # reshape cannot tell it where there are no rows
+        own: NDArray[Any] = values.reshape(len(values), cells)[:, self._cells].ravel()
         return own

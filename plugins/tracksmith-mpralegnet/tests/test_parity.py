@@ -48,7 +48,7 @@ def with_row(network, sequences, row):
 def case(request, parity):
     """A network and the prefix of its outputs in the oracle."""
     name, prefix = CHECKPOINTS[request.param]
-    network = read_checkpoint(parity / name, parity / f"{prefix}_config.json", True)
+    network = read_checkpoint(parity / name, parity / f"{prefix}_config.json", both_strands=True)
     return network.eval(), prefix
 
 
@@ -174,7 +174,9 @@ def alleles(table, genome, shift):
 
 @pytest.mark.parametrize("shift", [-3, 0, 2])
 def test_variant_windows_give_the_original_outputs(variants, parity, shift):
-    network = read_checkpoint(parity / "small.ckpt", parity / "small_config.json", True).eval()
+    network = read_checkpoint(
+        parity / "small.ckpt", parity / "small_config.json", both_strands=True
+    ).eval()
     table, genome = variants
     for allele, windows in alleles(table, genome, shift).items():
         bases = encode(windows)
