@@ -282,7 +282,9 @@ def test_random_variants_are_left_out_for_the_model_over_regions_of_a_run_of_bot
     assert verbs.run_all(asked, tmp_path / "run", notes).finished
     assert [note for note in notes.said if note.startswith("--background has no meaning")]
     page = (tmp_path / "run/variants/summary.html").read_text()
-    assert "among 20 random" in page and "of this file" in page
+    assert (
+        "percentage of 20 random SNVs" in page and "percentage of the alleles of this file" in page
+    )
 
 
 def test_some_tracks_of_a_model_over_regions_are_scored_as_with_all_of_them(
