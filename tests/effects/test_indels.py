@@ -194,8 +194,10 @@ def squares_of(pairs):
     return sum((a - r) ** 2 for r, a, _ in pairs)
 
 
-@pytest.mark.parametrize("bins", ["every", "eight", "one"])
-@pytest.mark.parametrize("width", WIDTHS)
+ALL = [(width, bins) for width in WIDTHS for bins in ("every", "eight", "one")]
+
+
+@pytest.mark.parametrize(("width", "bins"), [*ALL, (1, "before"), (1, "behind")])
 def test_random_variants_score_as_by_hand(world, width, bins):
     generator = np.random.default_rng([width, len(bins)])
     geometry = WIDTHS[width]
@@ -204,6 +206,8 @@ def test_random_variants_score_as_by_hand(world, width, bins):
         "every": None,
         "eight": (middle - 4, middle + 4),
         "one": (middle, middle + 1),
+        "before": (middle - 5, middle + 1),  # an insertion stands at their end
+        "behind": (middle + 1, middle + 7),  # and here at their start
     }[bins]
     place = world(width, repetitive(generator, geometry.window + 1_000), scored)
     longest = {1: 40, 12: 60, 32: 150, 128: 500}[width]

@@ -234,16 +234,15 @@ def test_values_and_places_of_indels_are_as_by_hand(
 
 
 def highest(reference, alternative):
-    return ScoreRecord(
-        alternative.max(-1) - reference.max(-1), reference.max(-1), alternative.max(-1)
-    )
+    own, other = reference.max(-1), alternative.max(-1)
+    return ScoreRecord(other - own, own, other, alternative.argmax(-1))
 
 
 def test_a_score_of_pairs_gets_the_bins_of_both_strands(
     register, toy, small, write_vcf, tmp_path, table_of
 ):
     own = {
-        "top": TrackScore(highest, "max(a) - max(r)", units=("tracks", "pairs")),
+        "top": TrackScore(highest, "max(a) - max(r)", units=("tracks", "pairs"), places=True),
         "pair": TrackScore(highest, "max(a) - max(r)", units=("pairs",)),
     }
     register(toy(scores=("top", "pair", "diff"), own=own))
@@ -265,6 +264,8 @@ def test_a_score_of_pairs_gets_the_bins_of_both_strands(
         for name in ("reference", "alternative"):
             assert float(both[name]) == max(float(plus[name]), float(minus[name]))
         assert table[row[2], "pair", "plus+minus"]["value"] == both["value"]
+        higher = max((plus, minus), key=lambda strand: float(strand["alternative"]))
+        assert both["at"] == higher["at"] != ""
 
 
 def test_a_score_of_the_whole_model_refuses_some_tracks_and_saturation(
@@ -317,6 +318,9 @@ ODD = {
     "a quote": ({"own": {"unit": 'a "b"'}}, (), (), "one line each, without quotes"),
     "two lines": ({"own": {"unit": "a\nb"}}, (), (), "one line each, without quotes"),
     "no unit": ({"own": {"units": ()}}, (), (), "its units must be some of tracks, pairs, model"),
+    "the model and more": (
+        {"own": {"units": ("tracks", "model")}}, (), (), "is taken over nothing else",
+    ),
     "another unit": ({"own": {"units": ("genes",)}}, (), (), "its units must be some of"),
     "signed tracks": ({"own": {"needs_positive": True}}, ("own",), (), "may be negative"),
     "two units": (

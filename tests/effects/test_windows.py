@@ -88,6 +88,20 @@ def test_a_shift_that_loses_the_variant_is_refused():
     assert place(100, 50, (-40, 0, 50), 30).limit == 10
 
 
+def test_a_deletion_that_draws_in_the_start_of_a_contig_is_at_its_edge_in_the_right_register(
+    genome,
+):
+    """The window of both alleles starts at base 2; three bases more are taken on the left."""
+    where = place(60, 20, (0,), 12)
+    alleles = Alleles(
+        np.zeros(2, np.int64), np.array([22, 22]), np.array([4, 3]), [encode("A").tobytes()] * 2
+    )
+    (block,) = blocks_of(alleles, [("",)] * 3, lambda margin: 8, apart=False)
+    for both, edges in ((True, [True, False]), (False, [False, False])):
+        bases = read_bases(genome[0], block, where, both_registers=both)
+        assert bases.edge[block.allele_of_row].tolist() == edges
+
+
 def test_a_deletion_that_draws_in_the_end_of_a_contig_is_at_its_edge(genome):
     where, position = place(60, 20, (0,), 12), np.array([260, 260, 255, 261])
     inserted = [encode(bases).tobytes() for bases in ("A", "ACC", "A", "ACC")]

@@ -57,12 +57,9 @@ class Units:
     def heads(self, score: ScoreFacts) -> list[int]:
         """Return the units among which the strongest effect of a variant is looked for.
 
-        The widest that the score has: the model; or the pairs, and tracks without a partner; or
-        the tracks.
+        The model; or the pairs, and tracks without a partner; or the tracks.
         """
         own = self.of(score)
-        if self.whole and own and own[-1] == len(self) - 1:
-            return own[-1:]
         paired = set(self.pairs.ravel().tolist()) if "pairs" in score.units else set()
         return [unit for unit in own if unit not in paired]
 

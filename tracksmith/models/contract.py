@@ -243,7 +243,7 @@ class TrackScore:
     ``units`` says what counts: for ``tracks`` it gets every track and answers for every track; for
     ``pairs`` every pair of strands, with the bins of the second behind those of the first; for
     ``model`` all tracks at once, in the order of the card, and it answers with ``(variants,)``. It
-    is called once for each of several units.
+    is called once for tracks and once for pairs where both count; ``model`` stands alone.
 
     ``formula`` and ``unit`` say what the number is, ``signed`` whether positive
     means more signal in the alternative, ``places`` whether records name a bin. ``needs_positive``
@@ -354,3 +354,5 @@ def _own_score_problems(
     kinds = get_args(UnitKind)
     if not score.units or not {*score.units} <= {*kinds}:
         yield f"score {name!r}: its units must be some of {', '.join(kinds)}"
+    if "model" in score.units and len(score.units) > 1:
+        yield f"score {name!r}: one of the model as a whole is taken over nothing else"
