@@ -81,8 +81,8 @@ def scorer_of(path, geometry, max_allele=None, position=None):
     return Scorer(forward, Genome.open(path), scores, [("",)], max_allele=max_allele)
 
 
-@pytest.mark.parametrize("size", [1, 8])
-def test_alleles_may_be_as_long_as_the_window_holds(write_genome, random_bases, size):
+@pytest.mark.parametrize(("size", "position"), [(1, None), (8, None), (1, 20), (8, 20), (8, 60)])
+def test_alleles_may_be_as_long_as_the_window_holds(write_genome, random_bases, size, position):
     geometry = WindowGeometry(400, 40, 320, size)
     text = random_bases(3_000, 4)
     path = write_genome(chr1=text)
@@ -90,7 +90,7 @@ def test_alleles_may_be_as_long_as_the_window_holds(write_genome, random_bases, 
     assert scorer_of(path, geometry, 50).limit == 50
     assert scorer_of(path, geometry, 10_000).limit == 200, "the half behind the variant"
     assert scorer_of(path, geometry, 10_000, position=390).limit == 10
-    scorer = scorer_of(path, geometry, 10_000)
+    scorer = scorer_of(path, geometry, 10_000, position)
     generator = np.random.default_rng(8)
     rows = []
     for length in (11, 47, 120, 199):
@@ -107,16 +107,16 @@ def test_alleles_may_be_as_long_as_the_window_holds(write_genome, random_bases, 
     for row, variant in enumerate(rows):
         alone = scorer.score(alleles.piece(row, row + 1)).value[0]
         assert np.array_equal(alone, together[row]), "whatever else is in the block"
-        pairs = by_hand(text, variant, geometry)
+        pairs = by_hand(text, variant, geometry, 200 if position is None else position)
         truth = sum(pair.alternative - pair.reference for pair in pairs)
         assert together[row, 0, 0] == pytest.approx(truth, abs=1e-4)
         assert together[row, 1, 0] == pytest.approx(squares(pairs) ** 0.5, abs=1e-4)
 
 
-def by_hand(text, variant, geometry):
+def by_hand(text, variant, geometry, offset):
     """The number of C in corresponding bins of both alleles."""
     changed, _ = spliced(text, variant)
-    start, size = variant.position - geometry.window // 2 + geometry.core_start, geometry.bin
+    start, size = variant.position - offset + geometry.core_start, geometry.bin
     change, bins = len(changed) - len(text), (0, geometry.bins)
     reference, left, right = (
         [
