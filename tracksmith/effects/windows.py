@@ -97,7 +97,7 @@ def splice(
     row = np.empty(length, dtype=np.uint8)
     row[:at] = reference[:at]
     row[at:ahead] = alternative[: length - at]
-    row[ahead:] = reference[after : after + max(0, length - ahead)]
+    row[ahead:] = reference[after : after + length - ahead]
     return row
 
 
