@@ -312,7 +312,7 @@ def test_overlapping_peaks_are_refused_or_joined_and_touching_ones_stay_apart(tm
         ("one\t0\t9\tx\t0\n", {"counts_column": 5}, InputError, "no peak has any accessibility"),
         ("one\t0\t9\n", {"counts_column": 3}, UsageError, "Give 4 or more"),
         ("one\t0\t9\n", {"counts_column": 4, "accessibility": "x"}, UsageError, "not both"),
-        ("one\t0\t9999\n", {}, InputError, r"p\.bed:1: end 9,999 passes"),
+        ("one\t0\t9999\n", {}, InputError, r"p\.bed:1: end 9999 passes"),
         ("three\t0\t9\n", {}, InputError, "three"),
         ("", {}, InputError, "holds no regions"),
     ],
