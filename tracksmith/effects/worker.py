@@ -15,6 +15,7 @@ from tracksmith.effects.saturation import SaturationSource
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
+from tracksmith.runs.device import device_facts
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartStore, PartWriter
 from tracksmith.runs.record import Results
@@ -93,7 +94,7 @@ class VariantWorker:
             writer.write_chunk(result.to_pieces())
             return {
                 "interval": f"records {first + 1}-{last}",
-                "device": str(self.scorers.device),
+                **device_facts(self.scorers.device),
                 "smallest_batch": scorer.smallest_batch,
                 "trusted": self.scorers.trusted(model),
             }

@@ -25,7 +25,8 @@ from tracksmith.progress import Progress
 from tracksmith.regions.forward import RegionForward
 from tracksmith.regions.peaks import Peaks, PeaksRequest, read_peaks
 from tracksmith.regions.windows import PlacedWindows, place_windows
-from tracksmith.runs.device import BatchSize, resolve_device
+from tracksmith.runs.batch import BatchSize
+from tracksmith.runs.device import resolve_device
 from tracksmith.runs.lanes import Lanes
 from tracksmith.runs.planned import PlannedModel, load_model
 

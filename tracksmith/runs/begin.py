@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tracksmith.errors import UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
@@ -64,10 +65,19 @@ def begin(
     options = TrackOptions.of(request.compressor, request.precision)
     device = device_kind(parse_devices(request.device)[0])
     genome, regions = asked_genome(request, progress.note)
+    _refuse_tf32([item.card.name for item in registered], request, device)
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)
     formats = choose_formats(request.formats)
     return chosen, Context(request, genome, regions, device, options, formats, cards, progress)
+
+
+def _refuse_tf32(models: Sequence[str], request: Request, device: str) -> None:
+    if device != "cuda" and any(request.of(model).dtype == "tf32" for model in models):
+        raise UsageError(
+            f"--dtype tf32: only CUDA devices compute in TF32, and this run is for {device}. "
+            "Leave --dtype out, or give --device cuda."
+        )
 
 
 def base_plan(

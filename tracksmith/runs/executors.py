@@ -19,8 +19,10 @@ from tracksmith.errors import (
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.runs.device import device_kind, parse_devices, resolve_device, usable_cores
+from tracksmith.runs.failures import device_faults_told
 from tracksmith.runs.kind import Kind, Worker
 from tracksmith.runs.lanes import threads_restored
+from tracksmith.runs.overlap import computed_parts
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import Places
 from tracksmith.runs.run import Run
@@ -82,7 +84,7 @@ def run_parts(
         _DaskDriver(kind, worker.store, list(devices), parts, progress).run(what)
     else:
         progress.start(what, sum(map(worker.size, parts)), unit)
-        with threads_restored():
+        with threads_restored(), device_faults_told(devices[0]):
             compute_parts(worker, parts)
     progress.finish()
 
@@ -99,16 +101,14 @@ def compute_parts(worker: Worker, parts: Sequence[int]) -> None:
     """
     failed: dict[int, PluginError] = {}
     done = 0
-    for part in parts:
-        try:
-            worker.compute(part)
-        except PluginError as error:
-            failed[part] = error
-            note_failure(worker.store, part, error)
-            if not done and len(failed) >= min(FAILURES_WITHOUT_PROGRESS, len(parts)):
-                raise
+    for part, error in computed_parts(worker, parts):
+        if error is None:
+            done += 1
             continue
-        done += 1
+        failed[part] = error
+        note_failure(worker.store, part, error)
+        if not done and len(failed) >= min(FAILURES_WITHOUT_PROGRESS, len(parts)):
+            raise error
     if failed:
         raise IncompleteError(failure_message(worker.store, failed))
 
