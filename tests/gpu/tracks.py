@@ -42,6 +42,9 @@ def _one(suite: Suite, folds: int, dtype: str, genome, length: int) -> None:
         "folds": "mean:" + ",".join(map(str, range(1, folds + 1))),
     }  # fmt: skip
     run = tracksmith.plan("clipnet-lcl", genome, out, **asked)
+    if suite.cuda:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
     loading, working = time.perf_counter(), time.process_time()
     with (

@@ -15,7 +15,6 @@ from tracksmith.effects.saturation import SaturationSource
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
-from tracksmith.runs.device import device_facts
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartStore, PartWriter
 from tracksmith.runs.record import Results
@@ -94,7 +93,7 @@ class VariantWorker:
             writer.write_chunk(result.to_pieces())
             return {
                 "interval": f"records {first + 1}-{last}",
-                **device_facts(self.scorers.device),
+                **self.scorers.device_facts,
                 "smallest_batch": scorer.smallest_batch,
                 "trusted": self.scorers.trusted(model),
             }

@@ -26,7 +26,7 @@ from tracksmith.runs.batch import BatchSize
 from tracksmith.runs.failures import is_of_device
 from tracksmith.runs.lanes import Lanes, threads_per_lane
 
-__all__ = ["Forward", "ForwardOptions"]
+__all__ = ["Coming", "Forward", "ForwardOptions"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class ForwardOptions:
     spread: bool = False
     dtype: str = "float32"
     shortcuts: bool = True
+
+
+Coming = Pending | Blank
+"""The values of a chunk, which may still be on their way."""
 
 
 class Forward:
@@ -140,7 +144,7 @@ class Forward:
         end: int,
         folds: Sequence[str],
         wanted: NDArray[np.bool_] | None = None,
-    ) -> Pending | Blank:
+    ) -> Coming:
         """Begin what :meth:`predict` does; a GPU works on while the next chunk is launched."""
         bins = -(-(end - start) // self.tiling.bin)
         gaps = self._gaps(stretch, start, bins, wanted)

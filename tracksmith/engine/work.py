@@ -16,9 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from tracksmith.engine.files import write_window_files
-from tracksmith.engine.forward import Forward
+from tracksmith.engine.forward import Coming, Forward
 from tracksmith.engine.loading import load_forward
-from tracksmith.engine.pending import Blank, Pending
 from tracksmith.engine.plan import Output, WindowPlan
 from tracksmith.engine.windows import Stretch
 from tracksmith.errors import InputError, PluginError, TrustError
@@ -205,7 +204,7 @@ class WindowWorker:
         self, forward: Forward, chunks: range
     ) -> Generator[tuple[_Chunk, NDArray[np.float32]], None, None]:
         """Yield chunks with their values; a GPU is given the next before the last is fetched."""
-        flying: deque[tuple[_Chunk, Pending | Blank]] = deque()
+        flying: deque[tuple[_Chunk, Coming]] = deque()
         with self._turn:
             for chunk in self._read_ahead(forward, chunks):
                 if self._stopped.is_set():
@@ -216,11 +215,11 @@ class WindowWorker:
         while flying:
             yield self._fetch(*flying.popleft())
 
-    def _launch(self, forward: Forward, chunk: _Chunk) -> Pending | Blank:
+    def _launch(self, forward: Forward, chunk: _Chunk) -> Coming:
         with self._of_contig(chunk):
             return forward.launch(chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted)
 
-    def _fetch(self, chunk: _Chunk, coming: Pending | Blank) -> tuple[_Chunk, NDArray[np.float32]]:
+    def _fetch(self, chunk: _Chunk, coming: Coming) -> tuple[_Chunk, NDArray[np.float32]]:
         with self._of_contig(chunk):
             return chunk, coming.result()
 

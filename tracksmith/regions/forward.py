@@ -47,6 +47,23 @@ class RegionForward:
     dtype: str = "float32"
     lanes: Lanes | None = None
 
+    @classmethod
+    def on(
+        cls,
+        device: torch.device,
+        networks: Sequence[nn.Module],
+        returned: tuple[str, int],
+        geometry: RegionGeometry,
+        batch_size: int,
+        dtype: str,
+    ) -> RegionForward:
+        """Bring networks to a device; ``returned`` are the model's name and its tracks."""
+        moved = [network.to(device).eval() for network in networks]
+        lanes = Lanes(torch.get_num_threads(), 1) if device.type == "cpu" else None
+        return cls(
+            returned[0], moved, geometry, returned[1], device, BatchSize(batch_size), dtype, lanes
+        )
+
     @torch.inference_mode()
     def predict(
         self,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tracksmith.errors import UsageError
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
@@ -14,7 +13,7 @@ from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_kind, parse_devices
 from tracksmith.runs.genome import asked_genome, genome_record, region_set, regions_text
-from tracksmith.runs.meaning import check_meaning
+from tracksmith.runs.meaning import check_meaning, refuse_tf32
 from tracksmith.runs.planned import (
     ChosenModel,
     choose_model,
@@ -65,19 +64,11 @@ def begin(
     options = TrackOptions.of(request.compressor, request.precision)
     device = device_kind(parse_devices(request.device)[0])
     genome, regions = asked_genome(request, progress.note)
-    _refuse_tf32([item.card.name for item in registered], request, device)
+    refuse_tf32(request, reads, device)
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)
     formats = choose_formats(request.formats)
     return chosen, Context(request, genome, regions, device, options, formats, cards, progress)
-
-
-def _refuse_tf32(models: Sequence[str], request: Request, device: str) -> None:
-    if device != "cuda" and any(request.of(model).dtype == "tf32" for model in models):
-        raise UsageError(
-            f"--dtype tf32: only CUDA devices compute in TF32, and this run is for {device}. "
-            "Leave --dtype out, or give --device cuda."
-        )
 
 
 def base_plan(

@@ -19,6 +19,7 @@ from tracksmith.errors import (
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.runs.device import device_kind, parse_devices, resolve_device, usable_cores
+from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.failures import device_faults_told
 from tracksmith.runs.kind import Kind, Worker
 from tracksmith.runs.lanes import threads_restored
@@ -27,7 +28,7 @@ from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import Places
 from tracksmith.runs.run import Run
 
-__all__ = ["compute_parts", "devices_of", "run_parts"]
+__all__ = ["compute_parts", "costs", "devices_of", "load", "run_parts"]
 
 FAILURES_WITHOUT_PROGRESS = 3
 DEATHS_PER_PART = 3
@@ -54,6 +55,18 @@ def devices_of(run: Run, text: str) -> list[str]:
             f"gives other last digits. Use {planned}, or plan another run with --device {text}."
         )
     return names
+
+
+def load(worker: Worker, device: str) -> None:
+    """Load the models of a worker; raises DeviceError or ResourceError where a device fails."""
+    with device_faults_told(device):
+        worker.load()
+
+
+def costs(worker: Worker, device: str) -> tuple[ModelCost, ...]:
+    """Return what models cost, after a trial; raises as :func:`load`."""
+    with device_faults_told(device):
+        return tuple(worker.costs())
 
 
 def run_parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -87,7 +88,7 @@ def device_faults_told(device: torch.device | str) -> Iterator[None]:
 
 def no_memory_message(device: torch.device | str, error: BaseException) -> str:
     """Say how much memory is free on a device and who has the rest."""
-    first = (str(error).splitlines() or [type(error).__name__])[0]
+    first = _first_words(error)
     kind = torch.device(device).type
     if kind != "cuda":
         return (
@@ -114,12 +115,18 @@ def _who_uses_it(device: torch.device | str) -> str:
 
 
 def _broken_message(device: torch.device | str, error: BaseException) -> str:
-    first = (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"{device} failed: {first}\nThis is neither a fault of the model nor of your data. "
-        "Parts that were done are safe: repeat the command. If it happens again, look at "
+        f"{device} failed: {_first_words(error)}\n"
+        "This is neither a fault of the model nor of your data. Parts that were done are safe: "
+        "repeat the command. If it happens again, look at "
         "`nvidia-smi` and `dmesg` for errors of the GPU, or use another --device."
     )
+
+
+def _first_words(error: BaseException) -> str:
+    """Return what an error says, without the advice that torch adds for programmers."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.split(r" GPU \d+ has ", line)[0]
 
 
 def _nearly_full() -> bool:

@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
 
 from tracksmith.errors import PluginError
-from tracksmith.runs.kind import Worker
+from tracksmith.runs.kind import Overlapping, Worker
 
-__all__ = ["Overlapping", "computed_parts"]
-
-
-@runtime_checkable
-class Overlapping(Protocol):
-    """A worker that may compute several parts at a time, from as many threads."""
-
-    side_by_side: int
-
-    def stop(self) -> None:
-        """Have every part under way given up soon: its ``compute`` raises."""
+__all__ = ["computed_parts"]
 
 
 def computed_parts(

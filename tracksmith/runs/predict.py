@@ -12,8 +12,7 @@ from tracksmith.progress import Progress
 from tracksmith.runs.begin import base_plan, begin, reads_of
 from tracksmith.runs.estimate import Disk, ModelCost
 from tracksmith.runs.genome import open_genome
-from tracksmith.runs.kind import Draft, Worker
-from tracksmith.runs.overlap import Overlapping
+from tracksmith.runs.kind import Draft, Overlapping, Worker
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.planned import open_models
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened, Reader

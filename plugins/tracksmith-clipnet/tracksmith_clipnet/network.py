@@ -16,6 +16,7 @@ about twice as fast as a one-dimensional convolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -186,7 +187,7 @@ class _Block(nn.Module):
 
     def _fused(self, image: Tensor) -> Tensor:
         convolved = _without_bias(self.convolution, image)
-        channels = [_column(self.convolution.bias), self.scale, self.shift]
+        channels = [_column(self.convolution), self.scale, self.shift]
         return block_tail(
             convolved, image.to(convolved.dtype), *(part.to(convolved.dtype) for part in channels)
         )
@@ -238,7 +239,7 @@ def _pooled_relu(layer: nn.Conv2d, image: Tensor) -> Tensor:
         convolved = _without_bias(layer, image)
         even = convolved.shape[-1] // 2 * 2
         pair = convolved[..., 0:even:2], convolved[..., 1:even:2]
-        return pooled_relu(*pair, _column(layer.bias).to(convolved.dtype))
+        return pooled_relu(*pair, _column(layer).to(convolved.dtype))
     return functional.relu(_pool(layer(image)), inplace=True)
 
 
@@ -246,9 +247,9 @@ def _without_bias(layer: nn.Conv2d, image: Tensor) -> Tensor:
     return functional.conv2d(image, layer.weight, None, layer.stride, layer.padding, layer.dilation)
 
 
-def _column(bias: Tensor | None) -> Tensor:
-    """Return a bias ``(channels,)`` as a column of an image."""
-    assert bias is not None
+def _column(layer: nn.Conv2d) -> Tensor:
+    """Return the bias of a layer as a column of its image."""
+    bias: Tensor = cast("Tensor", layer.bias)
     return bias[:, None, None]
 
 
