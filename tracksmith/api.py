@@ -176,7 +176,7 @@ def work(
     """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
 
     Any number of these may run at once, on any machine that sees the folder. ``dask`` is a
-    Dask scheduler (its address, its file, a Client or a cluster), whose workers compute them.
+    Dask scheduler (its address, its file, or a Client), whose workers compute them.
     Returns the parts that were computed.
     """
     opened = Run.open(Path(run))

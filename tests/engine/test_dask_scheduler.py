@@ -96,7 +96,7 @@ def test_a_worker_that_is_killed_loses_no_part(scheduler, genome, tmp_path, capf
     verbs.run_all(asked, tmp_path / "run")
     assert not (scheduler.parent / "die").exists()
     assert capfd.readouterr() == ("", ""), "Dask says nothing"
-    verbs.run_all(verbs.changed(asked, dask=""), tmp_path / "one")
+    verbs.run_all(verbs.changed(asked, dask=None), tmp_path / "one")
     assert digests(tmp_path / "run") == digests(tmp_path / "one")
 
 
@@ -116,7 +116,7 @@ def test_work_by_address_as_a_command_and_from_python(scheduler, genome, tmp_pat
 
 def test_variants_by_a_scheduler_have_the_bytes_of_one_device(scheduler, demo_variants, tmp_path):
     source, genome = demo_variants
-    for name, dask in (("one", ""), ("many", str(scheduler))):
+    for name, dask in (("one", None), ("many", str(scheduler))):
         tracksmith.score_variants(
             source, "core-promoter", genome, tmp_path / name, device="cpu", dask=dask
         )
@@ -203,4 +203,4 @@ def test_a_scheduler_that_dies_ends_the_command_in_a_sentence(genome, tmp_path, 
         end(process)
         end(worker)
     assert capfd.readouterr() == ("", "")
-    assert verbs.run_all(verbs.changed(asked, dask=""), tmp_path / "run").finished
+    assert verbs.run_all(verbs.changed(asked, dask=None), tmp_path / "run").finished

@@ -181,8 +181,11 @@ class DaskDriver:
             return
         import distributed
 
-        with suppress(TimeoutError, distributed.TimeoutError, distributed.CancelledError):
-            wait: Any = distributed.wait
+        wait: Any = distributed.wait
+        with (
+            suppress(TimeoutError, distributed.TimeoutError, distributed.CancelledError),
+            self.pool.client.as_current(),
+        ):
             wait(list(self.running), LOOK_SECONDS, "FIRST_COMPLETED")
         for future in [future for future in self.running if future.done()]:
             member, parts = self.running.pop(future)

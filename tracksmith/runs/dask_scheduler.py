@@ -41,6 +41,7 @@ def workers_of(scheduler: str, run: Run, notify: Callable[[str], None]) -> Itera
     """
     distributed = import_distributed()
     folder = str(run.folder.resolve())
+    # decision: existing-scheduler (one device a worker, which is its first)
     device = "cuda:0" if run.plan.device == "cuda" else run.plan.device
 
     def admit(address: str, said: Any) -> Member:

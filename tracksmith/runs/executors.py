@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tracksmith.errors import IncompleteError, PluginError, UsageError
 from tracksmith.progress import Progress
-from tracksmith.runs.device import device_kind, parse_devices, resolve_device
+from tracksmith.runs.device import device_kind, parse_devices, resolve_devices
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.failures import device_faults_told
 from tracksmith.runs.kind import Kind, Worker
@@ -17,7 +17,7 @@ from tracksmith.runs.overlap import computed_parts
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.run import Run
 
-__all__ = ["Devices", "compute_parts", "costs", "devices_of", "load", "run_parts"]
+__all__ = ["Devices", "compute_parts", "costs", "devices_of", "load", "refuse_missing", "run_parts"]
 
 FAILURES_WITHOUT_PROGRESS = 3
 
@@ -57,7 +57,7 @@ def devices_of(run: Run, text: str, scheduler: str = "") -> Devices:
     planned = run.plan.device
     if text == "auto":
         return Devices((planned,), scheduler)
-    names = parse_devices(text)
+    names = _names(text, scheduler)
     # decision: parts-on-planned-device (another kind gives other last digits)
     if device_kind(names[0]) != planned:
         raise UsageError(
@@ -65,6 +65,32 @@ def devices_of(run: Run, text: str, scheduler: str = "") -> Devices:
             f"gives other last digits. Use {planned}, or plan another run with --device {text}."
         )
     return Devices(tuple(names), scheduler)
+
+
+def _names(text: str, scheduler: str) -> list[str]:
+    names = parse_devices(text)
+    if scheduler and (len(names) > 1 or ":" in names[0]):
+        raise UsageError(
+            f"--device {text}: each worker of the scheduler has one device of its own. Say which "
+            "kind they have: --device cuda or --device cpu."
+        )
+    return names
+
+
+def refuse_missing(text: str, scheduler: str) -> None:
+    """Refuse a device that is not here, unless a scheduler's workers have it.
+
+    Raises
+    ------
+    ResourceError
+        There is no such device.
+    UsageError
+        ``text`` names none, or several for a scheduler's workers.
+    """
+    if scheduler:
+        _names(text, scheduler)
+    else:
+        resolve_devices(text)
 
 
 def load(worker: Worker, device: str) -> None:
@@ -128,8 +154,7 @@ def _run_elsewhere(
     if devices.scheduler:
         found = workers_of(devices.scheduler, store.run, progress.note)
     else:
-        for name in devices.names:
-            resolve_device(name)
+        resolve_devices(",".join(devices.names))
         found = own_workers(devices.names, progress.note)
     with found as pool:
         DaskDriver(kind, store, parts, pool, progress).run(what)

@@ -15,7 +15,7 @@ from tracksmith.runs.spool import Spool
 __all__ = ["LOGS", "MARKS", "damaged_files", "refuse_damage", "remove_parts", "remove_run"]
 
 LOGS = "logs"
-"""Where scripts of clusters write what the commands say."""
+"""Where the scripts of a template write what the commands say."""
 
 MARKS = ".tasks"
 """Where they mark what was done, until the run is replaced."""

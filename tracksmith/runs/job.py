@@ -14,10 +14,9 @@ from tracksmith.errors import ResourceError, UsageError
 from tracksmith.files import crash_point
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
-from tracksmith.runs.device import resolve_devices
 from tracksmith.runs.drafts import drafted, planned_before
 from tracksmith.runs.estimate import Estimate, refuse_to_fill
-from tracksmith.runs.executors import Devices, costs, devices_of, load, run_parts
+from tracksmith.runs.executors import Devices, costs, devices_of, load, refuse_missing, run_parts
 from tracksmith.runs.folder import refuse_damage, remove_parts, remove_run
 from tracksmith.runs.kind import Draft, Kind, Worker
 from tracksmith.runs.notes import failure_reason
@@ -89,8 +88,7 @@ def run_all(
     keep_parts: bool = False,
 ) -> Run:
     """Plan, compute all parts and finish; repeated, go on from where it stopped."""
-    if not request.dask:
-        resolve_devices(request.device)  # what is missing claims no folder
+    refuse_missing(request.device, request.dask)  # what is missing claims no folder
     with (
         trusting(request.trust_weights),
         drafted(kind, request, out, progress) as (draft, spool),
