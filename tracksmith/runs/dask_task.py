@@ -80,8 +80,7 @@ def compute(task: Task) -> None:
         except PluginError as error:  # it could not even be opened
             broken = dict.fromkeys(task.parts, str(error))
         except DeviceError:
-            # decision: broken-device-leaves (a broken context answers at once, and would take
-            # part after part)
+            # decision: broken-device-leaves (it answers at once, and would take all parts)
             timer = threading.Timer(LEAVE_AFTER, os._exit, (1,))
             timer.daemon = True
             timer.start()
