@@ -70,6 +70,8 @@ def compute(task: Task) -> None:
     """
     broken: dict[int, str] = {}
     with _turn, trusting(task.trusted), threads_restored():
+        if task.threads is not None:
+            torch.set_num_threads(task.threads)
         try:
             with device_faults_told(task.device):
                 worker = _worker(task)
@@ -97,16 +99,9 @@ def _worker(task: Task) -> Worker:
         for old in _opened.values():
             old.close()
         _opened.clear()
-        _use(task)
+        if task.device.startswith("cuda"):
+            # What a plugin does with plain "cuda" belongs on this worker's device as well.
+            torch.cuda.set_device(resolve_device(task.device))
         run.places = task.places
         _opened[key] = task.kind.open(run, task.device, Silent())
     return _opened[key]
-
-
-def _use(task: Task) -> None:
-    """Make the device and the threads of a task those of this process."""
-    if task.device.startswith("cuda"):
-        # What a plugin does with plain "cuda" belongs on this worker's device as well.
-        torch.cuda.set_device(resolve_device(task.device))
-    if task.threads is not None:
-        torch.set_num_threads(task.threads)
