@@ -19,7 +19,7 @@ WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 def configs(folder):
     run = open_runs([folder])[0]
-    return igv_tracks([run], lambda output: str(output.entry["path"]))
+    return igv_tracks([run], lambda output: output.file.path)
 
 
 def sparse(made, *numbers, peak=35.0):

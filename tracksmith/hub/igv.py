@@ -276,7 +276,7 @@ class _Maker:
 
     def mutation(self, output: Output) -> Row:
         """Return the row of one base of a saturation mutagenesis."""
-        base = str(output.entry.get("base") or "")
+        base = output.file.base
         group = f"mutations {output.model.label} {output.track_id}"
         colour = f"rgb({BASE_COLOURS.get(base, '80,80,80')})"
         return self._bigwig(output, color=colour, height=25, autoscale=True, autoscaleGroup=group)

@@ -110,7 +110,7 @@ def page_html(
         tables=[_table_values(run, table) for run, table in tables],
         models=[_model_values(run, model) for run in runs for model in run.models],
         genome=runs[0].genome,
-        runs=[{"id": run.run.id, "label": run.label, "files": run.entries} for run in runs],
+        runs=[{"id": run.run.id, "label": run.label, "files": run.files} for run in runs],
     )
 
 
@@ -165,7 +165,7 @@ def _is_number(text: str) -> bool:
 def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:
     return {
         "run": run.label,
-        "card": {"authors": "", "commercial_use": True, "notes": (), **model.card},
+        "card": model.card,
         "methods": methods_of(run, model),
         "weights": weights_of(model),
     }
@@ -265,7 +265,7 @@ def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -
     hosted = hosted_name(run, genome)
     if hosted:
         return Reference(hosted)
-    name = genome_word(str(run.genome["name"]).split(".")[0])
+    name = genome_word(run.genome.name.split(".")[0])
     write_sizes(run, out / sizes_name(name))
     written = write_sequence(runs, out / f"{name}.2bit")
     return Reference(name, two_bit=f"{name}.2bit" if written else "", sizes=sizes_name(name))
