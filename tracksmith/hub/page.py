@@ -34,6 +34,8 @@ __all__ = ["CDN", "IgvScript", "find_igv", "hosted_name", "page_html", "page_pol
 MARK = "page.js"
 """The file by which a folder is known to be a page."""
 
+_CREDITS = ("name", "version", "summary", "code_licence", "weights_licence", "commercial_use",
+            "citation", "notes")  # fmt: skip
 _WHAT = {"bigwig": "predicted tracks", "bigbed": "variant effects"}
 UrlOf = Callable[[Output], str]
 
@@ -108,7 +110,7 @@ def page_html(
         legend=legend(output for run in runs for output in run.outputs()),
         script=script,
         tables=[_table_values(run, table) for run, table in tables],
-        models=[_model_values(run, model) for run in runs for model in run.models],
+        models=_models_values(runs),
         genome=runs[0].genome,
         runs=[{"id": run.run.id, "label": run.label, "files": run.files} for run in runs],
     )
@@ -160,6 +162,18 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return text in ("", ".")
     return True
+
+
+def _models_values(runs: Sequence[ShownRun]) -> list[dict[str, Any]]:
+    """Return how each model was run; ``again`` where its credits stand on the page already."""
+    values: list[dict[str, Any]] = []
+    shown: set[tuple[object, ...]] = set()
+    for run in runs:
+        for model in run.models:
+            credits = tuple(getattr(model.card, name) for name in _CREDITS)
+            values.append({**_model_values(run, model), "again": credits in shown})
+            shown.add(credits)
+    return values
 
 
 def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:

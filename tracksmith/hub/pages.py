@@ -119,7 +119,7 @@ def _geometry(record: ModelRecord) -> str:
     kept = record.card.geometry.at_stride(record.stride)
     text = (
         f"{kept.window:,} bp read, {kept.core_length:,} bp predicted from its base "
-        f"{kept.core_start:,} on, one value per {kept.bin:,} bp"
+        f"{kept.core_start:,} on, one value per {f'{kept.bin:,} ' if kept.bin > 1 else ''}bp"
     )
     return text + (", the same for the whole core" if kept.whole_window else "")
 

@@ -172,7 +172,7 @@ def test_a_click_on_a_hostile_variant_runs_nothing_beside_the_kernel(
     until("kernel", lambda: driver.execute_script(app.ready))
     driver.execute_script(app.run)
     until("cell", lambda: driver.execute_async_script(READY_CELL))
-    text = hand.click("toy: variant effects", 1500)
+    text = hand.click("Variant effects", 1500)
     time.sleep(0.3)
     look(f"jupyter-attack-{app.module}")
     assert ATTACK in text
