@@ -349,6 +349,7 @@ def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
         "kind": config.get("format", "bigwig"),
         "colour": colour,
         "height": config["height"],
+        "alpha": config.get("alpha"),
         "low": config.get("min"),
         "high": config.get("max"),
         "group": config.get("autoscaleGroup"),
