@@ -36,7 +36,6 @@ MARK = "page.js"
 
 _CREDITS = ("name", "version", "summary", "code_licence", "weights_licence", "commercial_use",
             "citation", "notes")  # fmt: skip
-_WHAT = {"bigwig": "predicted tracks", "bigbed": "variant effects"}
 UrlOf = Callable[[Output], str]
 
 
@@ -127,9 +126,16 @@ def page_policy(reference: Reference, script: IgvScript) -> str:
 def _title(runs: Sequence[ShownRun]) -> str:
     """Name the models and what they were asked for; folders' names say neither."""
     models = dict.fromkeys(model.name for run in runs for model in run.models)
-    kinds = {output.kind for run in runs for output in run.outputs()}
-    what = [text for kind, text in _WHAT.items() if kind in kinds]
+    outputs = [output for run in runs for output in run.outputs()]
+    predicted = any(out.kind == "bigwig" and not _is_effect(out) for out in outputs)
+    what = ["predicted tracks"] if predicted else []
+    what += ["variant effects"] if any(map(_is_effect, outputs)) else []
     return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
+
+
+def _is_effect(output: Output) -> bool:
+    """Say whether a file shows variants; of a run of variants, every one does."""
+    return output.kind == "bigbed" or output.run.plan.variants is not None
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:

@@ -96,3 +96,23 @@ def test_a_row_leads_to_its_variant_wherever_it_was_sorted_to(page, hand):
     hand.until("return String(tracksmith.browser.currentLoci()).startsWith('chr2:') && true")
     assert page.execute_script("return document.querySelector('tr.current').cells[1].textContent") \
         == "60"  # fmt: skip
+
+
+def test_of_many_variants_each_one_in_view_is_drawn_and_counted(driver, builder, hand):
+    """What the table leaves out is in the row of items: none is cut from a view."""
+    contigs = {"chrA": 9000}
+    rows = [("chrA", 100 + 2 * n, f"v{n}", "A", "C", (n % 97 - 48) / 10) for n in range(4000)]
+    made = builder(contigs=contigs, genome_name="one.fa").model("toy")
+    with serving(made.variants(rows).write(), locus="chrA:1-9,000") as url:
+        driver.get(url)
+        hand.until("return window.tracksmith && tracksmith.browser && true")
+        text = driver.find_element("css selector", ".variants p").text
+        assert text.startswith("The 200 strongest of 4,000 alleles.")
+        assert len(driver.execute_script(TEXTS)) == 200
+        count = hand.until(
+            "const view = tracksmith.browser.trackViews.find("
+            "(view) => view.track.name === 'Variant effects');"
+            "const { featureCache } = view.viewports[0];"
+            "return featureCache && featureCache.features && featureCache.features.length;"
+        )
+        assert count == 4000
