@@ -24,7 +24,7 @@ from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta_fault import fault_of_fasta
 from tracksmith.genome.fasta_scan import scan_fasta
 
-__all__ = ["FastaIndex", "index_files", "open_index"]
+__all__ = ["FastaIndex", "index_beside", "index_files", "open_index"]
 
 _FORMAT = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -70,12 +70,19 @@ def index_files(path: Path, sha256: str, contigs: Contigs) -> tuple[Path, Path |
     """Return the ``.fai`` and ``.gzi`` by which a browser may draw a FASTA; None without any.
 
     ``sha256`` and ``contigs`` are those that the file had in a run, and the caller
-    vouches for its being the same still. Of files beside the FASTA the names and
-    lengths of contigs are held against the run's.
+    vouches for its being the same still. What lies beside the FASTA is asked last.
     """
     known, folder = _load(sha256), _folder_of(sha256)
     if known is not None:
         return folder / "genome.fai", None if known.gzi is None else folder / "genome.gzi"
+    return index_beside(path, contigs)
+
+
+def index_beside(path: Path, contigs: Contigs) -> tuple[Path, Path | None] | None:
+    """Return the ``.fai`` and ``.gzi`` beside a FASTA; None unless the contigs there are these.
+
+    Names and lengths are held against ``contigs``, those of a run.
+    """
     beside, blocks = Path(f"{path}.fai"), Path(f"{path}.gzi")
     try:
         rows = [line.split("\t")[:2] for line in beside.read_text(encoding="utf-8").split("\n")]
