@@ -44,7 +44,7 @@ class Variants:
         longest = int(contigs.lengths.max(initial=0))
         return Draft(
             replace(plan, stages=stages, variants=variants),
-            replace(places, files=inputs | source_places(request)),
+            replace(places, files={**places.files, **inputs, **source_places(request)}),
             file_names(records, variants, longest, in_order=size.sorted),
             forecast(models, variants, size, contigs),
             context.texts,

@@ -18,7 +18,7 @@ from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.runs.planned import check_file
-from tracksmith.runs.record import FileRecord, VariantsRecord
+from tracksmith.runs.record import ALIAS, FileRecord, VariantsRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
@@ -31,8 +31,8 @@ __all__ = [
     "survey_source",
 ]
 
-ALIAS, VARIANTS = "alias", "variants"
-"""Under which names a run remembers where these files are."""
+VARIANTS = "variants"
+"""Under which name a run remembers where its file of variants is."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ def _survey_region(
 
 
 def source_places(request: Request) -> dict[str, str]:
-    """Return where the files of variants and of aliases are, as a run stores it."""
-    files = {VARIANTS: request.variants, ALIAS: request.alias}
-    return {name: str(path.absolute()) for name, path in files.items() if path is not None}
+    """Return where the file of variants is, as a run stores it."""
+    return {} if request.variants is None else {VARIANTS: str(request.variants.absolute())}
 
 
 def planned_variants(run: Run) -> VariantsRecord:

@@ -10,12 +10,12 @@ import numpy as np
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.bed import read_bed
-from tracksmith.genome.contigs import shown
+from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.kinds import require_file
 
-__all__ = ["resolve_regions"]
+__all__ = ["names_file", "resolve_regions"]
 
 
 def resolve_regions(
@@ -74,7 +74,7 @@ def _argument(
     contigs = names.contigs
     if not text:
         raise InputError("-r '' names no region: give CONTIG, CONTIG:START-END or a BED file.")
-    if text not in contigs and _is_file(text):
+    if names_file(text, contigs):
         return read_bed(text, contigs, notify, alias, clip).regions()
     try:
         interval = parse_region(text, names, clip)
@@ -88,9 +88,10 @@ def _argument(
     return Regions(contigs, number, np.array([interval.start]), np.array([interval.end]))
 
 
-def _is_file(text: str) -> bool:
+def names_file(text: str, contigs: Contigs) -> bool:
+    """Say whether a region that was typed is a file of regions, or a pipe, and no contig."""
     try:
-        return Path(text).exists() and not Path(text).is_dir()
+        return text not in contigs and Path(text).exists() and not Path(text).is_dir()
     except (OSError, ValueError):  # longer than a path may be, or not to be looked at
         return False
 

@@ -36,7 +36,7 @@ def planned_before(draft: Draft, out: Path) -> Run | None:
         return None
     run = Run.open(out)
     run.refuse_other(_as_planned(draft.plan, run.plan))
-    run.find_at(draft.places)
+    run.find_at(replace(draft.places, parts=run.places.parts))  # it keeps its own parts
     run.keep_limits(draft.limits)
     return run
 

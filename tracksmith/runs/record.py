@@ -28,6 +28,7 @@ from tracksmith.models.card import ModelCard
 from tracksmith.runs.codec import encode
 
 __all__ = [
+    "ALIAS",
     "FORMAT",
     "BaseCounts",
     "FileEntry",
@@ -50,6 +51,9 @@ __all__ = [
 # decision: typed-records (a run of another format is refused, not guessed at)
 FORMAT = 3
 """Version of ``run.json``: raised when a reader of today would misread a file of then."""
+
+ALIAS = "alias"
+"""Under which name :class:`Places` hold the table of aliases."""
 
 LONGEST = 1 << 63
 """Lengths of contigs (bp) are below this: they are kept as int64."""
@@ -250,13 +254,20 @@ class PlanRecord:
 
 @dataclass(frozen=True)
 class Places:
-    """Paths on this machine; ``files`` by what they are; ``regions``, ``chroms`` as asked."""
+    """Paths on this machine, ``files`` by what they are; and what was asked, as it was asked.
+
+    What the plan holds as it was resolved, its regions and its parts, a study needs as it was
+    asked: ``regions``, ``chroms``, ``clip``, ``allow_other_lengths``, ``parts``.
+    """
 
     genome: str
     weights: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
     chroms: tuple[str, ...] = ()
+    clip: bool = False
+    allow_other_lengths: bool = False
+    parts: int | None = None
 
     def file(self, name: str) -> Path:
         """Return where a file is that the plan holds.
