@@ -22,7 +22,7 @@ from tracksmith.files import aside, canonical_json
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.runs.codec import encode
 
-__all__ = ["background_ranks", "random_snvs"]
+__all__ = ["background_is_kept", "background_ranks", "random_snvs"]
 
 log = logging.getLogger(__name__)
 BATCH = 4096
@@ -121,6 +121,11 @@ def background_ranks(model: ModelFacts, scorer: Scorer, notify: Notify = silent)
         ranks.add(scored.cells()[kept])
     _keep(path, ranks)
     return ranks
+
+
+def background_is_kept(model: ModelFacts) -> bool:
+    """Say whether an earlier run kept the ranks that this one needs."""
+    return _cache_path(model).is_file()
 
 
 def _read(path: Path, columns: int) -> Ranks:
