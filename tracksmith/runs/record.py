@@ -85,11 +85,15 @@ class GenomeRecord:
 
 @dataclass(frozen=True)
 class FoldsRecord:
-    """The folds that are used, how they are chosen, and whether their spread is written."""
+    """The folds that are used, how they are chosen, and whether their spread is written.
+
+    ``contigs`` says what the card calls contigs that the genome calls otherwise.
+    """
 
     rule: str = "mean"
     names: tuple[str, ...] = ("",)
     spread: bool = False
+    contigs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
