@@ -147,7 +147,10 @@ def test_reasons_for_skipping_name_no_option_of_a_plugin():
     from tracksmith.models.registry import load_registry
 
     options = [o for m in load_registry().models.values() for o in m.card.options]
-    words = {word for o in options for word in (o.name, *o.choices) if len(word) > 3} - {"alleles", "window"}
+    words = {word for o in options for word in (o.name, *o.choices) if len(word) > 3} - {
+        "alleles",
+        "window",
+    }
     assert "ratio" in words
     said = {word for reason in Reason for word in re.findall(r"\w+", reason.text.lower())}
     assert not words & said
