@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tracksmith.cli.completion import completer_of
 from tracksmith.errors import UsageError
 from tracksmith.models.trust import OPTION, trusting
 from tracksmith.runs.request import (
@@ -127,7 +128,10 @@ def _option(item: Field[Any]) -> Callable[[Any], Any]:
         return click.option(*names, item.name, is_flag=True, default=None, help=about)
     several = is_of_model(item.name) or known["read"] in LISTS
     required = item.name in ("models", "genome")
-    return click.option(*names, item.name, multiple=several, required=required, help=about)
+    return click.option(
+        *names, item.name, multiple=several, required=required, help=about,
+        shell_complete=completer_of(item.name),
+    )  # fmt: skip
 
 
 def request_options(*kinds: str) -> Callable[[Command], Command]:
