@@ -22,6 +22,7 @@ except ImportError:
 
 __all__ = [
     "aside",
+    "cache_root",
     "canonical_json",
     "crash_point",
     "crc32",
@@ -147,6 +148,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def cache_root() -> Path:
+    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system.
+
+    Weights, indexes of genomes and backgrounds have a folder each in it.
+    """
+    chosen = os.environ.get("TRACKSMITH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
 
 
 def name_fault(text: str) -> str | None:

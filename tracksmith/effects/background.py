@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from tracksmith.effects.ranks import Ranks
@@ -18,7 +17,7 @@ from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.survey import ModelFacts
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.files import aside, canonical_json
+from tracksmith.files import aside, cache_root, canonical_json
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.runs.codec import encode
 
@@ -159,7 +158,7 @@ def _cache_path(model: ModelFacts) -> Path:
         "versions": dict(plan.versions),
     }
     key = hashlib.sha256(canonical_json(entry).encode()).hexdigest()
-    return Path(platformdirs.user_cache_dir("tracksmith")) / "background" / f"{key}.ranks"
+    return cache_root() / "background" / f"{key}.ranks"
 
 
 def _keep(path: Path, ranks: Ranks) -> None:

@@ -8,17 +8,14 @@ tells what it is an index of.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
-
 from tracksmith.errors import ResourceError
-from tracksmith.files import aside
+from tracksmith.files import aside, cache_root
 from tracksmith.genome.bgzf import block_index, is_gzip
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta_fault import fault_of_fasta
@@ -120,9 +117,7 @@ def _is_zipped(path: Path) -> bool:
 
 
 def _folder_of(sha256: str) -> Path:
-    chosen = os.environ.get("TRACKSMITH_CACHE")
-    root = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tracksmith"))
-    return root / "indexes" / f"{sha256}-{_FORMAT}"
+    return cache_root() / "indexes" / f"{sha256}-{_FORMAT}"
 
 
 def _load(sha256: str) -> FastaIndex | None:

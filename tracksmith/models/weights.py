@@ -17,6 +17,7 @@ from tracksmith.errors import (
     TrustError,
     UsageError,
 )
+from tracksmith.files import cache_root
 from tracksmith.models.card import ModelCard, WeightFile
 from tracksmith.models.checked import check_weights, mismatch
 from tracksmith.models.contract import Model, WeightPaths
@@ -24,7 +25,6 @@ from tracksmith.models.contract import Model, WeightPaths
 __all__ = [
     "WeightsState",
     "bare",
-    "cache_root",
     "describe",
     "find_weights",
     "locate_weights",
@@ -44,16 +44,6 @@ def weights_cache(card: ModelCard) -> Path:
     share a folder.
     """
     return cache_root() / "weights" / (card.weights_of or card.name) / card.version
-
-
-def cache_root() -> Path:
-    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system."""
-    chosen = os.environ.get("TRACKSMITH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
 
 
 def places(card: ModelCard) -> list[Path]:
