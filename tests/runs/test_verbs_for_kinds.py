@@ -1,5 +1,6 @@
 """Every verb exists for every kind of run, on the command line and from Python."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -225,3 +226,18 @@ def test_a_dry_run_knows_the_time_where_the_first_variants_are_none_to_score(wor
     asked = {"variants": "in.vcf", "device": "cpu", "regions": "chr1:2,000-2,100"}
     (cost,) = tracksmith.estimate("core-promoter", "genome.fa", **asked).models
     assert cost.seconds is not None and cost.seconds > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_has_one_name_in_the_tables_of_every_kind(world, kind):
+    """The first line holds the names, without a mark before them; the contig is ``chrom``."""
+    from_python(kind, "predict", "out")
+    tables = [path for path in Path("out").rglob("*") if re.search(r"\.tsv(\.gz)?$", path.name)]
+    assert bool(tables) == (kind != "windows")
+    for path in tables:
+        text = (gzip.decompress if path.suffix == ".gz" else bytes)(path.read_bytes()).decode()
+        names, *rows = (line.split("\t") for line in text.splitlines())
+        assert "chrom" in names and len(set(names)) == len(names)
+        assert all(re.fullmatch("[A-Za-z]+", name) for name in names), (path, names)
+        assert {row[names.index("chrom")] for row in rows} <= {"chr1"}
+        assert all(len(row) == len(names) for row in rows)
