@@ -159,6 +159,8 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
+    if name == "saturate" and isinstance(value, str):
+        return str(folder / value) if (folder / value).is_file() else value
     if name == "regions":
         several = [value] if isinstance(value, str) else value
         return [str(folder / item) if (folder / item).is_file() else item for item in several]
@@ -223,9 +225,8 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     if variants is None:
         return {}
     shared = {"max_n": variants.max_n}
-    if variants.region is not None:
-        contig, start, end = variants.region
-        return {**shared, "saturate": f"{contig}:{start + 1}-{end}"}
+    if variants.saturation:
+        return {**shared, "saturate": _region_file(run, run.places.saturate or REGIONS_FILE)}
     return {
         **shared,
         "variants": run.places.files.get("variants"),

@@ -259,7 +259,6 @@ def test_a_broken_standard_input_is_named_and_leaves_nothing(source, small, tmp_
         ({"background": 10}, "--background"),
         ({"regions": ["chr1:1-50"]}, "-r"),
         ({"chroms": ["chr1"]}, "--chroms"),
-        ({"spread": True}, "--spread"),
         ({"ref_mismatch": "error"}, "--ref-mismatch"),
         ({"allow_truncated": True}, "--allow-truncated"),
         ({"allow_other_lengths": True}, "--allow-other-lengths"),

@@ -37,7 +37,7 @@ def completer_of(name: str) -> Completer | None:
     """Return what completes the values of a field of a request; None where nothing can."""
     if name == "models":
         return complete_models
-    if describe_field(name)["read"] is read_path or name == "regions":
+    if describe_field(name)["read"] is read_path or name in ("regions", "saturate"):
         return _complete_files
     if describe_field(name)["read"] is read_paths_by_name:
         return _complete_inputs

@@ -24,7 +24,7 @@ __all__ = ["Variants"]
 
 @dataclass(frozen=True)
 class Variants:
-    """Scores alleles of a file, or every substitution of a region, by any models."""
+    """Scores alleles of a file, or every substitution of regions, by any models."""
 
     name: str = "variants"
 

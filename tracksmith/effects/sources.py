@@ -19,7 +19,7 @@ from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.runs.planned import check_file
-from tracksmith.runs.record import ALIAS, FileRecord, VariantCounts, VariantsRecord
+from tracksmith.runs.record import ALIAS, SATURATION, FileRecord, VariantCounts, VariantsRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
@@ -57,9 +57,9 @@ class SourceSize:
 def survey_source(
     request: Request, contigs: Contigs, regions: Regions | None, notify: Notify
 ) -> tuple[VariantsRecord, SourceSize]:
-    """Read every record of a file once, or count the bases of the region to saturate.
+    """Read every record of a file once, or count the bases of the regions to saturate.
 
-    ``regions`` are those whose records are asked for, None for all.
+    ``regions`` are those whose records are asked for, None for all; or those to saturate.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def survey_source(
         The file is no list of variants, or belongs to another genome.
     """
     if request.variants is None:
-        return _survey_region(request, contigs, notify)
+        return _survey_regions(request, contigs, regions or Regions.whole(contigs))
     return _survey_file(request, request.variants, contigs, regions, notify)
 
 
@@ -85,15 +85,11 @@ def _survey_file(
     return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
-def _survey_region(
-    request: Request, contigs: Contigs, notify: Notify
+def _survey_regions(
+    request: Request, contigs: Contigs, regions: Regions
 ) -> tuple[VariantsRecord, SourceSize]:
-    names = _contig_names(contigs, "--saturate", request.alias, notify)
-    interval = parse_region(str(request.saturate), names)
-    bases = len(interval)
-    region = (interval.contig, interval.start, interval.end)
-    size = SourceSize(bases, 3 * bases, 0, True)
-    return _record(request, names, "saturation", size, region=region), size
+    size = SourceSize(regions.bases, 3 * regions.bases, 0, True)
+    return _record(request, ContigNames(contigs, "--saturate"), SATURATION, size), size
 
 
 def source_places(request: Request) -> dict[str, str]:
@@ -161,7 +157,6 @@ def _record(
     size: SourceSize,
     *,
     file: FileRecord | None = None,
-    region: tuple[str, int, int] | None = None,
 ) -> VariantsRecord:
     return VariantsRecord(
         source=source,
@@ -169,7 +164,6 @@ def _record(
         alleles=size.alleles,
         indels=size.indels,
         file=file,
-        region=region,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
         background=request.background,
         around=tuple(_around(text, names) for text in request.around),

@@ -25,12 +25,15 @@ def resolve_regions(
     notify: Notify = silent,
     alias: str | Path | None = None,
     clip: bool = False,
+    *,
+    option: str = "-r",
 ) -> Regions | None:
     """Return the union of the regions asked for, limited to ``chroms``; None for all of it.
 
     Each of ``arguments`` is a region string or the path of a BED file: a file
     that exists is read, else the text is a region. ``chroms`` are contig names
-    or globs such as ``chr*``. Names and globs may be those of ``alias``.
+    or globs such as ``chr*``. Names and globs may be those of ``alias``. Messages
+    call the arguments by the name of their ``option``.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def resolve_regions(
     if not arguments and not chroms:
         return None
     aliases = None if alias is None else read_aliases(alias, contigs)
-    typed = ContigNames(contigs, "-r", notify, aliases)
+    typed = ContigNames(contigs, option, notify, aliases)
     pieces = [_argument(text, typed, notify, alias, clip) for text in arguments]
     if not pieces:
         pieces = [Regions.whole(contigs)]
@@ -73,7 +76,9 @@ def _argument(
 ) -> Regions:
     contigs = names.contigs
     if not text:
-        raise InputError("-r '' names no region: give CONTIG, CONTIG:START-END or a BED file.")
+        raise InputError(
+            f"{names.source} '' names no region: give CONTIG, CONTIG:START-END or a BED file."
+        )
     if names_file(text, contigs):
         return read_bed(text, contigs, notify, alias, clip).regions()
     try:

@@ -120,6 +120,8 @@ class Output:
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
             extra = f"mutation to {self.entry.get('base', '')}"
+        elif self.entry.get("base"):
+            extra += f", mutation to {self.entry['base']}"
         if self.kind == "bigbed":
             extra = "variant effects"
         if self.kind == "folds":

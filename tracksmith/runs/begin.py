@@ -96,6 +96,7 @@ def base_plan(
         formats=context.formats,
         regions=region_set(context.regions),
     )
+    saturated = [] if request.saturate is None else [request.saturate]
     places = Places(
         genome=str(context.genome.path.absolute()),
         weights={model.card.name: model.places for model in chosen},
@@ -103,6 +104,7 @@ def base_plan(
         regions=region_places(request.regions, context.genome.contigs),
         chroms=request.chroms,
         clip=request.clip,
+        saturate=next(iter(region_places(saturated, context.genome.contigs)), None),
         allow_other_lengths=request.allow_other_lengths,
         parts=request.parts,
     )

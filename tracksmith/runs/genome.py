@@ -42,8 +42,11 @@ def asked_genome(request: Request, notify: Callable[[str], None]) -> tuple[Genom
     genome = Genome.open(request.genome, notify=notify)
     for warning in browser_problems(genome.contigs):
         notify(warning)
+    texts, option = request.regions, "-r"
+    if request.saturate is not None:  # the regions of such a run are those that it changes
+        texts, option = (request.saturate,), "--saturate"
     regions = resolve_regions(
-        request.regions, request.chroms, genome, notify, alias=request.alias, clip=request.clip
+        texts, request.chroms, genome, notify, request.alias, request.clip, option=option
     )
     return genome, regions
 

@@ -30,6 +30,7 @@ from tracksmith.runs.codec import encode
 __all__ = [
     "ALIAS",
     "FORMAT",
+    "SATURATION",
     "BaseCounts",
     "FileEntry",
     "FileRecord",
@@ -54,6 +55,9 @@ FORMAT = 3
 
 ALIAS = "alias"
 """Under which name :class:`Places` hold the table of aliases."""
+
+SATURATION = "saturation"
+"""The ``source`` of a :class:`VariantsRecord` that has no file."""
 
 LONGEST = 1 << 63
 """Lengths of contigs (bp) are below this: they are kept as int64."""
@@ -188,9 +192,9 @@ class RegionSet:
 class VariantsRecord:
     """The alleles of a run of variants.
 
-    ``source`` is vcf, bcf, table or saturation; ``file`` its file, or ``region``
-    the stretch ``(contig, start, end)`` whose every substitution is scored;
-    it has so many ``records`` (or bases), ``alleles`` and ``indels`` among them.
+    ``source`` is vcf, bcf or table, and ``file`` the file; or saturation, of every
+    base of the plan's regions. It has so many ``records`` (or bases), ``alleles``
+    and ``indels`` among them.
     ``alias`` is the sha256 of the table of aliases. ``background`` counts random
     SNVs, drawn with ``seed``. ``around`` names variants that get tracks.
     """
@@ -200,7 +204,6 @@ class VariantsRecord:
     alleles: int = 0
     indels: int = 0
     file: FileRecord | None = None
-    region: tuple[str, int, int] | None = None
     alias: str | None = None
     background: int = 0
     seed: int = 1
@@ -211,8 +214,13 @@ class VariantsRecord:
 
     @property
     def name(self) -> str:
-        """What the file is called; '' for a saturated region."""
+        """What the file is called; '' for saturated regions."""
         return "" if self.file is None else self.file.name
+
+    @property
+    def saturation(self) -> bool:
+        """Whether every substitution of regions is scored, instead of a file."""
+        return self.source == SATURATION
 
 
 @dataclass(frozen=True)
@@ -261,7 +269,7 @@ class Places:
     """Paths on this machine, ``files`` by what they are; and what was asked, as it was asked.
 
     What the plan holds as it was resolved, its regions and its parts, a study needs as it was
-    asked: ``regions``, ``chroms``, ``clip``, ``allow_other_lengths``, ``parts``.
+    asked: ``regions``, ``chroms``, ``clip``, ``saturate``, ``allow_other_lengths``, ``parts``.
     """
 
     genome: str
@@ -270,6 +278,7 @@ class Places:
     regions: tuple[str, ...] = ()
     chroms: tuple[str, ...] = ()
     clip: bool = False
+    saturate: str | None = None
     allow_other_lengths: bool = False
     parts: int | None = None
 
