@@ -22,12 +22,14 @@ except ImportError:
 
 __all__ = [
     "aside",
+    "cache_root",
     "canonical_json",
     "crash_point",
     "crc32",
     "crc32_of_file",
     "digest_of_file",
     "fsync_folder",
+    "name_fault",
     "owner_suffix",
     "plain",
     "remedy",
@@ -146,6 +148,37 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def cache_root() -> Path:
+    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system.
+
+    Weights, indexes of genomes and backgrounds have a folder each in it.
+    """
+    chosen = os.environ.get("TRACKSMITH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
+
+
+def name_fault(text: str) -> str | None:
+    """Say what keeps a text from being a name in a run, with the name; None for a good one.
+
+    ``run.json`` is UTF-8, and so must be what pyBigWig and pysam open.
+    """
+    if "\0" in text:
+        return f"{text!a} holds a zero byte, which no name may."
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+        return (
+            f"the name {shown} is not UTF-8, as run.json and the libraries for genome files need "
+            "it. Rename the file or folder, or give it a link with another name."
+        )
+    return None
 
 
 def write_json(path: Path, value: Any) -> None:

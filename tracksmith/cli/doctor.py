@@ -108,9 +108,7 @@ def _memory() -> str:
 
 
 def _caches() -> Iterator[tuple[str, str]]:
-    import platformdirs
-
-    from tracksmith.models.weights import cache_root
+    from tracksmith.files import cache_root
 
     weights = cache_root() / "weights"
     yield "  weights", f"{_content(weights)} (TRACKSMITH_CACHE moves it)"
@@ -118,9 +116,8 @@ def _caches() -> Iterator[tuple[str, str]]:
     own = os.environ.get("TRACKSMITH_WEIGHTS")
     if own:
         yield "  weights of your own", f"{_content(Path(own).expanduser())} (TRACKSMITH_WEIGHTS)"
-    kept = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
     for name in ("indexes", "background"):
-        yield f"  {name}", _content(kept / name)
+        yield f"  {name}", _content(cache_root() / name)
 
 
 def _models() -> Iterator[tuple[str, str]]:

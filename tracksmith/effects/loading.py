@@ -35,8 +35,10 @@ class Scorers:
         return self._loaded[model]
 
     def load(self, model: int) -> None:
-        """Load a model now."""
-        self[model]
+        """Load a model now, with the features of one over regions: a fault shows at once."""
+        scorer = self[model]
+        if isinstance(scorer, RegionScorer):
+            scorer.matrix  # noqa: B018 - made and kept
 
     def over_windows(self, model: int) -> Scorer:
         """Return the scorer of a model over windows.

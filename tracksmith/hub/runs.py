@@ -119,6 +119,8 @@ class Output:
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
             extra = f"mutation to {self.file.base}"
+        elif self.file.base:
+            extra += f", mutation to {self.file.base}"
         if self.kind == "bigbed":
             extra = "variant effects"
         if self.kind == "folds":
