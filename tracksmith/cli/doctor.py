@@ -60,6 +60,15 @@ def _packages() -> Iterator[tuple[str, str]]:
     for package, (use, install) in OPTIONAL.items():
         found = _version(package)
         yield f"  {package}", f"{found} ({use})" if found else f"no {use}: `pip install {install}`"
+    yield "  compiled encoder", _encoder()
+
+
+def _encoder() -> str:
+    """Say whether tracks are encoded by compiled code, or by numpy and why."""
+    from tracksmith.tracks.compiled import loaded
+
+    code, reason = loaded()
+    return "used for tracks" if code else f"numpy is used, which is slower: {reason}"
 
 
 def _machine() -> Iterator[tuple[str, str]]:

@@ -135,7 +135,7 @@ class _BigWig:
             for contig, piece in pieces:
                 place = self._check_place(contig, piece, place)
                 table.append(_blocks(contig, piece, self.out.tell()))
-                self.out.write(piece.data)
+                self.out.writelines(piece.blocks)
                 pyramid.add(piece.zoom)
                 summary.totals += piece.summary
                 summary.histogram.add(piece.histogram)

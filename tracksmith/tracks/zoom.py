@@ -94,16 +94,27 @@ def _summarise(table: NDArray[np.float32], grid: BinGrid) -> NDArray[np.void]:
     else:
         count = np.full(table.shape[1], BINS_PER_RECORD)
         records["max"] = table.max(axis=0)
+    # Of 0 and -0 the one that numpy takes depends on the processor; adding 0 turns -0 into 0.
+    records["min"] += np.float32(0)
+    records["max"] += np.float32(0)
     records["start"] = grid.start + first * grid.bin_size
     records["end"] = grid.start + last * grid.bin_size
     records["count"] = count * grid.bin_size
     wide = table.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        records["sum"] = np.add.reduce(wide, axis=0) * grid.bin_size
+        records["sum"] = _sum_in_order(wide) * grid.bin_size
         np.multiply(wide, wide, out=wide)
-        records["sum_squares"] = np.add.reduce(wide, axis=0) * grid.bin_size
+        records["sum_squares"] = _sum_in_order(wide) * grid.bin_size
     kept: NDArray[np.void] = records[count > 0]
     return kept
+
+
+def _sum_in_order(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum columns row after row; numpy's own sum takes another order for a single column."""
+    total: NDArray[np.float64] = table[0].copy()
+    for row in table[1:]:
+        total += row
+    return total
 
 
 def records_of_intervals(
