@@ -78,7 +78,7 @@ def _machine() -> Iterator[tuple[str, str]]:
         yield "CPU cores", str(os.cpu_count())
         yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
     else:
-        from tracksmith.runs.device import usable_cores
+        from tracksmith.runs.cores import usable_cores
 
         yield "CPU cores", str(usable_cores())
         yield from _gpus(torch)

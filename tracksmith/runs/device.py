@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeVar
@@ -23,7 +22,6 @@ __all__ = [
     "parse_devices",
     "resolve_device",
     "resolve_devices",
-    "usable_cores",
 ]
 
 log = logging.getLogger(__name__)
@@ -194,8 +192,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MEMORY_ERRORS):
         return True
     return any(sign in str(error) for sign in MEMORY_SIGNS)
-
-
-def usable_cores() -> int:
-    """Return the CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -84,7 +84,7 @@ static void exact_add(ExactSum *sum, double x) {
             sum->part[kept++] = low;
         x = high;
     }
-    if (kept < PARTIALS)
+    if (x != 0.0 && kept < PARTIALS)
         sum->part[kept++] = x;
     sum->count = kept;
 }
