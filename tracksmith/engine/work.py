@@ -20,8 +20,7 @@ from tracksmith.engine.windows import Stretch
 from tracksmith.errors import InputError, PluginError, TrustError
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
-from tracksmith.runs.cores import usable_cores
-from tracksmith.runs.device import resolve_device
+from tracksmith.runs.device import resolve_device, usable_cores
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartWriter
 from tracksmith.runs.reader import ModelResults, Opened

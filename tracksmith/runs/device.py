@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from tracksmith.errors import ResourceError, UsageError
+from tracksmith.runs.cores import usable_cores
 from tracksmith.runs.lanes import Lanes
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "parse_devices",
     "resolve_device",
     "resolve_devices",
+    "usable_cores",
 ]
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,7 @@ from tracksmith.errors import (
 )
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
-from tracksmith.runs.cores import usable_cores
-from tracksmith.runs.device import device_kind, parse_devices, resolve_device
+from tracksmith.runs.device import device_kind, parse_devices, resolve_device, usable_cores
 from tracksmith.runs.kind import Kind, Worker
 from tracksmith.runs.lanes import threads_restored
 from tracksmith.runs.parts import PartStore
