@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,7 @@ TEMPORARY_PREFIX = ".tmp-"
 TOKEN = secrets.token_hex(3)
 T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
+_crash_lock = threading.Lock()
 
 
 def crash_point(name: str) -> None:
@@ -54,9 +56,10 @@ def crash_point(name: str) -> None:
     point, _, count = wanted.partition(":")
     if point != name:
         return
-    _crash_counts[name] = _crash_counts.get(name, 0) + 1
-    if _crash_counts[name] >= int(count or 1):
-        os._exit(137)
+    with _crash_lock:  # files are finished by several threads
+        _crash_counts[name] = _crash_counts.get(name, 0) + 1
+        if _crash_counts[name] >= int(count or 1):
+            os._exit(137)
 
 
 def reread(read: Callable[[], T], folder: Path) -> T:

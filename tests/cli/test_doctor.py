@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from tracksmith.cli import doctor as module
 from tracksmith.cli import main
+from tracksmith.tracks import compiled
 
 
 @pytest.fixture
@@ -57,6 +58,13 @@ def test_what_is_missing_is_told_with_the_way_to_install_it(said, monkeypatch):
     text = said()
     assert "MISSING: `pip install pysam`" in text
     assert "no faster compression: `pip install 'tracksmith[fast]'`" in text
+
+
+def test_what_encodes_tracks_is_told_and_why_it_is_not_the_compiled_code(said, monkeypatch):
+    monkeypatch.setattr(compiled, "loaded", lambda: compiled.Loaded(object()))
+    assert "compiled encoder used for tracks" in said()
+    monkeypatch.setattr(compiled, "loaded", lambda: compiled.Loaded(None, "it was not built"))
+    assert "compiled encoder numpy is used, which is slower: it was not built" in said()
 
 
 def test_without_torch_the_rest_is_told(said, monkeypatch):

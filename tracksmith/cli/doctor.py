@@ -60,6 +60,15 @@ def _packages() -> Iterator[tuple[str, str]]:
     for package, (use, install) in OPTIONAL.items():
         found = _version(package)
         yield f"  {package}", f"{found} ({use})" if found else f"no {use}: `pip install {install}`"
+    yield "  compiled encoder", _encoder()
+
+
+def _encoder() -> str:
+    """Say whether tracks are encoded by compiled code, or by numpy and why."""
+    from tracksmith.tracks.compiled import loaded
+
+    code, reason = loaded()
+    return "used for tracks" if code else f"numpy is used, which is slower: {reason}"
 
 
 def _machine() -> Iterator[tuple[str, str]]:
@@ -69,7 +78,7 @@ def _machine() -> Iterator[tuple[str, str]]:
         yield "CPU cores", str(os.cpu_count())
         yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
     else:
-        from tracksmith.runs.device import usable_cores
+        from tracksmith.runs.cores import usable_cores
 
         yield "CPU cores", str(usable_cores())
         yield from _gpus(torch)

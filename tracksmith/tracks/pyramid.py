@@ -84,8 +84,6 @@ class ZoomLevel:
             self.probes.append(done[len(done) // 2].copy())
             self._waiting.append(done)
             self._write_blocks(last=False)
-        if last:
-            self._write_blocks(last=True)
         return done
 
     def _write_blocks(self, *, last: bool) -> None:
@@ -107,6 +105,7 @@ class ZoomLevel:
 
     def write(self, out: BinaryIO) -> tuple[int, int]:
         """Append the level to a file; return the offsets of its data and index."""
+        self._write_blocks(last=True)  # not before: few of the levels are written
         start = out.tell()
         out.write(self.records.to_bytes(4, "little"))
         base = out.tell()
