@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from tracksmith.cli import doctor as module
 from tracksmith.cli import main
+from tracksmith.runs import device
 from tracksmith.tracks import compiled
 
 
@@ -85,6 +86,7 @@ def test_a_limit_of_memory_is_told(said, monkeypatch, tmp_path):
 def test_the_devices_that_torch_can_use_are_told_with_their_memory(said, monkeypatch):
     import torch
 
+    monkeypatch.setattr(device, "has_cuda_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"Device {number}")

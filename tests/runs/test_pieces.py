@@ -6,9 +6,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tracksmith.runs.cores import Stop, in_order
 
 from tracksmith.runs.pieces import PieceTable
+from tracksmith.runs.threads import Stop, in_order
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -72,22 +73,30 @@ def _encoder() -> str:
 
 
 def _machine() -> Iterator[tuple[str, str]]:
-    try:
-        import torch
-    except ImportError as error:
-        yield "CPU cores", str(os.cpu_count())
-        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
-    else:
-        from tracksmith.runs.cores import usable_cores
+    from tracksmith.runs.device import usable_cores
 
-        yield "CPU cores", str(usable_cores())
-        yield from _gpus(torch)
+    yield "CPU cores", str(usable_cores())
+    yield from _gpus()
     yield "Memory", _memory()
     for name, folder in (("here", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
         yield f"Disk {name}", f"{_free(folder)} free in {folder}"
 
 
-def _gpus(torch: Any) -> Iterator[tuple[str, str]]:
+def _gpus() -> Iterator[tuple[str, str]]:
+    """Say which GPUs torch can use; it is imported only where there may be one."""
+    from tracksmith.runs.device import has_cuda_driver
+
+    if importlib.util.find_spec("torch") is None:
+        yield "GPU", "torch cannot be imported: `pip install torch`"
+        return
+    if not has_cuda_driver():
+        yield "GPU", "none of NVIDIA: no driver was found; --device cpu is the default"
+        return
+    try:
+        import torch
+    except ImportError as error:
+        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
+        return
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             memory = torch.cuda.get_device_properties(number).total_memory

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.files import aside, crash_point
 from tracksmith.progress import Progress
-from tracksmith.runs.cores import Stop, in_order, usable_cores
+from tracksmith.runs.device import usable_cores
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import make_folder
+from tracksmith.runs.threads import Stop, in_order
 from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.formats import FORMATS, TrackFormat, track_path, value_facts
 from tracksmith.tracks.options import TrackOptions
