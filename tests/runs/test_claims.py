@@ -171,7 +171,7 @@ def test_a_lock_with_a_process_id_beyond_all_is_taken_over(world):
         pass
 
 
-def test_two_processes_of_one_number_never_share_a_temporary_file():
+def test_two_processes_of_one_number_never_share_a_temporary_file(world):
     code = (
         "import os; os.getpid = lambda: 1\n"
         "from pathlib import Path\nfrom tracksmith.files import aside\n"
