@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tracksmith.errors import ResourceError
 
@@ -22,6 +22,7 @@ except ImportError:
     from zlib import crc32
 
 __all__ = [
+    "Closing",
     "aside",
     "cache_root",
     "canonical_json",
@@ -43,6 +44,19 @@ TOKEN = secrets.token_hex(3)
 T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
 _crash_lock = threading.Lock()
+
+
+class Closing:
+    """What lets its file go at the end of a ``with`` block, however that ends."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def crash_point(name: str) -> None:

@@ -200,7 +200,7 @@ def test_a_folder_that_is_removed_under_a_run_at_work_ends_in_a_sentence(world, 
     assert not Path("run").exists()
 
 
-def test_two_processes_of_one_number_never_share_a_temporary_file():
+def test_two_processes_of_one_number_never_share_a_temporary_file(world):
     code = (
         "import os; os.getpid = lambda: 1\n"
         "from pathlib import Path\nfrom tracksmith.files import aside\n"
