@@ -93,6 +93,45 @@ function sortRows(body, original, column, direction, isNumber) {
   body.append(...sorted);
 }
 
+// Add what a table of many rows needs above it: a field that filters, a button that saves.
+function addTools(table) {
+  const body = table.tBodies[0];
+  const field = document.createElement("input");
+  const button = document.createElement("button");
+  const tools = document.createElement("p");
+  field.type = "search";
+  field.placeholder = "Filter rows";
+  field.setAttribute("aria-label", "Filter rows");
+  field.addEventListener("input", () => {
+    const wanted = field.value.toLowerCase();
+    for (const row of body.rows) {
+      const texts = [...row.cells].map((cell) => cell.textContent.toLowerCase());
+      row.hidden = !texts.some((text) => text.includes(wanted));
+    }
+  });
+  button.type = "button";
+  button.textContent = "Save rows as TSV";
+  button.addEventListener("click", () => saveRows(table));
+  tools.className = "tools";
+  tools.append(field, button);
+  table.closest(".scroll").before(tools);
+}
+
+// What is seen, in the order in which it is seen.
+function rowsAsText(table) {
+  const rows = [table.tHead.rows[0], ...table.tBodies[0].rows].filter((row) => !row.hidden);
+  const lines = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join("\t"));
+  return `${lines.join("\n")}\n`;
+}
+
+function saveRows(table) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([rowsAsText(table)], { type: "text/tab-separated-values" }));
+  link.download = "variants.tsv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 function makeSortable(table) {
   const body = table.tBodies[0];
   const original = [...body.rows];
@@ -166,7 +205,10 @@ async function start() {
   }
   listTracks();
   linkRows();
-  document.querySelectorAll(".variants table").forEach(makeSortable);
+  for (const table of document.querySelectorAll(".variants table")) {
+    addTools(table);
+    makeSortable(table);
+  }
   try {
     const place = document.getElementById("igv");
     state.browser = await tracksmithIgv.create(place, session, data.tracks, locusOf);

@@ -92,3 +92,53 @@ def test_a_page_without_browser_js_says_where_to_take_it_from(
         said = hand.until("const box = document.getElementById('message'); "
                           "return !box.hidden && box.textContent")  # fmt: skip
         assert said.startswith("browser.js could not be loaded: copy it beside this page")
+
+
+# For every text of the page: the contrast of its colour with what lies behind it, after WCAG 2.1.
+CONTRASTS = """
+function light(colour) {
+  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+  const [r, g, b] = parts.map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+function behind(element) {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = getComputedStyle(at).backgroundColor;
+    if (!/, 0\\)$/.test(colour)) return colour;
+  }
+  return "rgb(255, 255, 255)";
+}
+const found = [];
+document.querySelectorAll(".variants tbody tr")[0].classList.add("current");
+for (const element of document.querySelectorAll("body *")) {
+  const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!own || element.closest("script, #igv, option") || !element.offsetHeight) continue;
+  const lights = [getComputedStyle(element).color, behind(element)].map(light);
+  const contrast = (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+  found.push([contrast, element.tagName, element.textContent.slice(0, 40)]);
+}
+for (const field of document.querySelectorAll("input[type=search]")) {
+  const colour = getComputedStyle(field, "::placeholder").color;
+  const lights = [colour, behind(field)].map(light);
+  const contrast = (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+  found.push([contrast, "placeholder", field.placeholder]);
+}
+return [found.length, found.filter(([contrast]) => contrast < 4.5), behind(document.body)];
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read_by_day_and_by_night(driver, variant_run, hand, look, scheme):
+    feature = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
+    try:
+        with serving(variant_run) as url:
+            driver.get(url)
+            hand.until("return window.tracksmith && tracksmith.browser && true")
+            look(f"page-{scheme}")
+            count, faint, page = driver.execute_script(CONTRASTS)
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert count > 60
+    assert not faint
+    assert (page == "rgb(255, 255, 255)") is (scheme == "light")

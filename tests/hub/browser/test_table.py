@@ -1,5 +1,7 @@
 """The table of variants in Chromium: sorted by its columns, by mouse and by keyboard."""
 
+import time
+
 import pytest
 
 from tracksmith.hub.server import serving
@@ -116,3 +118,23 @@ def test_of_many_variants_each_one_in_view_is_drawn_and_counted(driver, builder,
             "return featureCache && featureCache.features && featureCache.features.length;"
         )
         assert count == 4000
+
+
+def test_rows_are_filtered_by_any_column_and_saved_as_they_are_seen(page, tmp_path):
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    head(page, "pos").click()
+    page.find_element("css selector", ".variants input[type=search]").send_keys("CHR2")
+    rows = page.find_elements("css selector", ".variants tbody tr")
+    seen = [row.text.split()[1] for row in rows if row.is_displayed()]
+    assert seen == ["60", "150", "1000"]
+    page.find_element("css selector", ".variants .tools button").click()
+    saved = tmp_path / "variants.tsv"
+    deadline = time.monotonic() + 20
+    while not saved.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    lines = [line.split("\t") for line in saved.read_text().splitlines()]
+    assert lines[0] == ["contig", "pos", "id", "ref", "alt", "track", "effect"]
+    assert [line[:3] for line in lines[1:]] == [
+        ["chr2", "60", "B2"], ["chr2", "150", "rs9"], ["chr2", "1000", "."]
+    ]  # fmt: skip
