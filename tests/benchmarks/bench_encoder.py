@@ -89,7 +89,6 @@ def main() -> None:
         values = np.random.default_rng(0).normal(size=size).astype(np.float32)
         times = max(1, VALUES // size)
         raw = survey_bins(encoding.Bins(values, encoding.BinGrid(0, 0, 1), size), 4096).sections
-        squeeze = options.compress_function(TRACK.compressor)
         blocks = [
             bytes(raw.content[at : at + length])
             for at, length in zip(raw.table["offset"].tolist(), raw.table["size"].tolist(),
@@ -97,7 +96,7 @@ def main() -> None:
         ]  # fmt: skip
         ours = best(lambda values=values: encode(values), times)
         numpys = best(lambda values=values: with_numpy(values), times)
-        alone = best(lambda blocks=blocks: [squeeze(block) for block in blocks], times)
+        alone = best(lambda blocks=blocks: list(map(TRACK.compress, blocks)), times)
         a_value[size] = ours / size
         print(
             f"{size:,} values: {ours / size * 1e9:.1f} ns each, "

@@ -18,7 +18,7 @@ from tracksmith.models.registry import RegisteredModel, Registry
 
 
 def load_toy(tracks: int, window: int, bin_size: int):
-    """Return a network that mixes averages of the bases of each bin: one product a bin and track."""
+    """Return a network that mixes averages of the bases of each bin, otherwise for each track."""
     import torch
 
     class Mix(torch.nn.Module):

@@ -153,7 +153,7 @@ class Pyramid:
             self._pass_on(last=False, halving=False)
 
     def _pass_on(self, *, last: bool, halving: bool) -> None:
-        """Pass records up; levels above two of one record are left out if they must be ``halving``."""
+        """Pass records up; of levels that must be ``halving``, none above two of one record."""
         records = join_records(self._waiting)
         self._waiting, self._count = [], 0
         below = 0
