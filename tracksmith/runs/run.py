@@ -226,6 +226,8 @@ def make_folder(folder: Path) -> None:
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
     """Return one line per leaf in which two JSON values differ: ``path: old, new``."""
+    if old == new:
+        return []
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
         return [
@@ -239,7 +241,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for number, (left, right) in enumerate(zip(old, new, strict=True))
             for line in differences(left, right, f"{path}[{number}]")
         ]
-    return [] if old == new else [f"{path}: {_brief(old)}, {_brief(new)}"]
+    return [f"{path}: {_brief(old)}, {_brief(new)}"]
 
 
 def _brief(value: Any) -> str:

@@ -159,7 +159,8 @@ def _samples(
     values: NDArray[np.float32], zoom: NDArray[np.void], grid: BinGrid, end: int
 ) -> NDArray[np.void]:
     """Choose a few bins with a value: the first of some zoom records, spread evenly."""
-    starts = zoom["start"][thirds(len(zoom))].tolist()
+    every = zoom["start"]
+    starts = [int(every[number]) for number in thirds(len(zoom))]
     rows = [
         (start, min(start + grid.bin_size, end), values[(start - grid.start) // grid.bin_size])
         for start in starts

@@ -9,7 +9,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #if FLT_EVAL_METHOD != 0
@@ -27,7 +26,7 @@
 enum { RECORD_BINS = 64, CHUNK_BINS = 1024, CLASSES = 1 << 16, TOGETHER = 4, LANES = 8 };
 enum { VALUE_COST = 4, SECTION_COST = 64, ITEM_COST = 16 };
 enum { BED_GRAPH = 1, FIXED_STEP = 3, HEAD_BYTES = 24, VALUE_BYTES = 4, ITEM_BYTES = 12 };
-enum { DONE = 0, NO_MEMORY = 1, NO_ROOM = 2 };
+enum { DONE = 0, NO_ROOM = 1 };
 
 /* The dtypes RECORD of zoom.py and SECTION of piece.py; HISTOGRAM is packed, 2 and 8 bytes. */
 typedef struct {
@@ -288,12 +287,12 @@ static void add_up(const Record *records, uint64_t count, Found *found) {
 
 /* ---- histogram ---- */
 
-/* Count finite values under the upper 16 bits of their pattern, ascending. */
-static int count_classes(const Bins *bins, unsigned char *rows, uint64_t room, Found *found) {
-    uint32_t *counts = calloc(CLASSES, sizeof *counts);
+/* Count finite values under the upper 16 bits of their pattern, ascending. `counts` are all zero,
+ * and are so again afterwards. */
+static int count_classes(const Bins *bins, uint32_t *counts, unsigned char *rows, uint64_t room,
+                         Found *found) {
     unsigned char used[CLASSES / 256] = {0};
-    if (counts == NULL)
-        return NO_MEMORY;
+    int status = DONE;
     for (uint64_t i = 0; i < bins->bins; i++) {
         uint32_t pattern;
         memcpy(&pattern, bins->values + i, sizeof pattern);
@@ -306,21 +305,21 @@ static int count_classes(const Bins *bins, unsigned char *rows, uint64_t room, F
             key += 255;
             continue;
         }
-        if (counts[key] == 0 || (key & 0x7F80) == 0x7F80)
+        uint64_t count = counts[key];
+        uint16_t narrow = (uint16_t)key;
+        counts[key] = 0;
+        if (count == 0 || (key & 0x7F80) == 0x7F80)
             continue;
         if (found->classes == room) {
-            free(counts);
-            return NO_ROOM;
+            status = NO_ROOM;
+            continue;
         }
-        uint16_t narrow = (uint16_t)key;
-        uint64_t count = counts[key];
         memcpy(rows + found->classes * HISTOGRAM_BYTES, &narrow, sizeof narrow);
         memcpy(rows + found->classes * HISTOGRAM_BYTES + sizeof narrow, &count, sizeof count);
         found->classes++;
         found->values += count;
     }
-    free(counts);
-    return DONE;
+    return status;
 }
 
 /* ---- sections ---- */
@@ -494,12 +493,14 @@ static void write_sections(const Bins *bins, const unsigned char *dense, Sink *s
 
 /* ---- what Python calls ---- */
 
-/* Survey the values. `records` has room for one row per 64 bins begun and two more, `classes` for
- * `most_classes` rows, `dense` for one byte per 1,024 bins begun. */
-EXPORT int tracksmith_survey(const Bins *bins, Record *records, unsigned char *classes,
-                             uint64_t most_classes, unsigned char *dense, Found *found) {
+/* Survey the values. `counts` are 65,536 zeros, which they are again afterwards. `records` has room
+ * for one row per 64 bins begun and two more, `classes` for `most_classes` rows, `dense` for one
+ * byte per 1,024 bins begun. */
+EXPORT int tracksmith_survey(const Bins *bins, uint32_t *counts, Record *records,
+                             unsigned char *classes, uint64_t most_classes, unsigned char *dense,
+                             Found *found) {
     Sink counted = {NULL, NULL, 0, 0, 0, 0, DONE};
-    int status = count_classes(bins, classes, most_classes, found);
+    int status = count_classes(bins, counts, classes, most_classes, found);
     if (status != DONE)
         return status;
     found->records = records_of_bins(bins, records);
