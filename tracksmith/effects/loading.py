@@ -69,7 +69,7 @@ class Scorers:
             ids = [track.id for track in work.card.tracks]
             columns = np.array([ids.index(track) for track in planned.record.tracks])
             return RegionScorer(work, scores, columns, limit)
-        forward, self._trusted[model] = load_forward(planned, self.device)
+        forward, self._trusted[model] = load_forward(planned, self.device, 2 * plan.records)
         folds = [planned.folds_for(name) for name in plan.contigs.names]
         wanted = plan.wanted(model)
         return Scorer(forward, plan.genome, scores, folds, wanted, max_allele=limit or None)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.engine.calls import as_predictor
+from tracksmith.engine.guard import guard_regions
 from tracksmith.errors import InputError, PluginError, TracksmithError
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.fasta import Genome
@@ -124,8 +125,12 @@ class RegionWork:
             loaded = load_model(self.planned, tracks, self.source.names)
         self.trusted = consent.used
         predictor = as_predictor(loaded, record.folds.names)
+        networks = list(predictor.networks.values())
+        guard_regions(
+            card, networks, len(self.source.names), device, record.dtype, len(self.placed)
+        )
         return RegionForward.on(
-            device, list(predictor.networks.values()), (card.name, len(tracks)), self.geometry,
+            device, networks, (card.name, len(tracks)), self.geometry,
             record.batch_size, record.dtype,
         )  # fmt: skip
 
