@@ -175,8 +175,9 @@ def _chosen(values: NDArray[np.float32]) -> tuple[list[int], list[int]]:
     most = min(count, max(2, MOST_VALUES // (len(rows) * windows)))
     strength = np.abs(values[rows]).max(axis=(0, 1))
     strong = np.argsort(-strength, kind="stable")[: -(-most // 2)]
-    even = np.linspace(0, count - 1, most - len(strong)).round().astype(int)
-    return rows, sorted({*strong.tolist(), *even.tolist()})
+    others = np.setdiff1d(np.arange(count), strong)
+    even = np.linspace(0, len(others) - 1, most - len(strong)).round().astype(int)
+    return rows, sorted([*strong.tolist(), *others[even].tolist()])
 
 
 def _short(value: np.float32) -> float:
