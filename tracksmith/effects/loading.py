@@ -86,7 +86,7 @@ class Scorers:
             return RegionScorer(work, scores, columns, limit)
         from tracksmith.engine.loading import load_forward
 
-        forward, self._trusted[model] = load_forward(planned, self.device)
+        forward, self._trusted[model] = load_forward(planned, self.device, 2 * plan.records)
         folds = [planned.folds_for(name) for name in plan.contigs.names]
         wanted = plan.wanted(model)
         return Scorer(forward, plan.genome, scores, folds, wanted, max_allele=limit or None)
