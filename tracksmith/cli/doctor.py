@@ -24,8 +24,7 @@ from tracksmith.runs.device import DTYPES
 from tracksmith.version import __version__
 
 if TYPE_CHECKING:
-    from tracksmith.models.card import ModelCard
-    from tracksmith.models.weights import WeightsState
+    from tracksmith.models.registry import RegisteredModel
 
 __all__ = ["doctor"]
 
@@ -228,19 +227,21 @@ def _models() -> Iterator[tuple[str, str]]:
     from tracksmith.cli import COMMANDS
     from tracksmith.cli.added import unusable_commands
     from tracksmith.models.registry import load_registry
-    from tracksmith.models.weights import state_of_weights
 
     registry = load_registry()
     yield "Models", "" if registry.models else "none"
     for name, item in registry.models.items():
-        yield f"  {name}", _readiness(item.card, state_of_weights(item.model))
+        yield f"  {name}", _readiness(item)
     for broken in registry.broken:
         yield f"BROKEN plugin {broken.entry_point}", f"({broken.distribution}) {broken.reason}"
     for entry, reason in unusable_commands(COMMANDS):
         yield f"UNUSABLE command {entry.entry_point}", f"({entry.distribution}) {reason}"
 
 
-def _readiness(card: ModelCard, state: WeightsState) -> str:
+def _readiness(item: RegisteredModel) -> str:
+    from tracksmith.models.weights import state_of_weights
+
+    card, state = item.card, state_of_weights(item.model)
     if not state.needed:
         return "ready"
     if not state.paths:
