@@ -9,6 +9,7 @@
     ├── IncompleteError      3   some parts failed; the rest is safe
     ├── InputError           4   the data is wrong
     ├── ResourceError        5   disk, memory, device or network
+    │   └── DeviceError      5   a GPU broke; this process cannot use it any more
     └── TrustError           6   a digest or a plan does not match
 
 A message says what, where (file, contig, line or record), why, and what to do
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 __all__ = [
     "CardError",
+    "DeviceError",
     "IncompleteError",
     "InputError",
     "PluginError",
@@ -65,6 +67,10 @@ class ResourceError(TracksmithError):
     """Disk, memory, device or network do not suffice."""
 
     exit_code = 5
+
+
+class DeviceError(ResourceError):
+    """A device broke under a process: what this one does on it fails from now on."""
 
 
 class TrustError(TracksmithError):

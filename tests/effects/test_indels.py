@@ -26,7 +26,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Predictor
-from tracksmith.runs.device import BatchSize
+from tracksmith.runs.batch import BatchSize
 
 MOTIFS = {"start": ("ACG", 0, 3), "end": ("GCA", 2, 5)}
 """Track: a motif, the base of it that has a value, and the value."""

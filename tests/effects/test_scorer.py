@@ -20,7 +20,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Predictor, TrackScore
-from tracksmith.runs.device import BatchSize
+from tracksmith.runs.batch import BatchSize
 
 FINE = WindowGeometry(64, 13, 40, 1)
 COARSE = WindowGeometry(64, 12, 40, 8)

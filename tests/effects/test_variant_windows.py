@@ -18,7 +18,7 @@ from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.models.card import Track, VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
-from tracksmith.runs.device import BatchSize
+from tracksmith.runs.batch import BatchSize
 
 LONG, SHORT = WindowGeometry(2_000, 100, 1_800), WindowGeometry(200, 50, 120, 4)
 TRACKS = (Track("count", "Count"),)

@@ -1,5 +1,7 @@
 """Spreads, gaps and batches at their edges: a right answer or a refusal, never a silent gap."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,8 @@ from tracksmith.errors import PluginError, UsageError
 from tracksmith.models.card import Alphabet, Fold, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.encoding import encoding_table
-from tracksmith.runs.device import BatchSize, default_batch_size
+from tracksmith.runs.batch import BatchSize
+from tracksmith.runs.device import default_batch_size
 from tracksmith.runs.record import BaseCounts
 
 
@@ -178,11 +181,23 @@ def test_memory_errors_of_the_libraries_below_torch_halve_the_batch(said):
 
 def test_the_automatic_batch_of_a_gpu_does_not_depend_on_what_is_free(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    cards = [SimpleNamespace(total_memory=140 << 30), SimpleNamespace(total_memory=2 << 30)]
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: cards[index])
     found = set()
     for free in (2 << 30, 100 << 30):
         monkeypatch.setattr("torch.cuda.mem_get_info", lambda free=free: (free, 140 << 30))
         found.add(default_batch_size("cuda", 4096))
     assert len(found) == 1
+
+
+def test_the_automatic_batch_follows_the_memory_of_the_gpu_that_was_named(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    cards = [SimpleNamespace(total_memory=140 << 30), SimpleNamespace(total_memory=2 << 30)]
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: cards[index])
+    assert default_batch_size("cuda:0", 4096) == default_batch_size("cuda", 4096) == 1024
+    assert default_batch_size("cuda:1", 4096) == 16
 
 
 def test_a_run_goes_on_with_its_own_automatic_batch_size(

@@ -13,7 +13,7 @@ from tracksmith.errors import PluginError
 from tracksmith.genome.bases import encode
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Predictor
-from tracksmith.runs.device import BatchSize
+from tracksmith.runs.batch import BatchSize
 
 CPU = torch.device("cpu")
 

@@ -122,8 +122,20 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename and error.errno in PATH_ERRORS:
         click.echo(f"Error: {error.filename}: {error.strerror}. Check the path.", err=True)
         return InputError.exit_code
+    if said := _said_of_device(error):
+        click.echo(f"Error: {said}", err=True)
+        return ResourceError.exit_code
     _report_bug(error)
     return 1
+
+
+def _said_of_device(error: Exception) -> str | None:
+    """Return the sentence for a device that failed or was full, where no other place said it."""
+    if "torch" not in sys.modules:
+        return None
+    from tracksmith.runs.failures import is_of_device, no_memory_message
+
+    return no_memory_message("cpu", error) if is_of_device(error) else None
 
 
 def _leave_closed_pipes() -> bool:

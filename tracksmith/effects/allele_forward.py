@@ -17,7 +17,7 @@ from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.contigs import Contigs
-from tracksmith.runs.device import MEMORY_ERRORS, is_out_of_memory
+from tracksmith.runs.failures import is_of_device
 
 __all__ = ["AlleleForward", "AlleleTracks"]
 
@@ -135,10 +135,10 @@ class AlleleForward:
         def twice(first: int, last: int) -> None:
             try:
                 forward(first, last)
-            except (TracksmithError, *MEMORY_ERRORS):
+            except TracksmithError:
                 raise
             except Exception as error:
-                if is_out_of_memory(error):
+                if is_of_device(error):
                     raise
                 log.warning("%s raised %r; trying once more", self.forward.card.name, error)
                 self._again(forward, first, last, block)
@@ -150,10 +150,10 @@ class AlleleForward:
     ) -> None:
         try:
             forward(first, last)
-        except (TracksmithError, *MEMORY_ERRORS):
+        except TracksmithError:
             raise
         except Exception as error:
-            if is_out_of_memory(error):
+            if is_of_device(error):
                 raise
             raise PluginError(
                 f"{self.forward.card.name} raised {type(error).__name__}: {error}\nIt happened on "

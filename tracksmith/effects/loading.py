@@ -13,7 +13,7 @@ from tracksmith.errors import UsageError
 from tracksmith.progress import Silent
 from tracksmith.regions.record import planned_inputs
 from tracksmith.regions.work import RegionWork
-from tracksmith.runs.device import resolve_device
+from tracksmith.runs.device import device_facts, resolve_device
 
 __all__ = ["Scorers"]
 
@@ -24,6 +24,7 @@ class Scorers:
     def __init__(self, plan: VariantPlan, device: str) -> None:
         self.plan = plan
         self.device = resolve_device(device)
+        self.device_facts = device_facts(self.device)
         self._name = device
         self._loaded: dict[int, Scorer | RegionScorer] = {}
         self._trusted: dict[int, list[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,14 @@ from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, pl
 from tracksmith.engine.forward import Forward
 from tracksmith.genome.allele_kinds import Reason
 from tracksmith.genome.fasta import Genome
+from tracksmith.runs.behind import Behind
 
 __all__ = ["Compared", "MatchedAllele", "Scorer"]
 
 BLOCK_VALUES = 1 << 22
 BLOCK_ALLELES = 128
+GPU_BLOCK_ALLELES = 1024
+"""A GPU gets more at a time: its calls cost as much for few windows as for many."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +133,32 @@ class Scorer:
         turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
         found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread=spread)
-        for block in self.blocks(alleles, self._most):
-            bases = self.read(block)
-            site = block.site_of_allele[block.allele_of_row]
-            found.unknown[block.rows] = bases.unknown[site]
-            edge = np.where(bases.edge[block.allele_of_row], EDGE, 0)
-            found.flags[block.rows] = edge.astype(np.uint8)
-            for compared in self.compare(self.predict(block, bases), block, bases):
-                self._write(compared, block, found, turned)
+        with Behind(in_thread=self._on_gpu) as behind:
+            for block in self.blocks(alleles, self._most):
+                bases = self.read(block)
+                tracks = self.predict(block, bases)
+                behind.run(partial(self._score_block, block, bases, tracks, found, turned))
         return found
+
+    def _score_block(
+        self,
+        block: Block,
+        bases: Bases,
+        tracks: AlleleTracks,
+        found: Scored,
+        turned: NDArray[np.bool_],
+    ) -> None:
+        """Put the scores of a block where they belong."""
+        site = block.site_of_allele[block.allele_of_row]
+        found.unknown[block.rows] = bases.unknown[site]
+        edge = np.where(bases.edge[block.allele_of_row], EDGE, 0)
+        found.flags[block.rows] = edge.astype(np.uint8)
+        for compared in self.compare(tracks, block, bases):
+            self._write(compared, block, found, turned)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.forward.device.type == "cuda"
 
     def blocks(self, alleles: Alleles, most: Callable[[int], int]) -> Iterator[Block]:
         """Yield blocks of alleles that are predicted together, ``most(margin)`` of them."""
@@ -148,7 +169,8 @@ class Scorer:
     def _most(self, margin: int) -> int:
         first, last = self.frame.taken(margin)
         values = len(self.card.tracks) * (last - first)
-        return max(1, min(BLOCK_ALLELES, BLOCK_VALUES // values))
+        alleles = GPU_BLOCK_ALLELES if self._on_gpu else BLOCK_ALLELES
+        return max(1, min(alleles, BLOCK_VALUES // values))
 
     def read(self, block: Block) -> Bases:
         """Read the bases of a block, in as many registers as the bins of the model need."""

@@ -93,7 +93,7 @@ class VariantWorker:
             writer.write_chunk(result.to_pieces())
             return {
                 "interval": f"records {first + 1}-{last}",
-                "device": str(self.scorers.device),
+                **self.scorers.device_facts,
                 "smallest_batch": scorer.smallest_batch,
                 "trusted": self.scorers.trusted(model),
             }

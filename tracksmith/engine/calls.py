@@ -10,14 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.windows import Encoder
 from tracksmith.errors import PluginError
-from tracksmith.genome.bases import COMPLEMENT
 from tracksmith.models.contract import Loaded, Predictor
-from tracksmith.runs.device import DTYPES
 from tracksmith.runs.lanes import Lanes
+from tracksmith.runs.precision import in_precision
 
-__all__ = ["Networks", "as_predictor"]
+__all__ = ["Networks", "as_predictor", "stretch_bases"]
 
 STRETCH_WINDOWS = 8
 """Fewest windows that one call of ``predict_stretch`` is meant to get, unless the network
@@ -48,8 +46,17 @@ def as_predictor(loaded: Loaded, folds: Sequence[str]) -> Predictor:
     return loaded if isinstance(loaded, Predictor) else Predictor(dict(networks))
 
 
+def stretch_bases(masks: NDArray[np.uint8], stride: int, *, reverse: bool) -> NDArray[np.uint8]:
+    """Return the bases, uint8 ``(length,)``, of windows ``(windows, window)`` ``stride`` bp apart.
+
+    With ``reverse`` each row is a reverse complement, and the rows ascend in the forward frame.
+    """
+    rows = masks[::-1] if reverse else masks
+    return np.concatenate([rows[0], rows[1:, -stride:].reshape(-1)])
+
+
 class Networks:
-    """The networks of a model by fold, on a device; masks in, raw outputs out.
+    """The networks of a model by fold, on a device; channels in, raw outputs out.
 
     Every method returns a list with the raw output of each fold, float32
     ``(windows, ...)``.
@@ -59,15 +66,12 @@ class Networks:
         self,
         name: str,
         networks: Mapping[str, nn.Module],
-        encode: Encoder,
         device: torch.device,
         dtype: str,
         lanes: Lanes | None = None,
     ) -> None:
         self.name = name
         self._lanes = lanes
-        self.encode = encode
-        self._encode_complement = Encoder(encode.table[COMPLEMENT])
         self.device = device
         self.dtype = dtype
         self.by_fold = {
@@ -88,56 +92,36 @@ class Networks:
         sizes = [getattr(net, "stretch_windows", STRETCH_WINDOWS) for net in self.by_fold.values()]
         return int(min(sizes))
 
-    def windows(
-        self,
-        masks: NDArray[np.uint8],
-        folds: Sequence[str],
-        *,
-        plain: bool = False,
-        complement: bool = False,
-    ) -> list[Tensor]:
-        """Run windows, uint8 ``(windows, window)``; with ``complement`` every base is swapped."""
-        encoded = self._encoded(masks, plain=plain, complement=complement)
-        return [self._call(self._network(fold), encoded) for fold in folds]
+    def windows(self, channels: Tensor, folds: Sequence[str]) -> list[Tensor]:
+        """Run windows, float32 ``(windows, 4, window)``."""
+        return [self._call(self._network(fold), channels) for fold in folds]
 
     def stretch(
-        self, masks: NDArray[np.uint8], stride: int, folds: Sequence[str], *, reverse: bool
+        self, channels: Tensor, stride: int, folds: Sequence[str], *, reverse: bool
     ) -> list[Tensor]:
         """Run neighbouring windows ``stride`` bp apart by the networks' shortcut.
 
-        With ``reverse`` each row is a reverse complement, and the rows ascend
-        in the forward frame.
+        ``channels`` is float32 ``(4, length)``; see :func:`stretch_bases`.
         """
-        rows = masks[::-1] if reverse else masks
-        bases = np.concatenate([rows[0], rows[1:, -stride:].reshape(-1)])
-        encoded = self._encoded(bases[None])[0]
         raws = []
         for fold in folds:
-            network = self._network(fold)
-            raw = self._call(network.predict_stretch, encoded, stride)
+            raw = self._call(self._network(fold).predict_stretch, channels, stride)
             raws.append(raw.flip(0) if reverse else raw)
         return raws
 
     def alleles(
         self,
-        reference: NDArray[np.uint8],
-        alternative: NDArray[np.uint8],
+        reference: Tensor,
+        alternative: Tensor,
         changed: tuple[int, int],
         folds: Sequence[str],
-        *,
-        plain: bool = False,
-        complement: bool = False,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Run pairs of windows that differ in the columns ``changed`` only, by the shortcut."""
-        encoded = (
-            self._encoded(reference, plain=plain, complement=complement),
-            self._encoded(alternative, plain=plain, complement=complement),
-        )
         first, second = [], []
         for fold in folds:
             network = self._network(fold)
-            with self._autocast():
-                found = network.predict_alleles(*encoded, *changed)
+            with in_precision(self.dtype, self.device):
+                found = network.predict_alleles(reference, alternative, *changed)
             if not isinstance(found, tuple) or len(found) != 2:
                 raise PluginError(f"{self.name}: predict_alleles must return two tensors.")
             first.append(self._checked(found[0]))
@@ -148,25 +132,13 @@ class Networks:
         network = self.by_fold[fold]
         return network if self._lanes is None else self._lanes.network(fold, network)
 
-    def _encoded(
-        self, masks: NDArray[np.uint8], *, plain: bool = False, complement: bool = False
-    ) -> Tensor:
-        encode = self._encode_complement if complement else self.encode
-        return torch.from_numpy(encode(masks, plain=plain)).to(self.device)
-
     def _call(self, function: Any, *arguments: Any) -> Tensor:
-        if self.dtype == "float32":
+        with in_precision(self.dtype, self.device):
             return self._checked(function(*arguments))
-        with self._autocast():
-            return self._checked(function(*arguments))
-
-    def _autocast(self) -> torch.autocast:
-        dtype = DTYPES[self.dtype]
-        return torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32)
 
     def _checked(self, raw: Any) -> Tensor:
         if not isinstance(raw, Tensor) or raw.ndim < 1:
             raise PluginError(f"{self.name} returned {type(raw).__name__}, not a tensor.")
-        if self.dtype == "float32" and raw.dtype is not torch.float32:
+        if self.dtype in ("float32", "tf32") and raw.dtype is not torch.float32:
             raise PluginError(f"{self.name} returned {raw.dtype}; a network returns float32.")
         return raw.float()

@@ -11,18 +11,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracksmith.engine.calls import Networks
-from tracksmith.engine.spread import standard_deviation
+from tracksmith.engine.calls import Networks, stretch_bases
+from tracksmith.engine.feed import Feed, to_device
+from tracksmith.engine.pending import Blank, ChunkPlace, Pending
+from tracksmith.engine.replays import Replays
+from tracksmith.engine.returned import Returned
 from tracksmith.engine.tiling import Orientation, Tiling, orientations, tile
-from tracksmith.engine.windows import Encoder, Stretch, WindowView, as_read
+from tracksmith.engine.windows import Stretch, WindowView, as_read
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import ModelCard, WindowGeometry
 from tracksmith.models.contract import Predictor
 from tracksmith.models.encoding import encoding_table
-from tracksmith.runs.device import MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.runs.batch import BatchSize
+from tracksmith.runs.failures import is_of_device
 from tracksmith.runs.lanes import Lanes, threads_per_lane
 
-__all__ = ["Forward", "ForwardOptions"]
+__all__ = ["Coming", "Forward", "ForwardOptions"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class ForwardOptions:
     spread: bool = False
     dtype: str = "float32"
     shortcuts: bool = True
+
+
+Coming = Pending | Blank
+"""The values of a chunk, which may still be on their way."""
 
 
 class Forward:
@@ -60,37 +68,18 @@ class Forward:
         threads = threads_per_lane(device.type, tiling.window)
         lanes = max(1, torch.get_num_threads() // threads)
         self._lanes = Lanes(lanes, threads) if device.type == "cpu" else None
-        encode = Encoder(encoding_table(card.alphabet))
-        self._calls = Networks(
-            card.name, predictor.networks, encode, device, options.dtype, self._lanes
-        )
-        self.to_tracks = predictor.to_tracks
+        self._feed = Feed(encoding_table(card.alphabet), device)
+        self._calls = Networks(card.name, predictor.networks, device, options.dtype, self._lanes)
+        self._returned = Returned(card, predictor, device, spread=options.spread)
+        self._replays = Replays(device, wanted=options.shortcuts)
         self.orientations = orientations(tiling, options.shifts, reverse=options.reverse)
-        self._returned = list(predictor.tracks or (track.id for track in card.tracks))
-        self._columns = self._track_columns()
-        partners = card.rc_partners()
-        self._partners = torch.tensor(partners, device=device)
-        self._mirrored = list(partners) == list(reversed(range(len(partners))))
         shared = options.shortcuts and not tiling.network.whole_window
         self._stretch_windows = self._calls.stretch_windows if shared else 0
         if self._stretch_windows > batch.windows and batch.chosen:
             self._stretch_windows = 0
         elif self._stretch_windows > batch.windows:
             self.batch = BatchSize(self._stretch_windows)
-
-    def _track_columns(self) -> Tensor | None:
-        """Return which returned tracks are the wanted ones; None when they are those."""
-        wanted = [track.id for track in self.card.tracks]
-        if self._returned == wanted:
-            return None
-        missing = [track for track in wanted if track not in self._returned]
-        if missing:
-            raise PluginError(
-                f"{self.card.name} returns the tracks {', '.join(self._returned[:9])}; "
-                f"{missing[0]} is missing."
-            )
-        columns = [self._returned.index(track) for track in wanted]
-        return torch.tensor(columns, device=self.device)
+        self.batch.let_go = self._replays.forget
 
     def over(self, geometry: WindowGeometry) -> Forward:
         """Return the same model on windows of another geometry; both share the networks."""
@@ -119,7 +108,6 @@ class Forward:
         moved = orientation.moved_bins * self.tiling.bin
         return self.tiling.cores(start - moved, end - moved)
 
-    @torch.inference_mode()
     def predict(
         self,
         stretch: Stretch,
@@ -146,12 +134,23 @@ class Forward:
             ``spread``, the standard deviation over folds (n - 1) of every
             track. NaN where nothing was predicted.
         """
+        return self.launch(stretch, start, end, folds, wanted).result()
+
+    @torch.inference_mode()
+    def launch(
+        self,
+        stretch: Stretch,
+        start: int,
+        end: int,
+        folds: Sequence[str],
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Coming:
+        """Begin what :meth:`predict` does; a GPU works on while the next chunk is launched."""
         bins = -(-(end - start) // self.tiling.bin)
-        tracks = len(self.card.tracks)
         gaps = self._gaps(stretch, start, bins, wanted)
         if not folds or gaps.all():
             statistics = 2 if self.options.spread else 1
-            return np.full((tracks * statistics, bins), np.nan, dtype=np.float32)
+            return Blank(len(self.card.tracks) * statistics, bins)
         total, missing = torch.zeros((), device=self.device), np.zeros(bins, dtype=np.bool_)
         for orientation in self.orientations:
             values, missed = self._one_way(stretch, orientation, (start, end), folds, gaps)
@@ -159,9 +158,8 @@ class Forward:
             missing |= missed
         if len(self.orientations) > 1:
             total /= len(self.orientations)
-        gaps |= missing
-        self._refuse_unfinite(total, folds, gaps, start)
-        return self._finish(total, gaps)
+        place = ChunkPlace(self.card, self.tiling, start, folds, gaps | missing)
+        return Pending(place, total, spread=self.options.spread)
 
     def _gaps(
         self, stretch: Stretch, start: int, bins: int, wanted: NDArray[np.bool_] | None
@@ -228,7 +226,7 @@ class Forward:
             if neighbours:
                 stitched[:, :, int(rows[0]) : int(rows[-1]) + 1] = values
             else:
-                stitched[:, :, torch.from_numpy(rows).to(self.device)] = values
+                stitched[:, :, to_device(rows, self.device)] = values
 
         self.in_batches(forward, len(chosen))
 
@@ -249,12 +247,11 @@ class Forward:
         """Run a batch; a plugin that raises gets a second try before it fails."""
         for attempt in (1, 2):
             try:
-                raws = self._raw(masks, folds, reverse=reverse, plain=plain)
-                return self._sets(raws, len(masks), reverse=reverse)
-            except (TracksmithError, *MEMORY_ERRORS):
+                return self._read(masks, folds, reverse=reverse, plain=plain)
+            except TracksmithError:
                 raise
             except Exception as error:
-                if is_out_of_memory(error):
+                if is_of_device(error):
                     raise
                 if attempt == 2:
                     raise PluginError(
@@ -284,10 +281,9 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        raws = self._calls.windows(
-            as_read(masks, reverse=reverse), folds, plain=plain, complement=reverse
+        return self._run(
+            as_read(masks, reverse=reverse), folds, reverse=reverse, plain=plain, complement=reverse
         )
-        return self._sets(raws, len(masks), reverse=reverse)
 
     @property
     def offers_alleles(self) -> bool:
@@ -314,83 +310,50 @@ class Forward:
         if reverse:
             changed = (window - changed[1], window - changed[0])
         own, other = as_read(reference, reverse=reverse), as_read(alternative, reverse=reverse)
-        first, second = self._calls.alleles(
-            own, other, changed, folds, plain=plain, complement=reverse
-        )
+        channels = [
+            self._feed.channels(
+                self._feed.load(masks, plain=plain, complement=reverse), complement=reverse
+            )
+            for masks in (own, other)
+        ]
+        first, second = self._calls.alleles(channels[0], channels[1], changed, folds)
         return (
-            self._sets(first, windows, reverse=reverse),
-            self._sets(second, windows, reverse=reverse),
+            self._returned.sets(first, windows, self.tiling, reverse=reverse),
+            self._returned.sets(second, windows, self.tiling, reverse=reverse),
         )
 
-    def _sets(self, raws: list[Tensor], windows: int, *, reverse: bool) -> Tensor:
-        """Return the tracks of the mean over folds, then, with spread, of every fold."""
-        mean = raws[0] if len(raws) == 1 else torch.stack(raws).mean(dim=0)
-        sets = [mean, *raws] if self.options.spread else [mean]
-        tracks = [self._tracks(raw, windows, reverse=reverse) for raw in sets]
-        return tracks[0][None] if len(tracks) == 1 else torch.stack(tracks)
-
-    def _raw(
+    def _read(
         self, masks: NDArray[np.uint8], folds: Sequence[str], *, reverse: bool, plain: bool
-    ) -> list[Tensor]:
-        """Return the raw output of every fold for windows of a view, neighbours if any stretch."""
-        if len(masks) > 1 and self._stretch_windows:
-            return self._calls.stretch(masks, self.tiling.stride, folds, reverse=reverse)
-        return self._calls.windows(masks, folds, plain=plain)
+    ) -> Tensor:
+        """Return the sets of windows of a view, neighbours if these share work."""
+        if len(masks) < 2 or not self._stretch_windows:
+            return self._run(masks, folds, reverse=reverse, plain=plain, complement=False)
+        windows, stride = len(masks), self.tiling.stride
+        loaded = self._feed.load(stretch_bases(masks, stride, reverse=reverse)[None], plain=plain)
 
-    def _tracks(self, raw: Tensor, windows: int, *, reverse: bool) -> Tensor:
-        """Return ``(tracks, windows, bins)`` of the wanted tracks in the forward frame."""
-        values = raw if self.to_tracks is None else self.to_tracks(raw)
-        bins = self.tiling.network.bins
-        if values.ndim != 3 or values.shape[0] != windows or values.shape[2] != bins:
-            raise PluginError(
-                f"{self.card.name} returned shape {tuple(values.shape)} for {windows} windows; "
-                f"the card promises ({windows}, tracks, {bins})."
-            )
-        if values.shape[1] != len(self._returned):
-            raise PluginError(
-                f"{self.card.name} returned {values.shape[1]} tracks; "
-                f"the card promises {len(self._returned)}."
-            )
-        if self._columns is not None:
-            values = values.index_select(1, self._columns)
-        if reverse and self._mirrored:
-            values = values.flip(1, 2)
-        elif reverse:
-            values = values.index_select(1, self._partners).flip(2)
-        kept = values[:, :, self.tiling.first_bin : self.tiling.first_bin + self.tiling.bins]
-        return kept.transpose(0, 1)
+        def call(bases: Tensor) -> Tensor:
+            channels = self._feed.channels(bases)[0]
+            raws = self._calls.stretch(channels, stride, folds, reverse=reverse)
+            return self._returned.sets(raws, windows, self.tiling, reverse=reverse)
 
-    def _finish(self, total: Tensor, gaps: NDArray[np.bool_]) -> NDArray[np.float32]:
-        outputs = total[0]
-        if self.options.spread:
-            # decision: spread-of-tracks (after strands and shifts, n - 1)
-            outputs = torch.cat([outputs, standard_deviation(total[1:])])
-        values: NDArray[np.float32] = outputs.cpu().numpy()
-        for row, track in enumerate(self.card.tracks):
-            if track.stored_sign < 0:
-                # Not np.negative: that would turn 0 into -0.
-                np.subtract(np.float32(0), values[row], out=values[row])
-        if gaps.any():
-            values[:, gaps] = np.nan
-        return values
+        return self._replays.run((loaded.shape, windows, tuple(folds), reverse), loaded, call)
 
-    def _refuse_unfinite(
-        self, total: Tensor, folds: Sequence[str], gaps: NDArray[np.bool_], start: int
-    ) -> None:
-        # One NaN or inf makes the sum NaN or inf, and a sum is four times as quick to look at.
-        if bool(torch.isfinite(total.sum())):
-            return
-        bad = ~torch.isfinite(total).cpu().numpy() & ~gaps
-        if not bad.any():
-            return
-        if bad[1:].any():
-            bad[0] = False  # the fold says more than the mean
-        number, track, bin_number = (int(x) for x in np.argwhere(bad)[0])
-        position = start + bin_number * self.tiling.bin
-        window = self.tiling.window_start(position // self.tiling.stride)
-        fold = f" of fold {folds[number - 1]}" if number else ""
-        raise PluginError(
-            f"{self.card.name} returned {float(total[number, track, bin_number])} for track "
-            f"{self.card.tracks[track].id}{fold} at position {position + 1}, from the window at "
-            f"{window + 1}-{window + self.tiling.window}. Check the weights and --dtype."
-        )
+    def _run(
+        self,
+        masks: NDArray[np.uint8],
+        folds: Sequence[str],
+        *,
+        reverse: bool,
+        plain: bool,
+        complement: bool,
+    ) -> Tensor:
+        """Return the sets of windows one by one."""
+        loaded = self._feed.load(masks, plain=plain, complement=complement)
+
+        def call(bases: Tensor) -> Tensor:
+            channels = self._feed.channels(bases, complement=complement)
+            raws = self._calls.windows(channels, folds)
+            return self._returned.sets(raws, len(masks), self.tiling, reverse=reverse)
+
+        key = (loaded.shape, tuple(folds), reverse, complement)
+        return self._replays.run(key, loaded, call)

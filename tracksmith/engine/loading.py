@@ -10,7 +10,7 @@ from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.models.trust import trusting
-from tracksmith.runs.device import BatchSize
+from tracksmith.runs.batch import BatchSize
 from tracksmith.runs.planned import load_model
 
 __all__ = ["load_forward"]

@@ -11,7 +11,7 @@ from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.begin import Context
-from tracksmith.runs.device import default_batch_size
+from tracksmith.runs.device import default_batch_size, first_device
 from tracksmith.runs.planned import ChosenModel, options_of
 from tracksmith.runs.record import FoldsRecord, ModelRecord
 
@@ -39,6 +39,7 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
         spread=asked.spread, explicit=explicit,
     )  # fmt: skip
     options = options_of(card, request, context.cards, notify)
+    device = first_device(request.device)
     check_mean_only(card, options, rule, names, spread=asked.spread)
     check_card_assembly(card, context.genome.contigs, rule, notify)
     return ModelRecord(
@@ -46,7 +47,7 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
         tracks=chosen.tracks,
         plugin=chosen.registered.plugin,
         stride=tiling.stride,
-        batch_size=asked.batch_size or default_batch_size(context.device, tiling.window),
+        batch_size=asked.batch_size or default_batch_size(device, tiling.window),
         folds=FoldsRecord(rule, names, asked.spread),
         weights=chosen.records(names),
         options=options,

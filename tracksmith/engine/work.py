@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from tracksmith.engine.files import write_window_files
-from tracksmith.engine.forward import Forward
+from tracksmith.engine.forward import Coming, Forward
 from tracksmith.engine.loading import load_forward
 from tracksmith.engine.plan import Output, WindowPlan
 from tracksmith.engine.windows import Stretch
 from tracksmith.errors import InputError, PluginError, TrustError
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
-from tracksmith.runs.device import resolve_device, usable_cores
+from tracksmith.runs.device import device_facts, resolve_device, usable_cores
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartWriter
 from tracksmith.runs.reader import ModelResults, Opened
@@ -43,6 +46,10 @@ class _Chunk:
     bases: int
 
 
+class Stopped(BaseException):
+    """A part was given up because the command is ending."""
+
+
 class WindowWorker:
     """Computes the parts of one model over windows on one device; the loaded model is kept."""
 
@@ -55,6 +62,11 @@ class WindowWorker:
         self.device = resolve_device(opened.device)
         self.progress = opened.progress
         self.encoders = max(1, min(8, usable_cores()))
+        on_gpu = self.device.type == "cuda"
+        self.side_by_side = 2 if on_gpu else 1
+        self._ahead = 1 if on_gpu else 0
+        self._turn = threading.Lock()
+        self._stopped = threading.Event()
         self._forward: Forward | None = None
         self._trusted: list[str] = []
         self._options = TrackOptions.of(self.run.plan.compressor, self.run.plan.precision)
@@ -73,6 +85,10 @@ class WindowWorker:
             self._forward, self._trusted = load_forward(self.plan, self.device)
         return self._forward
 
+    def stop(self) -> None:
+        """Have the parts under way given up."""
+        self._stopped.set()
+
     def shape(self, part: int) -> tuple[int, int]:
         """Return how many chunks and outputs a part has."""
         first, last = self.store.items(part)
@@ -84,8 +100,13 @@ class WindowWorker:
         return int(self.plan.chunks.bases[first:last].sum())
 
     def compute(self, part: int) -> None:
-        """Compute one part and write it, whole or not at all."""
-        forward = self.forward
+        """Compute one part and write it, whole or not at all.
+
+        Two parts may be computed at a time: one has the device, the other is being
+        encoded and written.
+        """
+        with self._turn:
+            forward = self.forward
         first, last = self.store.items(part)
 
         def fill(writer: PartWriter) -> dict[str, Any]:
@@ -95,7 +116,7 @@ class WindowWorker:
             return {
                 "counts": counts,
                 "interval": self._interval(first, last),
-                "device": str(self.device),
+                **device_facts(self.device),
                 "smallest_batch": forward.batch.smallest,
                 "trusted": self._trusted,
             }
@@ -168,25 +189,48 @@ class WindowWorker:
         """Run the chunks: one is read ahead, enough are being encoded to keep encoders busy."""
         waiting: list[list[Future[bytes]]] = []
         most = -(-self.encoders // len(self.plan.outputs))
-        for chunk in self._read_ahead(forward, chunks):
-            name = self.plan.contigs.names[chunk.contig]
-            try:
-                values = forward.predict(
-                    chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted
-                )
-            except PluginError as error:
-                raise PluginError(f"On contig {name}: {error}") from error
-            waiting.append(self._encode(pool, chunk, values))
-            while len(waiting) > most:
-                writer.write_chunk([future.result() for future in waiting.pop(0)])
-            asked = _bases_of(chunk.wanted, forward.tiling.bin, chunk.end - chunk.start)
-            unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)
-            counts["bases"] += chunk.bases
-            counts["unknown"] += unknown
-            counts["ambiguous"] += ambiguous
-            self.progress.advance(chunk.bases)
+        # Closed whatever happens, so that the next part gets its turn.
+        with closing(self._predicted(forward, chunks)) as predicted:
+            for chunk, values in predicted:
+                waiting.append(self._encode(pool, chunk, values))
+                while len(waiting) > most:
+                    writer.write_chunk([future.result() for future in waiting.pop(0)])
+                _count(counts, chunk, forward.tiling.bin)
+                self.progress.advance(chunk.bases)
         for futures in waiting:
             writer.write_chunk([future.result() for future in futures])
+
+    def _predicted(
+        self, forward: Forward, chunks: range
+    ) -> Generator[tuple[_Chunk, NDArray[np.float32]], None, None]:
+        """Yield chunks with their values; a GPU is given the next before the last is fetched."""
+        flying: deque[tuple[_Chunk, Coming]] = deque()
+        with self._turn:
+            for chunk in self._read_ahead(forward, chunks):
+                if self._stopped.is_set():
+                    raise Stopped
+                flying.append((chunk, self._launch(forward, chunk)))
+                while len(flying) > self._ahead:
+                    yield self._fetch(*flying.popleft())
+        while flying:
+            yield self._fetch(*flying.popleft())
+
+    def _launch(self, forward: Forward, chunk: _Chunk) -> Coming:
+        with self._of_contig(chunk):
+            return forward.launch(chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted)
+
+    def _fetch(self, chunk: _Chunk, coming: Coming) -> tuple[_Chunk, NDArray[np.float32]]:
+        with self._of_contig(chunk):
+            return chunk, coming.result()
+
+    @contextmanager
+    def _of_contig(self, chunk: _Chunk) -> Iterator[None]:
+        """Say on which contig a plugin broke its contract."""
+        try:
+            yield
+        except PluginError as error:
+            name = self.plan.contigs.names[chunk.contig]
+            raise PluginError(f"On contig {name}: {error}") from error
 
     def _read_ahead(self, forward: Forward, chunks: range) -> Iterator[_Chunk]:
         with ThreadPoolExecutor(1, "read") as reader:
@@ -233,6 +277,15 @@ class WindowWorker:
             return piece.to_bytes()
 
         return [pool.submit(encode, output) for output in self.plan.outputs]
+
+
+def _count(counts: dict[str, int], chunk: _Chunk, bin_size: int) -> None:
+    """Add what a chunk read to the counts of its part."""
+    asked = _bases_of(chunk.wanted, bin_size, chunk.end - chunk.start)
+    unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)
+    counts["bases"] += chunk.bases
+    counts["unknown"] += unknown
+    counts["ambiguous"] += ambiguous
 
 
 def _bases_of(

@@ -15,8 +15,10 @@ from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.models.card import RegionGeometry
 from tracksmith.regions.peaks import Peaks
 from tracksmith.regions.windows import PlacedWindows
-from tracksmith.runs.device import DTYPES, MEMORY_ERRORS, BatchSize, is_out_of_memory
+from tracksmith.runs.batch import BatchSize
+from tracksmith.runs.failures import is_of_device
 from tracksmith.runs.lanes import Lanes
+from tracksmith.runs.precision import in_precision
 
 __all__ = ["RegionForward"]
 
@@ -44,6 +46,23 @@ class RegionForward:
     batch: BatchSize
     dtype: str = "float32"
     lanes: Lanes | None = None
+
+    @classmethod
+    def on(
+        cls,
+        device: torch.device,
+        networks: Sequence[nn.Module],
+        returned: tuple[str, int],
+        geometry: RegionGeometry,
+        batch_size: int,
+        dtype: str,
+    ) -> RegionForward:
+        """Bring networks to a device; ``returned`` are the model's name and its tracks."""
+        moved = [network.to(device).eval() for network in networks]
+        lanes = Lanes(torch.get_num_threads(), 1) if device.type == "cpu" else None
+        return cls(
+            returned[0], moved, geometry, returned[1], device, BatchSize(batch_size), dtype, lanes
+        )
 
     @torch.inference_mode()
     def predict(
@@ -122,13 +141,12 @@ class RegionForward:
         self.batch.run_in(self.lanes, shifted, last - first)
 
     def _call(self, x: Tensor) -> Tensor:
-        dtype = DTYPES[self.dtype]
         found: list[Tensor] = []
         for number, original in enumerate(self.networks):
             network = original
             if self.lanes is not None:
                 network = self.lanes.network(str(number), original)
-            with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
+            with in_precision(self.dtype, self.device):
                 values = self._run(network, x)
             wanted = (*x.shape[:2], self.tracks)
             if not isinstance(values, Tensor) or values.shape != wanted:
@@ -143,10 +161,10 @@ class RegionForward:
     def _run(self, network: nn.Module, x: Tensor) -> Any:
         try:
             return network(x)
-        except (TracksmithError, *MEMORY_ERRORS):
+        except TracksmithError:
             raise
         except Exception as error:
-            if is_out_of_memory(error):
+            if is_of_device(error):
                 raise
             raise PluginError(
                 f"{self.name} raised {type(error).__name__}: {error}\n"

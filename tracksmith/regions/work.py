@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tracksmith.engine.calls import as_predictor
@@ -25,8 +24,7 @@ from tracksmith.progress import Progress
 from tracksmith.regions.forward import RegionForward
 from tracksmith.regions.peaks import Peaks, PeaksRequest, read_peaks
 from tracksmith.regions.windows import PlacedWindows, place_windows
-from tracksmith.runs.device import BatchSize, resolve_device
-from tracksmith.runs.lanes import Lanes
+from tracksmith.runs.device import resolve_device
 from tracksmith.runs.planned import PlannedModel, load_model
 
 __all__ = ["RegionInputs", "RegionWork", "feature_pieces", "features_of", "region_features"]
@@ -126,11 +124,9 @@ class RegionWork:
             loaded = load_model(self.planned, tracks, self.source.names)
         self.trusted = consent.used
         predictor = as_predictor(loaded, record.folds.names)
-        networks = [net.to(device).eval() for net in predictor.networks.values()]
-        lanes = Lanes(torch.get_num_threads(), 1) if device.type == "cpu" else None
-        return RegionForward(
-            card.name, networks, self.geometry, len(tracks), device,
-            BatchSize(record.batch_size), record.dtype, lanes,
+        return RegionForward.on(
+            device, list(predictor.networks.values()), (card.name, len(tracks)), self.geometry,
+            record.batch_size, record.dtype,
         )  # fmt: skip
 
     def normalise(self, raw: NDArray[np.float32]) -> tuple[NDArray[np.float32], dict[str, Any]]:

@@ -16,6 +16,7 @@ from tracksmith.models.card import Track
 from tracksmith.progress import Progress
 from tracksmith.regions.files import write_region_files
 from tracksmith.regions.work import RegionWork, feature_pieces, features_of
+from tracksmith.runs.device import device_facts
 from tracksmith.runs.estimate import ModelCost, human_time
 from tracksmith.runs.parts import PartStore, PartWriter
 from tracksmith.runs.reader import ModelResults, Opened
@@ -70,7 +71,7 @@ class RegionWorker:
                 writer.write_chunk([values.tobytes()])
             return {
                 "interval": f"{'regions' if features else 'windows'} {first + 1}-{last}",
-                "device": str(forward.device),
+                **device_facts(forward.device),
                 "smallest_batch": forward.batch.smallest,
                 "trusted": self.work.trusted,
             }

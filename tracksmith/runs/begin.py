@@ -13,7 +13,7 @@ from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_kind, parse_devices
 from tracksmith.runs.genome import asked_genome, genome_record, region_set, regions_text
-from tracksmith.runs.meaning import check_meaning
+from tracksmith.runs.meaning import check_meaning, refuse_tf32
 from tracksmith.runs.planned import (
     ChosenModel,
     choose_model,
@@ -64,6 +64,7 @@ def begin(
     options = TrackOptions.of(request.compressor, request.precision)
     device = device_kind(parse_devices(request.device)[0])
     genome, regions = asked_genome(request, progress.note)
+    refuse_tf32(request, reads, device)
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)
     formats = choose_formats(request.formats)

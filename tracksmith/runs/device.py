@@ -1,35 +1,31 @@
-"""Devices, batch sizes, precision: all that decides how a batch is run, not what it means."""
+"""Devices by name, precisions, and the batch size that fits a device."""
 
 from __future__ import annotations
 
-import logging
+import ctypes
 import os
-from collections.abc import Callable
-from itertools import pairwise
-from typing import TypeVar
-
-import torch
+import sys
+from typing import TYPE_CHECKING
 
 from tracksmith.errors import ResourceError, UsageError
-from tracksmith.runs.lanes import Lanes
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "DTYPES",
-    "MEMORY_ERRORS",
-    "BatchSize",
     "default_batch_size",
+    "device_facts",
     "device_kind",
-    "is_out_of_memory",
+    "first_device",
     "parse_devices",
     "resolve_device",
     "resolve_devices",
     "usable_cores",
 ]
 
-log = logging.getLogger(__name__)
-Result = TypeVar("Result")
-
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = ("float32", "tf32", "bf16", "fp16")
+"""What ``--dtype`` may say. The first is exact; ``tf32`` needs a CUDA device."""
 
 CPU_BATCH_BASES = 16_384
 """Bases of a batch on a CPU: larger batches fall out of the cache and get slower."""
@@ -39,13 +35,8 @@ GPU_BYTES_PER_BASE = 16_384
 
 GPU_WINDOWS = 2_048
 
-MEMORY_ERRORS = (MemoryError, torch.cuda.OutOfMemoryError)
-
-MEMORY_SIGNS = (
-    "not enough memory", "can't allocate memory", "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
-)  # fmt: skip
-"""What a plain RuntimeError says when it was about memory."""
+UNSEEN_GPU_MEMORY = 16 << 30
+"""Memory of a GPU where none is at hand: on a login node, say."""
 
 
 def parse_devices(text: str) -> list[str]:
@@ -72,8 +63,27 @@ def device_kind(name: str) -> str:
     """Return ``cpu``, ``cuda`` or ``mps`` for one device name; ``auto`` looks for a GPU."""
     kind = name.partition(":")[0]
     if kind == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if _cuda_is_there() else "cpu"
     return kind
+
+
+def first_device(text: str) -> str:
+    """Return the first device of ``--device`` by its name; ``auto`` becomes what is there."""
+    name = parse_devices(text)[0]
+    return device_kind(name) if name == "auto" else name
+
+
+def _cuda_is_there() -> bool:
+    """Say whether torch could use a CUDA device, without importing it where there is none."""
+    if "torch" not in sys.modules:
+        # decision: no-torch-to-plan (three seconds, only to hear that there is no GPU)
+        try:
+            ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        except OSError:
+            return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -84,6 +94,8 @@ def resolve_device(name: str) -> torch.device:
     ResourceError
         No such device: never a silent fall-back to the CPU.
     """
+    import torch
+
     kind = device_kind(name)
     if kind == "cpu":
         return torch.device("cpu")
@@ -100,10 +112,20 @@ def resolve_device(name: str) -> torch.device:
         )
     if index and not (index.isdigit() and int(index) < count):
         raise ResourceError(f"--device {name}: this machine has CUDA devices 0 to {count - 1}.")
+    _make_exact()
+    return torch.device("cuda", int(index or 0))
+
+
+def _make_exact() -> None:
+    """Set the process to exact and repeatable arithmetic on CUDA devices."""
+    import torch
+
     # TF32 would change small effects silently; whoever wants speed says --dtype.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    return torch.device("cuda", int(index or 0))
+    # decision: same-bytes-on-a-gpu (no algorithm that adds in another order each time)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
 
 
 def resolve_devices(text: str) -> list[torch.device]:
@@ -111,89 +133,43 @@ def resolve_devices(text: str) -> list[torch.device]:
     return [resolve_device(name) for name in parse_devices(text)]
 
 
-def default_batch_size(kind: str, window: int) -> int:
+def default_batch_size(device: str, window: int) -> int:
     """Return a batch size in windows: small on a CPU, by memory on a GPU.
 
     All its memory, not what is free just now: the batch size is part of a plan, and the
     same command has to give the same plan. Too large a batch is halved.
     """
+    kind, _, index = device.partition(":")
     if kind != "cuda":
         return max(1, min(64, CPU_BATCH_BASES // window))
-    memory = 16 << 30
-    if torch.cuda.is_available():
-        memory = torch.cuda.mem_get_info()[1]
+    memory = _memory_of(int(index or 0))
     windows = max(1, min(GPU_WINDOWS, memory * 3 // 4 // (GPU_BYTES_PER_BASE * window)))
     return 1 << (windows.bit_length() - 1)
 
 
-class BatchSize:
-    """A batch size that is halved, and stays halved, when memory runs out.
+def _memory_of(index: int) -> int:
+    """Return the bytes of a CUDA device; asking opens nothing on it."""
+    import torch
 
-    ``chosen`` says that somebody asked for it: nothing may make it larger.
-    """
-
-    def __init__(self, windows: int, *, chosen: bool = False) -> None:
-        self.windows = windows
-        self.chosen = chosen
-        self.smallest = windows
-
-    def run_in(self, lanes: Lanes, forward: Callable[[int, int], None], count: int) -> None:
-        """Call ``forward(a, b)`` over ``[0, count)``, batches side by side in the lanes.
-
-        The batches are those of :meth:`run`. One that does not fit into memory
-        is run again alone, in halves.
-        """
-        if not count:
-            return
-        batches = -(-count // self.windows)
-        edges = [count * number // batches for number in range(batches + 1)]
-        raised = lanes.run(forward, list(pairwise(edges)))
-        for (first, last), error in raised:
-            self._halve(error, last - first)
-        for (first, last), _ in raised:
-            self.run(forward, first, last)
-
-    def run(self, forward: Callable[[int, int], Result], first: int, last: int) -> list[Result]:
-        """Call ``forward(a, b)`` over ``[first, last)`` in batches of even size.
-
-        Raises
-        ------
-        ResourceError
-            Even a single window does not fit.
-        """
-        results: list[Result] = []
-        while first < last:
-            left = last - first
-            batches = -(-left // self.windows)
-            end = first + left // batches
-            try:
-                results.append(forward(first, end))
-            except (RuntimeError, MemoryError) as error:
-                self._halve(error, end - first)
-                continue
-            first = end
-        return results
-
-    def _halve(self, error: BaseException, windows: int) -> None:
-        if not is_out_of_memory(error):
-            raise error
-        if windows <= 1:
-            raise ResourceError(
-                f"Out of memory with a single window: {str(error).splitlines()[0]}\n"
-                "Free memory on the device, or use another --device."
-            ) from error
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self.windows = min(self.windows, windows // 2)
-        self.smallest = min(self.smallest, self.windows)
-        log.warning("out of memory with %d windows; going on with %d", windows, self.windows)
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        return UNSEEN_GPU_MEMORY
+    return int(torch.cuda.get_device_properties(index).total_memory)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether torch or Python ran out of memory."""
-    if isinstance(error, MEMORY_ERRORS):
-        return True
-    return any(sign in str(error) for sign in MEMORY_SIGNS)
+def device_facts(device: torch.device) -> dict[str, str]:
+    """Return what decides the last digits of a device: its name, and the model of a GPU."""
+    import torch
+
+    facts = {"device": str(device)}
+    if device.type == "cuda":
+        card = torch.cuda.get_device_properties(device)
+        facts |= {
+            "gpu": card.name,
+            "capability": f"{card.major}.{card.minor}",
+            "cuda": str(torch.version.cuda),
+            "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+        }
+    return facts
 
 
 def usable_cores() -> int:

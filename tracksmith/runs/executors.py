@@ -19,13 +19,16 @@ from tracksmith.errors import (
 from tracksmith.models.trust import consent, trusting
 from tracksmith.progress import Progress, Silent
 from tracksmith.runs.device import device_kind, parse_devices, resolve_device, usable_cores
+from tracksmith.runs.estimate import ModelCost
+from tracksmith.runs.failures import device_faults_told
 from tracksmith.runs.kind import Kind, Worker
 from tracksmith.runs.lanes import threads_restored
+from tracksmith.runs.overlap import computed_parts
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import Places
 from tracksmith.runs.run import Run
 
-__all__ = ["compute_parts", "devices_of", "run_parts"]
+__all__ = ["compute_parts", "costs", "devices_of", "load", "run_parts"]
 
 FAILURES_WITHOUT_PROGRESS = 3
 DEATHS_PER_PART = 3
@@ -52,6 +55,18 @@ def devices_of(run: Run, text: str) -> list[str]:
             f"gives other last digits. Use {planned}, or plan another run with --device {text}."
         )
     return names
+
+
+def load(worker: Worker, device: str) -> None:
+    """Load the models of a worker; raises DeviceError or ResourceError where a device fails."""
+    with device_faults_told(device):
+        worker.load()
+
+
+def costs(worker: Worker, device: str) -> tuple[ModelCost, ...]:
+    """Return what models cost, after a trial; raises as :func:`load`."""
+    with device_faults_told(device):
+        return tuple(worker.costs())
 
 
 def run_parts(
@@ -82,7 +97,7 @@ def run_parts(
         _DaskDriver(kind, worker.store, list(devices), parts, progress).run(what)
     else:
         progress.start(what, sum(map(worker.size, parts)), unit)
-        with threads_restored():
+        with threads_restored(), device_faults_told(devices[0]):
             compute_parts(worker, parts)
     progress.finish()
 
@@ -99,16 +114,14 @@ def compute_parts(worker: Worker, parts: Sequence[int]) -> None:
     """
     failed: dict[int, PluginError] = {}
     done = 0
-    for part in parts:
-        try:
-            worker.compute(part)
-        except PluginError as error:
-            failed[part] = error
-            note_failure(worker.store, part, error)
-            if not done and len(failed) >= min(FAILURES_WITHOUT_PROGRESS, len(parts)):
-                raise
+    for part, error in computed_parts(worker, parts):
+        if error is None:
+            done += 1
             continue
-        done += 1
+        failed[part] = error
+        note_failure(worker.store, part, error)
+        if not done and len(failed) >= min(FAILURES_WITHOUT_PROGRESS, len(parts)):
+            raise error
     if failed:
         raise IncompleteError(failure_message(worker.store, failed))
 

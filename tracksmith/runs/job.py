@@ -16,7 +16,7 @@ from tracksmith.progress import Progress
 from tracksmith.runs.device import resolve_devices
 from tracksmith.runs.drafts import drafted, planned_before
 from tracksmith.runs.estimate import Estimate, refuse_to_fill
-from tracksmith.runs.executors import devices_of, run_parts
+from tracksmith.runs.executors import costs, devices_of, load, run_parts
 from tracksmith.runs.folder import refuse_damage, remove_parts, remove_run
 from tracksmith.runs.kind import Draft, Kind, Worker
 from tracksmith.runs.parts import PartStore
@@ -177,8 +177,8 @@ def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
             spool.keep(run)
             device = devices_of(run, request.device)[0]
             with closing(kind.open(run, device, progress)) as worker:
-                costs = tuple(worker.costs())
-    return Estimate(draft.plan, costs, draft.files, draft.disk)
+                model_costs = costs(worker, device)
+    return Estimate(draft.plan, model_costs, draft.files, draft.disk)
 
 
 def _claim(
@@ -195,7 +195,7 @@ def _claim(
         names = devices_of(run, devices)
         worker = kind.open(run, names[0], progress)
         try:
-            worker.load()
+            load(worker, names[0])
             if Run.exists(out):
                 remove_run(Run.open(out))
             draft.settle(run, out)

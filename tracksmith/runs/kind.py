@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tracksmith.files import aside
 from tracksmith.models.registry import Registry
@@ -16,7 +16,7 @@ from tracksmith.runs.record import Limits, Places, PlanRecord, Results
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run, make_folder
 
-__all__ = ["Draft", "Kind", "Worker"]
+__all__ = ["Draft", "Kind", "Overlapping", "Worker"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,16 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Let go of files."""
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """A worker that may compute several parts at a time, from as many threads."""
+
+    side_by_side: int
+
+    def stop(self) -> None:
+        """Have every part under way given up soon: its ``compute`` raises."""
 
 
 class Kind(Protocol):

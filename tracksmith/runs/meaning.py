@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields
 
 from tracksmith.errors import UsageError
 from tracksmith.runs.request import ModelRequest, Request, describe_field, flag_of
 
-__all__ = ["check_meaning"]
+__all__ = ["check_meaning", "refuse_tf32"]
 
 READS = {"windows": "windows along a genome", "regions": "a list of regions"}
 
@@ -83,3 +83,18 @@ def _check_models(
         hint = "leave it out; restrict it to regions with -r" if name == "peaks" else "leave it out"
         raise UsageError(f"{flag_of(name)} has no meaning for {why}: {hint}.")
     notify(f"{flag_of(name)} has no meaning for {why}; it is left out there.")
+
+
+def refuse_tf32(request: Request, models: Collection[str], device: str) -> None:
+    """Refuse TF32 on a device that does not have it.
+
+    Raises
+    ------
+    UsageError
+        A model of the run is to compute in TF32, and not on a CUDA device.
+    """
+    if device != "cuda" and any(request.of(model).dtype == "tf32" for model in models):
+        raise UsageError(
+            f"--dtype tf32: only CUDA devices compute in TF32, and this run is for {device}. "
+            "Leave --dtype out, or give --device cuda."
+        )

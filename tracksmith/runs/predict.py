@@ -12,7 +12,7 @@ from tracksmith.progress import Progress
 from tracksmith.runs.begin import base_plan, begin, reads_of
 from tracksmith.runs.estimate import Disk, ModelCost
 from tracksmith.runs.genome import open_genome
-from tracksmith.runs.kind import Draft, Worker
+from tracksmith.runs.kind import Draft, Overlapping, Worker
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.planned import open_models
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened, Reader
@@ -90,6 +90,15 @@ class _Models:
 
     def compute(self, part: int) -> None:
         self._model(part).compute(part)
+
+    @property
+    def side_by_side(self) -> int:
+        return min(getattr(model, "side_by_side", 1) for model in self.models)
+
+    def stop(self) -> None:
+        for model in self.models:
+            if isinstance(model, Overlapping):
+                model.stop()
 
     def size(self, part: int) -> int:
         return self._model(part).size(part)

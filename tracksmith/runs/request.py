@@ -15,6 +15,7 @@ from typing import Any
 
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
+from tracksmith.runs.device import DTYPES
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -116,7 +117,10 @@ class ModelRequest:
     )  # fmt: skip
     batch_size: int | None = option(None, read_whole, "Windows a batch, or auto.", flag="-b")
     dtype: str = option(
-        "float32", read_text, "Precision of the arithmetic.", choices=("float32", "bf16", "fp16")
+        "float32",
+        read_text,
+        "Precision of the arithmetic; tf32 on CUDA devices only.",
+        choices=DTYPES,
     )
     peaks: Path | None = option(
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),

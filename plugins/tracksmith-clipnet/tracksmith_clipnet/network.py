@@ -16,12 +16,15 @@ about twice as fast as a one-dimensional convolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+from tracksmith_clipnet.fused import block_tail, can_fuse, pooled_relu
 
 __all__ = ["BATCH_NORM_EPSILON", "SHAPES", "Clipnet", "Layers", "rescale"]
 
@@ -136,7 +139,7 @@ class Clipnet(nn.Module):
         image = bases.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         # Both activations rise with their input, so pooling first changes nothing but the work.
         image = functional.elu(_pool(self.stem_1(image)), inplace=True)
-        image = functional.relu(_pool(self.stem_2(image)), inplace=True)
+        image = _pooled_relu(self.stem_2, image)
         output: Tensor = self.stem_3(image)
         return output
 
@@ -175,10 +178,19 @@ class _Block(nn.Module):
         self.register_buffer("shift", _float32(shift)[:, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.is_cuda and can_fuse():
+            return self._fused(image)
         added = functional.relu(self.convolution(image), inplace=True).add_(image)
         # Under autocast the sum is bfloat16: float32 factors would widen the rest of the trunk.
         scale, shift = self.scale.to(added.dtype), self.shift.to(added.dtype)
         return torch.addcmul(shift, added, scale).relu_()
+
+    def _fused(self, image: Tensor) -> Tensor:
+        convolved = _without_bias(self.convolution, image)
+        channels = [_column(self.convolution), self.scale, self.shift]
+        return block_tail(
+            convolved, image.to(convolved.dtype), *(part.to(convolved.dtype) for part in channels)
+        )
 
 
 def rescale(epsilon: float, *, calibrate: bool) -> Callable[[Tensor], Tensor]:
@@ -219,6 +231,26 @@ def _pool(image: Tensor) -> Tensor:
     """
     even = image.shape[-1] // 2 * 2
     return torch.maximum(image[..., 0:even:2], image[..., 1:even:2])
+
+
+def _pooled_relu(layer: nn.Conv2d, image: Tensor) -> Tensor:
+    """Return ``relu`` of a pooled convolution."""
+    if image.is_cuda and can_fuse():
+        convolved = _without_bias(layer, image)
+        even = convolved.shape[-1] // 2 * 2
+        pair = convolved[..., 0:even:2], convolved[..., 1:even:2]
+        return pooled_relu(*pair, _column(layer).to(convolved.dtype))
+    return functional.relu(_pool(layer(image)), inplace=True)
+
+
+def _without_bias(layer: nn.Conv2d, image: Tensor) -> Tensor:
+    return functional.conv2d(image, layer.weight, None, layer.stride, layer.padding, layer.dilation)
+
+
+def _column(layer: nn.Conv2d) -> Tensor:
+    """Return the bias of a layer as a column of its image."""
+    bias: Tensor = cast("Tensor", layer.bias)
+    return bias[:, None, None]
 
 
 def _double(layers: Layers, layer: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
