@@ -200,14 +200,16 @@ def test_a_folder_that_is_removed_under_a_run_at_work_ends_in_a_sentence(world, 
     assert not Path("run").exists()
 
 
-def test_two_processes_of_one_number_never_share_a_temporary_file(world):
+def test_two_processes_of_one_number_never_share_a_temporary_file(tmp_path):
     code = (
         "import os; os.getpid = lambda: 1\n"
         "from pathlib import Path\nfrom tracksmith.files import aside\n"
         "with aside(Path('x')) as path: print(path.name); path.write_text('')\n"
     )
     names = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+        ).stdout
         for _ in range(2)
     }
     assert len(names) == 2
