@@ -39,14 +39,14 @@ def test_packages_machine_caches_and_models_are_told(said, tmp_path):
 
 
 def test_the_size_of_what_is_kept_is_told(said, tmp_path, monkeypatch):
-    for place in (tmp_path / "cache/weights/toy/1/w.pt", tmp_path / "home/tracksmith/indexes/a/x"):
-        place.parent.mkdir(parents=True)
-        place.write_bytes(bytes(2_500_000))
-    monkeypatch.setenv("TRACKSMITH_WEIGHTS", str(tmp_path / "cache"))
+    for name in ("weights/toy/1/w.pt", "indexes/a/x"):
+        (tmp_path / "cache" / name).parent.mkdir(parents=True)
+        (tmp_path / "cache" / name).write_bytes(bytes(2_500_000))
+    monkeypatch.setenv("TRACKSMITH_WEIGHTS", str(tmp_path / "cache/weights/toy"))
     text = said()
     assert f"{tmp_path / 'cache' / 'weights'}: 2.5 MB" in text
-    assert f"{tmp_path / 'home' / 'tracksmith' / 'indexes'}: 2.5 MB" in text
-    assert f"{tmp_path / 'cache'}: 2.5 MB (TRACKSMITH_WEIGHTS)" in text
+    assert f"{tmp_path / 'cache' / 'indexes'}: 2.5 MB" in text
+    assert f"{tmp_path / 'cache/weights/toy'}: 2.5 MB (TRACKSMITH_WEIGHTS)" in text
 
 
 def test_what_is_missing_is_told_with_the_way_to_install_it(said, monkeypatch):

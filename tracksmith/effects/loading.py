@@ -48,8 +48,10 @@ class Scorers:
         return self._loaded[model]
 
     def load(self, model: int) -> None:
-        """Load a model now."""
-        self[model]
+        """Load a model now, with the features of one over regions: a fault shows at once."""
+        scorer = self[model]
+        if isinstance(scorer, RegionScorer):
+            scorer.matrix  # noqa: B018 - made and kept
 
     def over_windows(self, model: int) -> Scorer:
         """Return the scorer of a model over windows.
@@ -84,7 +86,7 @@ class Scorers:
             return RegionScorer(work, scores, columns, limit)
         from tracksmith.engine.loading import load_forward
 
-        forward, self._trusted[model] = load_forward(planned, self.device)
+        forward, self._trusted[model] = load_forward(planned, self.device, 2 * plan.records)
         folds = [planned.folds_for(name) for name in plan.contigs.names]
         wanted = plan.wanted(model)
         return Scorer(forward, plan.genome, scores, folds, wanted, max_allele=limit or None)

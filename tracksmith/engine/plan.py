@@ -88,7 +88,8 @@ class WindowPlan:
 
     def folds_for(self, contig: str) -> tuple[str, ...]:
         """Return the folds that predict a contig; none leaves a gap."""
-        return select_folds(self.card, self.record.folds.names, self.record.folds.rule)(contig)
+        folds = self.record.folds
+        return select_folds(self.card, folds.names, folds.rule, folds.contigs)(contig)
 
     @cached_property
     def chunk_span(self) -> int:

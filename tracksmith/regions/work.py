@@ -119,6 +119,7 @@ class RegionWork:
     def forward(self) -> RegionForward:
         """The networks on their device, loaded once."""
         from tracksmith.engine.calls import as_predictor
+        from tracksmith.engine.guard import guard_regions
         from tracksmith.regions.forward import RegionForward
 
         record, card = self.planned.record, self.card
@@ -128,8 +129,12 @@ class RegionWork:
             loaded = load_model(self.planned, tracks, self.source.names)
         self.trusted = consent.used
         predictor = as_predictor(loaded, record.folds.names)
+        networks = list(predictor.networks.values())
+        guard_regions(
+            card, networks, len(self.source.names), device, record.dtype, len(self.placed)
+        )
         return RegionForward.on(
-            device, list(predictor.networks.values()), (card.name, len(tracks)), self.geometry,
+            device, networks, (card.name, len(tracks)), self.geometry,
             record.batch_size, record.dtype,
         )  # fmt: skip
 

@@ -126,6 +126,11 @@ class PartStore:
         # decision: versions-fixed (parts of two versions are never mixed)
         refuse_other_versions(self.run)
         if not self.run.parts_folder.is_dir():
+            if not Run.exists(self.run.folder):
+                raise ResourceError(
+                    f"{self.run.folder} was removed while its run was at work. Repeat the command "
+                    "to start anew."
+                )
             make_folder(self.run.parts_folder)
         data, manifest = self.data_path(part), self.manifest_path(part)
         with aside(data) as temporary, temporary.open("wb") as handle:

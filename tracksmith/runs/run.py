@@ -14,6 +14,7 @@ from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
 from tracksmith.files import (
     TEMPORARY_PREFIX,
     canonical_json,
+    name_fault,
     owner_suffix,
     write_json,
 )
@@ -21,7 +22,7 @@ from tracksmith.runs.codec import decode, encode
 from tracksmith.runs.lock import is_left_over, take_lock
 from tracksmith.runs.record import FORMAT, FileEntry, Limits, Places, PlanRecord, Results
 
-__all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder"]
+__all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder", "require_name"]
 
 FILE_FOLDERS = ("tracks", "regions", "variants", "ism")
 """Where the built-in kinds of run put finished files."""
@@ -105,6 +106,7 @@ class Run:
         TrustError
             It was edited, or another format version wrote it.
         """
+        require_name(folder)
         path = folder / "run.json"
         try:
             return _checked(folder, path, _read(path))
@@ -188,6 +190,18 @@ class Run:
                 if is_left_over(left):
                     with suppress(OSError):
                         left.unlink()
+
+
+def require_name(path: Path) -> None:
+    """Refuse a folder or file whose whole path no run can hold.
+
+    Raises
+    ------
+    InputError
+        Its path is not UTF-8.
+    """
+    if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
+        raise InputError(f"Cannot use this path: {fault}")
 
 
 def make_folder(folder: Path) -> None:
