@@ -1,8 +1,8 @@
 """Encoding of one piece: its CPU time over that of its compression, and its share under the lock.
 
 Two sizes: a dense chunk of a model with 1-bp bins, and a chunk of a model with thousands of tracks.
-The share under the interpreter's lock is the time outside the calls that let it go: the compiled
-survey and the compressor. Best of the repeats, one thread.
+The share under the interpreter's lock is the CPU time outside the calls that let it go, which are
+the compiled survey and the compressor: an upper bound. Best of the repeats, one thread.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ def best(function: Callable[[], object], times: int) -> float:
 
 
 class Clock:
-    """Adds up the time inside calls."""
+    """Adds up the CPU time inside calls."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def around(self, function: Callable[..., object]) -> Callable[..., object]:
         def timed(*given: object) -> object:
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 return function(*given)
             finally:
-                self.seconds += time.perf_counter() - began
+                self.seconds += time.thread_time() - began
 
         return timed
 
@@ -59,10 +59,10 @@ def share_under_lock(values: np.ndarray, times: int) -> float:
     shares = []
     try:
         for _ in range(REPEATS):
-            clock.seconds, began = 0.0, time.perf_counter()
+            clock.seconds, began = 0.0, time.thread_time()
             for _ in range(times):
                 encode(values)
-            shares.append(1 - clock.seconds / (time.perf_counter() - began))
+            shares.append(1 - clock.seconds / (time.thread_time() - began))
     finally:
         encoding.loaded, encoding.compress_function = kept
     return min(shares)

@@ -26,7 +26,7 @@ Row: TypeAlias = tuple[int, int, int, bytes]
 
 MEAN_TOLERANCE = 1e-5  # of the largest value: a zoom record's sum is a float32
 LARGEST_INTEGER = 1 << 62
-FEWEST_SAMPLES, BYTES_A_SAMPLE = 8, 1 << 16
+FEWEST_SAMPLES, BYTES_A_SAMPLE = 4, 1 << 16
 """Fewer samples of a small file, which is one of thousands: each inflates a block."""
 
 
