@@ -27,6 +27,8 @@ def read_text(value: Any) -> str:
 def read_path(value: Any) -> Path:
     """Return a value as a path; the folder that a relative one is taken from counts, too."""
     path = Path(value)
+    if not str(value):
+        raise UsageError("names no file: its value is empty.")
     if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
         raise UsageError(f"cannot be used: {fault}")
     return path
