@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.kinds import require_file
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
@@ -81,6 +82,7 @@ def read_study(path: Path) -> Study:
     UsageError
         A name that no command has, or a run without a folder.
     """
+    require_file(path, "study")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -94,10 +96,19 @@ def read_study(path: Path) -> Study:
     ]
     if not steps:
         raise UsageError(f"{path} holds no table [predict] or [variants].")
+    _refuse_shared_folder(path, [step.out for step in steps])
     hubs = _tables(path, "hub", tables["hub"])
     if len(hubs) > 1:
         raise UsageError(f"{path}: there is one [hub] of all runs; this study has {len(hubs)}.")
     return Study(tuple(steps), _hub(path, hubs[0], folder) if hubs else None)
+
+
+def _refuse_shared_folder(path: Path | None, folders: Sequence[Path]) -> None:
+    """Refuse two runs of one study in one folder, before the first of them is made."""
+    for folder in folders:
+        if [other.absolute() for other in folders].count(folder.absolute()) > 1:
+            where = "" if path is None else f"{path}: "
+            raise UsageError(f"{where}{folder} is the folder of two runs. Give each its own.")
 
 
 def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
@@ -117,7 +128,7 @@ def _of_kind(shared: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     out = table.pop("out", None)
-    if not isinstance(out, str):
+    if not isinstance(out, str) or not out:
         raise UsageError(f'{path}: [{kind}] needs a folder to write to: out = "...".')
     if "trust_weights" in table:
         raise UsageError(
@@ -159,16 +170,16 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
-    if name == "saturate" and isinstance(value, str):
+    if name in ("regions", "saturate") and isinstance(value, str):
         return str(folder / value) if (folder / value).is_file() else value
-    if name == "regions":
-        several = [value] if isinstance(value, str) else value
-        return [str(folder / item) if (folder / item).is_file() else item for item in several]
+    if name == "regions" and isinstance(value, list):
+        return [_placed("saturate", item, folder) for item in value]
     return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
 
 
 def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
     """Return the study that would make these runs again, as TOML with absolute paths."""
+    _refuse_shared_folder(None, [run.folder for run in runs])
     names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
     lines = []
     for kind, run in zip(names, runs, strict=True):

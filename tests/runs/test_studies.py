@@ -197,9 +197,23 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         ('[predict]\nout = "o"\nvariants = "in.vcf"\n', "belong to [variants]"),
         ('[predict]\nout = "o"\n[[hub]]\n[[hub]]\n', "there is one [hub] of all runs"),
         ('[predict]\nout = "o"\n[hub]\nout = "h"\nemail = "e"\ncopy = 3\n', "copy 3: give yes"),
+        ('[predict]\nout = ""\n', "[predict] needs a folder"),
+        ('[predict]\nout = "o"\nregions = 3\n[[hub]]\n', "[hub] needs out and email"),
+        ('[predict]\nout = "o"\nshifts = true\n', "--shifts True: give whole numbers"),
+        ('[predict]\nout = "o"\nbatch_size = true\n', "--batch-size True: give a whole number"),
+        ('[predict]\nout = "o"\nfolds = ["1"]\n', "--folds ['1']: give a text"),
+        ('[predict]\nout = "o"\nchroms = {a = 1}\n', "--chroms {'a': 1}: give a list"),
+        ('[[predict]]\nout = "o"\n[[predict]]\nout = "o"\n', "o is the folder of two runs"),
     ],
 )
 def test_what_a_table_cannot_hold_is_refused_by_name(world, text, message):
     Path("bad.toml").write_text('models = ["core-promoter"]\ngenome = "genome.fa"\n' + text)
     assert message in call("run", "bad.toml", code=2)
     assert not Path("o").exists()
+
+
+def test_a_study_that_is_not_there_is_said_to_be_missing(world):
+    assert "No study at nope.toml" in call("run", "nope.toml", code=4)
+    assert "is a folder. Name the study in it" in call("run", ".", code=4)
+    call("plan", *WINDOWS, "-o", "first", "-d", "cpu", "-q")
+    assert "first is the folder of two runs" in call("study", "first", "first", code=2)

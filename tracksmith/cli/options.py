@@ -25,6 +25,7 @@ from tracksmith.runs.request import (
 )
 
 __all__ = [
+    "NamedPath",
     "RequestCommand",
     "go_options",
     "key_values",
@@ -56,9 +57,34 @@ trust_option = click.option(
 )  # fmt: skip
 """Consent lasts as long as the command; it is stored nowhere."""
 
+
+class NamedPath(click.Path):
+    """A path that is not empty: an unset variable of a shell is no folder here."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value):
+            self.fail("its value is empty: name a file or folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _single(context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """Return the one value of an option; two different ones contradict each other."""
+    different = list(dict.fromkeys(values))
+    if len(different) > 1:
+        raise click.BadParameter(
+            f"it is given twice, {different[0]} and {different[1]}: keep one.", context, option
+        )
+    return different[0] if different else None
+
+
 out_option = click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder."
-)
+    "-o", "--out", required=True, multiple=True, callback=_single, type=NamedPath(),
+    help="Run folder.",
+)  # fmt: skip
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
 _SWITCHES = (
@@ -129,8 +155,8 @@ def _option(item: Field[Any]) -> Callable[[Any], Any]:
     several = is_of_model(item.name) or known["read"] in LISTS
     required = item.name in ("models", "genome")
     return click.option(
-        *names, item.name, multiple=several, required=required, help=about,
-        shell_complete=completer_of(item.name),
+        *names, item.name, multiple=True, callback=None if several else _single,
+        required=required, help=about, shell_complete=completer_of(item.name),
     )  # fmt: skip
 
 

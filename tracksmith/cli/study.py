@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from tracksmith.cli.options import go_options, run_switches, trust_option
+from tracksmith.cli.options import NamedPath, go_options, run_switches, trust_option
 
 __all__ = ["run", "study"]
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=NamedPath())
 @trust_option
 @run_switches
 @go_options
@@ -51,7 +51,7 @@ def run(
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=NamedPath())
 def study(runs: tuple[Path, ...]) -> None:
     """Print the study that would make RUNS again, for `tracksmith run`."""
     from tracksmith.runs.run import Run

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tracksmith.cli.options import (
+    NamedPath,
     RequestCommand,
     go_options,
     request_from,
@@ -30,7 +31,7 @@ Examples:
 
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
-@click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
+@click.argument("source", metavar="[IN]", required=False, type=NamedPath())
 @request_options("variants")
 @run_options
 @go_options

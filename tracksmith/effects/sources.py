@@ -81,7 +81,7 @@ def _survey_file(
         names.declare(file.header.contigs)
         size = _read_through(file, names, regions)
         kind = file.format
-    around = _contig_names(contigs, "--tracks", request.alias, notify)
+    around = _contig_names(contigs, "--around", request.alias, notify)
     return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
@@ -248,5 +248,5 @@ def _around(text: str, names: ContigNames) -> str:
     digits = text[4:]
     number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
     if not 1 <= number <= 2**31:
-        raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
+        raise InputError(f"--around {text[:40]}: give a number of variants, such as top:20.")
     return f"top:{number}"

@@ -42,9 +42,9 @@ def resolve_regions(
         no contig; nothing left.
     """
     contigs = genome.contigs
+    aliases = None if alias is None else read_aliases(alias, contigs)
     if not arguments and not chroms:
         return None
-    aliases = None if alias is None else read_aliases(alias, contigs)
     typed = ContigNames(contigs, option, notify, aliases)
     pieces = [_argument(text, typed, notify, alias, clip) for text in arguments]
     if not pieces:

@@ -79,6 +79,8 @@ def locate_weights(
     """
     card = model.card
     if not needs_weights(model):
+        if given is not None:
+            raise UsageError(f"{option} {given}: {card.name} reads no weight files. Leave it out.")
         return {fold.name: () for fold in card.folds} or {"": ()}
     if given is not None:
         return _at_given(model, given, option)

@@ -17,7 +17,9 @@ __all__ = [
 
 
 def read_text(value: Any) -> str:
-    """Return a value as text."""
+    """Return a text, a number or a path as text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Path)):
+        raise UsageError(f"{shown(value)}: give a text.")
     text = str(value)
     if fault := name_fault(text):
         raise UsageError(f"cannot be used: {fault}")
@@ -27,6 +29,8 @@ def read_text(value: Any) -> str:
 def read_path(value: Any) -> Path:
     """Return a value as a path; the folder that a relative one is taken from counts, too."""
     path = Path(value)
+    if not str(value):
+        raise UsageError("names no file: its value is empty.")
     if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
         raise UsageError(f"cannot be used: {fault}")
     return path
@@ -36,6 +40,8 @@ def read_whole(value: Any) -> int | None:
     """Return a whole number; None for ``auto``."""
     if value == "auto":
         return None
+    if isinstance(value, bool):
+        raise UsageError(f"{shown(value)}: give a whole number.")
     try:
         return int(value) if isinstance(value, str) else operator.index(value)
     except (TypeError, ValueError, OverflowError):
@@ -44,6 +50,8 @@ def read_whole(value: Any) -> int | None:
 
 def read_number(value: Any) -> float:
     """Return a number."""
+    if isinstance(value, bool):
+        raise UsageError(f"{shown(value)}: give a number.")
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -98,6 +106,8 @@ def _listed(value: Any) -> Iterable[Any]:
     """Return the values of a field that takes several, be it none, one or more."""
     if value is None:
         return ()
+    if isinstance(value, Mapping):
+        raise UsageError(f"{shown(value)}: give a list.")
     one = isinstance(value, (str, Path)) or not isinstance(value, Iterable)
     return (value,) if one else value
 
