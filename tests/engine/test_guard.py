@@ -1,4 +1,4 @@
-"""A long run on a GPU begins with a comparison; here a CPU stands in for a GPU that is wrong."""
+"""A long run on a GPU begins with a comparison; a CPU stands in for the GPU, right or wrong."""
 
 from types import SimpleNamespace
 

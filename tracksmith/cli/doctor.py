@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -23,8 +24,7 @@ from tracksmith.runs.device import DTYPES
 from tracksmith.version import __version__
 
 if TYPE_CHECKING:
-    from tracksmith.models.card import ModelCard
-    from tracksmith.models.weights import WeightsState
+    from tracksmith.models.registry import RegisteredModel
 
 __all__ = ["doctor"]
 
@@ -146,25 +146,42 @@ def _packages() -> Iterator[tuple[str, str]]:
     for package, (use, install) in OPTIONAL.items():
         found = _version(package)
         yield f"  {package}", f"{found} ({use})" if found else f"no {use}: `pip install {install}`"
+    yield "  compiled encoder", _encoder()
+
+
+def _encoder() -> str:
+    """Say whether tracks are encoded by compiled code, or by numpy and why."""
+    from tracksmith.tracks.compiled import loaded
+
+    code, reason = loaded()
+    return "used for tracks" if code else f"numpy is used, which is slower: {reason}"
 
 
 def _machine() -> Iterator[tuple[str, str]]:
-    try:
-        import torch
-    except ImportError as error:
-        yield "CPU cores", str(os.cpu_count())
-        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
-    else:
-        from tracksmith.runs.device import usable_cores
+    from tracksmith.runs.device import usable_cores
 
-        yield "CPU cores", str(usable_cores())
-        yield from _gpus(torch)
+    yield "CPU cores", str(usable_cores())
+    yield from _gpus()
     yield "Memory", _memory()
     for name, folder in (("here", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
         yield f"Disk {name}", f"{_free(folder)} free in {folder}"
 
 
-def _gpus(torch: Any) -> Iterator[tuple[str, str]]:
+def _gpus() -> Iterator[tuple[str, str]]:
+    """Say which GPUs torch can use; it is imported only where there may be one."""
+    from tracksmith.runs.device import has_cuda_driver
+
+    if importlib.util.find_spec("torch") is None:
+        yield "GPU", "torch cannot be imported: `pip install torch`"
+        return
+    if not has_cuda_driver():
+        yield "GPU", "none of NVIDIA: no driver was found; --device cpu is the default"
+        return
+    try:
+        import torch
+    except ImportError as error:
+        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
+        return
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             memory = torch.cuda.get_device_properties(number).total_memory
@@ -194,9 +211,7 @@ def _memory() -> str:
 
 
 def _caches() -> Iterator[tuple[str, str]]:
-    import platformdirs
-
-    from tracksmith.models.weights import cache_root
+    from tracksmith.files import cache_root
 
     weights = cache_root() / "weights"
     yield "  weights", f"{_content(weights)} (TRACKSMITH_CACHE moves it)"
@@ -204,28 +219,29 @@ def _caches() -> Iterator[tuple[str, str]]:
     own = os.environ.get("TRACKSMITH_WEIGHTS")
     if own:
         yield "  weights of your own", f"{_content(Path(own).expanduser())} (TRACKSMITH_WEIGHTS)"
-    kept = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
     for name in ("indexes", "background"):
-        yield f"  {name}", _content(kept / name)
+        yield f"  {name}", _content(cache_root() / name)
 
 
 def _models() -> Iterator[tuple[str, str]]:
     from tracksmith.cli import COMMANDS
     from tracksmith.cli.added import unusable_commands
     from tracksmith.models.registry import load_registry
-    from tracksmith.models.weights import state_of_weights
 
     registry = load_registry()
     yield "Models", "" if registry.models else "none"
     for name, item in registry.models.items():
-        yield f"  {name}", _readiness(item.card, state_of_weights(item.model))
+        yield f"  {name}", _readiness(item)
     for broken in registry.broken:
         yield f"BROKEN plugin {broken.entry_point}", f"({broken.distribution}) {broken.reason}"
     for entry, reason in unusable_commands(COMMANDS):
         yield f"UNUSABLE command {entry.entry_point}", f"({entry.distribution}) {reason}"
 
 
-def _readiness(card: ModelCard, state: WeightsState) -> str:
+def _readiness(item: RegisteredModel) -> str:
+    from tracksmith.models.weights import state_of_weights
+
+    card, state = item.card, state_of_weights(item.model)
     if not state.needed:
         return "ready"
     if not state.paths:

@@ -39,7 +39,6 @@ def _refuse_idle(request: Request) -> None:
         "--background": request.background,
         "-r": request.regions,
         "--chroms": request.chroms,
-        "--spread": any(one.spread for one in asked),
         "--ref-mismatch": request.ref_mismatch != Request.ref_mismatch,
         "--allow-truncated": request.allow_truncated,
         "--allow-other-lengths": request.allow_other_lengths,

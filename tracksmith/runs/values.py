@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
+from tracksmith.files import name_fault
 
 __all__ = [
     "read_number", "read_path", "read_paths_by_name", "read_shifts", "read_text", "read_texts",
@@ -17,12 +18,18 @@ __all__ = [
 
 def read_text(value: Any) -> str:
     """Return a value as text."""
-    return str(value)
+    text = str(value)
+    if fault := name_fault(text):
+        raise UsageError(f"cannot be used: {fault}")
+    return text
 
 
 def read_path(value: Any) -> Path:
-    """Return a value as a path."""
-    return Path(value)
+    """Return a value as a path; the folder that a relative one is taken from counts, too."""
+    path = Path(value)
+    if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
+        raise UsageError(f"cannot be used: {fault}")
+    return path
 
 
 def read_whole(value: Any) -> int | None:
@@ -68,17 +75,17 @@ def read_shifts(value: Any) -> tuple[int, ...]:
 
 def read_texts(value: Any) -> tuple[str, ...]:
     """Return several texts, from one or a list."""
-    return tuple(map(str, _listed(value)))
+    return tuple(map(read_text, _listed(value)))
 
 
 def read_texts_by_name(value: Any) -> dict[str, str]:
     """Return texts by name."""
-    return {str(name): str(item) for name, item in _named(value).items()}
+    return {read_text(name): read_text(item) for name, item in _named(value).items()}
 
 
 def read_paths_by_name(value: Any) -> dict[str, Path]:
     """Return paths by name."""
-    return {str(name): Path(item) for name, item in _named(value).items()}
+    return {read_text(name): read_path(item) for name, item in _named(value).items()}
 
 
 def _named(value: Any) -> Mapping[Any, Any]:
