@@ -88,8 +88,8 @@ def _self_test(asked: dict[str, Any], width: int | None) -> None:
         click.echo(f"{line.model}: {line.verdict}", err=True)
     click.echo(page(lines, width) if lines else "No model is installed.")
     click.echo(
-        "time: the forward pass of a plain `predict`, N not left out; reading and writing not "
-        "included"
+        "difference: the largest one, as a share of the largest value; time: the forward pass of a "
+        "plain `predict`, N not left out, reading and writing not included"
     )
     if missing := list(_missing()):
         click.echo("\n".join(["To install:", *(f"  {text}" for text in missing)]))

@@ -65,7 +65,7 @@ class Line:
     def cells(self) -> list[str]:
         """The cells of its row."""
         numbers = (self.difference, self.allowed)
-        shown = ["" if number is None else f"{number:.1e}" for number in numbers]
+        shown = ["" if number is None else f"{number:.2g}" for number in numbers]
         rate = "" if self.rate is None else f"{self.rate:,.{0 if self.rate >= 10 else 2}f}"
         time = "" if self.seconds is None else human_time(self.seconds)
         return [
@@ -179,8 +179,14 @@ def lines_of(test: SelfTest, place: Place) -> Iterator[Line]:
     asked = test.asked(models)
     broken: set[str] = set()
     for item in models:
+        name = item.card.name
+        if gone := [str(device) for device in devices if str(device) in broken]:
+            note = f"{name} was not tested on {', '.join(gone)}, which failed before"
+            yield Line(name, ", ".join(gone), "not tested", note=note)
         left = [device for device in devices if str(device) not in broken]
-        for line in _of_model(item, asked[item.card.name], left, place, named=bool(test.names)):
+        if not left:
+            continue
+        for line in _of_model(item, asked[name], left, place, named=bool(test.names)):
             if line.verdict == "BROKEN":
                 broken.add(line.device)
             yield line

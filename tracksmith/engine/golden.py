@@ -132,6 +132,7 @@ def digest_of_inputs(golden: Golden) -> str:
 
 
 def _stream(golden: Golden, row: int, count: int) -> NDArray[np.uint8]:
+    # decision: golden-recipes (the same in every version of every library)
     name = f"tracksmith golden {golden.seed} {row}".encode()
     return np.frombuffer(hashlib.shake_128(name).digest(count), np.uint8)
 

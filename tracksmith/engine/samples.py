@@ -59,13 +59,12 @@ class WindowSample:
     @torch.inference_mode()
     def on(self, device: torch.device, dtype: str) -> NDArray[np.float32]:
         """Bring the networks to a device and return ``(tracks, windows, bins)``, one by one."""
-        forward, tiling = self._forward(device, dtype), self.tiling
-        starts = range(0, len(self) * tiling.stride, tiling.stride)
-        rows = [
-            forward.windows(self.bases[None, i : i + tiling.window], self.folds, reverse=False)[0]
-            for i in starts
-        ]
-        values: NDArray[np.float32] = torch.cat(rows, dim=1).cpu().numpy()
+        forward = self._forward(device, dtype, shortcuts=False)
+        rows = []
+        for start in range(0, len(self) * self.tiling.stride, self.tiling.stride):
+            window = self.bases[None, start : start + self.tiling.window]
+            rows.append(forward.windows(window, self.folds, reverse=False)[0].cpu())
+        values: NDArray[np.float32] = torch.cat(rows, dim=1).numpy()
         return values
 
     def as_run(self, device: torch.device, dtype: str) -> NDArray[np.float32]:
@@ -101,9 +100,9 @@ class WindowSample:
             seconds = _seconds(run(windows), WARM_CALLS if device.type == "cuda" else 0)
         return windows / seconds
 
-    def _forward(self, device: torch.device, dtype: str) -> Forward:
+    def _forward(self, device: torch.device, dtype: str, *, shortcuts: bool = True) -> Forward:
         batch = BatchSize(default_batch_size(str(device), self.tiling.window))
-        options = ForwardOptions(dtype=dtype)
+        options = ForwardOptions(dtype=dtype, shortcuts=shortcuts)
         return Forward(self.card, self.predictor, self.tiling, device, batch, options)
 
 
