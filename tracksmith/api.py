@@ -13,6 +13,7 @@ from tracksmith.progress import Progress, Silent
 from tracksmith.runs import job
 from tracksmith.runs.request import Request, make_request
 from tracksmith.runs.run import Run
+from tracksmith.runs.values import read_scheduler
 
 if TYPE_CHECKING:
     from tracksmith.effects.pieces import VariantResults
@@ -166,6 +167,7 @@ def work(
     run: str | Path,
     *,
     device: str = "auto",
+    dask: Any = "",
     part: int | None = None,
     of: tuple[int, int] | None = None,
     trust_weights: str | Sequence[str] = (),
@@ -173,14 +175,16 @@ def work(
 ) -> list[int]:
     """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
 
-    Any number of these may run at once, on any machine that sees the folder.
+    Any number of these may run at once, on any machine that sees the folder. ``dask`` is a
+    Dask scheduler (its address, its file, or a Client), whose workers compute them.
     Returns the parts that were computed.
     """
     opened = Run.open(Path(run))
     with trusting(trust_weights):
         return job.work(
-            kind_of_run(opened), opened, progress or Silent(), device=device, part=part, of=of
-        )
+            kind_of_run(opened), opened, progress or Silent(), device=device,
+            dask=read_scheduler(dask) if dask else "", part=part, of=of,
+        )  # fmt: skip
 
 
 def finish(

@@ -8,9 +8,12 @@ import json
 import os
 import secrets
 import socket
+import string
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -22,6 +25,8 @@ except ImportError:
     from zlib import crc32
 
 __all__ = [
+    "TEMPORARY_PREFIX",
+    "TOKEN",
     "Closing",
     "aside",
     "cache_root",
@@ -31,16 +36,20 @@ __all__ = [
     "crc32_of_file",
     "digest_of_file",
     "fsync_folder",
+    "machine",
     "name_fault",
     "owner_suffix",
     "plain",
     "remedy",
     "reread",
+    "temporary_name",
     "write_json",
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
-TOKEN = secrets.token_hex(3)
+TOKEN = "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
+"""Of this process alone: two containers may share host name and process ids."""
+
 T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
 _crash_lock = threading.Lock()
@@ -103,9 +112,29 @@ def remedy(error: OSError) -> str:
     return "Free some space or choose another folder, then repeat the command."
 
 
+@cache
+def machine() -> str:
+    """Return a short name of this machine's table of processes; of a container, of its own.
+
+    A process id means something to those alone who have this name in common.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        table = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - a link to no file
+    except OSError:
+        boot, table = str(uuid.getnode()), ""
+    name = f"{socket.gethostname()} {boot} {table}"
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
 def owner_suffix(pid: int | str) -> str:
-    """Return how temporary names of a process of this host end."""
-    return f"-{socket.gethostname()}-{pid}"
+    """Return how temporary names of a process of this machine end."""
+    return f"-{socket.gethostname()}-{machine()}-{pid}"
+
+
+def temporary_name(name: str) -> str:
+    """Return a name for a temporary file or folder that no other process gives."""
+    return f"{TEMPORARY_PREFIX}{name}-{TOKEN}{owner_suffix(os.getpid())}"
 
 
 def fsync_folder(folder: Path) -> None:
@@ -123,17 +152,15 @@ def aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success fsync it and give it its name.
 
     On any exception, KeyboardInterrupt included, the temporary file goes and
-    ``path`` stays as it was. The temporary name holds the process id, so two
-    writers of one target never meet.
+    ``path`` stays as it was. The temporary name belongs to this process alone, so
+    two writers of one target never meet.
 
     Raises
     ------
     ResourceError
         The folder is missing or not writable, or the disk is full.
     """
-    # The token tells apart two containers whose hosts and process ids are the same.
-    owner = f"-{TOKEN}{owner_suffix(os.getpid())}"
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}{owner}"
+    temporary = path.parent / temporary_name(path.name)
     try:
         yield temporary
         crash_point("before-fsync")

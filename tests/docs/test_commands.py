@@ -102,7 +102,7 @@ from tracksmith.cli import main
 for line in {lines!r}:
     print("$", line, flush=True)
     try:
-        main(shlex.split(line)[1:], prog_name="tracksmith")
+        main(shlex.split(line.partition(" > ")[0])[1:], prog_name="tracksmith")
     except SystemExit as end:
         if end.code and not line.startswith("tracksmith status"):
             sys.exit(f"exit {{end.code}}: {{line}}")

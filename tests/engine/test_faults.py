@@ -306,23 +306,6 @@ def test_a_second_driver_is_refused_with_host_and_pid(run):
         verbs.finish(run.folder)
 
 
-def test_the_lock_of_a_dead_driver_is_taken_over(run):
-    holder = subprocess.Popen([sys.executable, "-c", ""])
-    holder.wait()
-    import socket
-
-    facts = {"host": socket.gethostname(), "pid": holder.pid, "born": "1", "since": time.time()}
-    (run.folder / ".lock").write_text(json.dumps(facts))
-    assert verbs.finish(run.folder).finished
-
-
-def test_the_lock_of_another_host_is_respected(run):
-    facts = {"host": "elsewhere", "pid": 1, "born": "1", "since": time.time() - 120}
-    (run.folder / ".lock").write_text(json.dumps(facts))
-    with pytest.raises(TrustError, match="process 1 on elsewhere, for 2 min"):
-        verbs.finish(run.folder)
-
-
 def test_status_says_what_is_missing(run):
     (run.parts_folder / "part-00001.json").unlink()
     found = verbs.status(run.folder)

@@ -46,6 +46,9 @@ class Gc:
         refuse_other_versions(run)
         return GcWorker(run, progress)
 
+    def finishes_on(self, run) -> str:
+        return "cpu"
+
     def accept(self, run) -> None:
         """Nothing but its files matters."""
 

@@ -26,9 +26,13 @@ _FOLDER = click.argument("run", type=NamedPath())
 
 EXAMPLES = """\b
 Examples:
-  tracksmith plan -m MODEL -g genome.fa -o run --template slurm > run.sbatch
+  tracksmith plan -m MODEL -g genome.fa -o run --template slurm > run.sh
   tracksmith plan variants.vcf.gz -m MODEL -g genome.fa -o effects
 """
+
+
+MOST_SHOWN = 20
+"""Different reasons for parts that are not done."""
 
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
@@ -39,6 +43,9 @@ Examples:
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),
     help="Also print a script that runs the parts on a cluster.",
 )  # fmt: skip
+@click.option(
+    "--tasks", type=int, help="Tasks of that script; default: one a part, on a GPU one for 128."
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; fix nothing.")
 def plan(
     source: Path | None,
@@ -48,6 +55,7 @@ def plan(
     overwrite: bool,
     force: bool,
     template: str | None,
+    tasks: int | None,
     dry_run: bool,
     **options: Any,
 ) -> None:
@@ -62,14 +70,17 @@ def plan(
     from tracksmith.runs import job
     from tracksmith.runs.templates import cluster_script
 
+    if tasks is not None and not template:
+        raise UsageError("--tasks says how a script is cut: give --template as well.")
     request = variants_request(source, options)
-    progress, kind = LineProgress(quiet=quiet or bool(template)), kind_of_request(request)
+    progress, kind = LineProgress(quiet=quiet), kind_of_request(request)
     if dry_run:
         say_estimate(job.estimate(kind, request, progress))
         return
     run = job.plan(kind, request, out, progress, overwrite=overwrite, force=force)
     if template:
-        click.echo(cluster_script(template, run), nl=False)
+        script = cluster_script(template, run, kind.finishes_on(run), tasks)
+        click.echo(script, nl=False)
     else:
         say_plan(run, quiet=quiet)
 
@@ -81,20 +92,23 @@ def plan(
     "inside a SLURM array, the share of the task.",
 )  # fmt: skip
 @click.option("-d", "--device", default="auto", show_default=True, help="As in predict.")
+@click.option("--dask", help="As in predict.")
 @trust_option
 @quiet_option
-def work(run: Path, part: str | None, device: str, *, quiet: bool) -> None:
+def work(run: Path, part: str | None, device: str, dask: str | None, *, quiet: bool) -> None:
     """Compute parts of a planned run. Any number may run at once."""
     from tracksmith.kinds import kind_of_run
     from tracksmith.progress import LineProgress
     from tracksmith.runs import job
     from tracksmith.runs.run import Run
+    from tracksmith.runs.values import read_scheduler
 
     one, share = _read_part(part)
     opened = Run.open(run)
     done = job.work(
-        kind_of_run(opened), opened, LineProgress(quiet=quiet), device=device, part=one, of=share
-    )
+        kind_of_run(opened), opened, LineProgress(quiet=quiet), device=device,
+        dask="" if dask is None else read_scheduler(dask), part=one, of=share,
+    )  # fmt: skip
     if not quiet:
         click.echo(f"{len(done)} parts computed. `tracksmith status {run}` tells what is left.")
 
@@ -162,7 +176,7 @@ def finish(run: Path, *, keep_parts: bool, quiet: bool) -> None:
 @_FOLDER
 @click.option("--deep", is_flag=True, help="Check every byte, not only sizes.")
 def status(run: Path, *, deep: bool) -> None:
-    """Say how far a run is. Exit code 3 while parts are missing."""
+    """Say how far a run is, why parts failed, what to do. Exit code 3 while parts are missing."""
     from tracksmith.runs import job
     from tracksmith.runs.run import Run
 
@@ -171,9 +185,40 @@ def status(run: Path, *, deep: bool) -> None:
         click.echo(f"{run} is finished: {len(state.files)} files.")
         return
     click.echo(f"{run}: {state.done} of {state.parts} parts are done.")
-    for part, problem in list(state.problems.items())[:20]:
-        click.echo(f"  part {part}: {problem}")
+    plain = {part: said for part, said in state.problems.items() if part not in state.reasons}
+    for problem, parts in _together(plain):
+        click.echo(f"  {parts}: {problem}")
+    for reason, parts in _together(state.reasons):
+        click.echo(f"  {parts} failed: {_indented(reason)}")
+    click.echo(f"Next: {state.next}")
     if state.problems:
-        click.echo(f"Next: `tracksmith work {run}`")
         sys.exit(3)
-    click.echo(f"Next: `tracksmith finish {run}`")
+
+
+def _together(said: dict[int, str]) -> list[tuple[str, str]]:
+    """Return each text once, with the parts of which it is said: ``part 3``, ``parts 0-2, 7``."""
+    parts: dict[str, list[int]] = {}
+    for part, text in said.items():
+        parts.setdefault(text, []).append(part)
+    shown = [
+        (text, f"{'part' if len(numbers) == 1 else 'parts'} {ranges(numbers)}")
+        for text, numbers in parts.items()
+    ]
+    more = len(shown) - MOST_SHOWN
+    return shown[:MOST_SHOWN] + ([("and more", f"{more} other reasons")] if more > 0 else [])
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return ascending numbers as text, those that follow one another as ``3-9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+def _indented(text: str) -> str:
+    """Return the first lines of a text below one another."""
+    return "\n    ".join(text.splitlines()[:4])

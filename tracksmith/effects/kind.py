@@ -58,6 +58,12 @@ class Variants:
         """See :meth:`tracksmith.runs.kind.Kind.open`."""
         return VariantWorker(run, device, progress)
 
+    def finishes_on(self, run: Run) -> str:
+        """Return the planned device where random variants or tracks around some are predicted."""
+        variants = run.plan.variants
+        networks = variants is not None and (variants.background or variants.around)
+        return run.plan.device if networks else "cpu"
+
     def accept(self, run: Run) -> None:
         """Hold the counts of a finished run against the limits of this command."""
         accept_counts(run)

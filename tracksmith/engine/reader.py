@@ -27,6 +27,12 @@ class WindowReader:
         planned = PlannedModel(chosen.registered.model, chosen.card, record, chosen.weights)
         plan = WindowPlan(planned, context.genome.contigs, context.regions)
         starts = part_starts(plan.chunks, plan.tiling, context.request.parts)
+        wanted = context.request.parts
+        if wanted and len(starts) != wanted:
+            context.progress.note(
+                f"--parts {wanted}: {record.name} gets {len(starts)}. A part holds at least one "
+                f"chunk of {plan.chunks.span:,} bp, of which this run has {len(plan.chunks)}."
+            )
         stage = Stage(number, "predict", "bp", tuple(starts), len(plan.chunks))
         longest = int(context.genome.contigs.lengths.max(initial=0))
         files = [

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from tracksmith.errors import IncompleteError
-from tracksmith.files import digest_of_file
+from tracksmith.files import TEMPORARY_PREFIX, digest_of_file
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.run import FILE_FOLDERS, Run
 from tracksmith.runs.spool import Spool
 
-__all__ = ["damaged_files", "refuse_damage", "remove_parts", "remove_run"]
+__all__ = ["LOGS", "MARKS", "damaged_files", "refuse_damage", "remove_parts", "remove_run"]
+
+LOGS = "logs"
+"""Where the scripts of a template write what the commands say."""
+
+MARKS = ".tasks"
+"""Where they mark what was done, until the run is replaced."""
 
 SHARED_NAMES = (
     "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
@@ -50,6 +57,10 @@ def refuse_damage(run: Run) -> None:
 
 def remove_parts(run: Run) -> None:
     """Remove the parts of a finished run, and the inputs that were kept for it."""
+    # Of whomever: what a machine was writing when it was killed, or writes in vain.
+    for left in run.parts_folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(OSError):
+            left.unlink()
     PartStore(run).remove()
     Spool.remove(run)
 
@@ -59,7 +70,8 @@ def remove_run(run: Run) -> None:
     with run.lock():
         for path in _own_files(run):
             path.unlink(missing_ok=True)
-        shutil.rmtree(run.parts_folder, ignore_errors=True)
+        for folder in (run.parts_folder, run.folder / MARKS):
+            shutil.rmtree(folder, ignore_errors=True)
         (run.folder / "run.json").unlink(missing_ok=True)
 
 

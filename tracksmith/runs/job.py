@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracksmith.errors import UsageError
+from tracksmith.errors import ResourceError, UsageError
 from tracksmith.files import crash_point
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
-from tracksmith.runs.device import resolve_devices
 from tracksmith.runs.drafts import drafted, planned_before
 from tracksmith.runs.estimate import Estimate, refuse_to_fill
-from tracksmith.runs.executors import costs, devices_of, load, run_parts
+from tracksmith.runs.executors import Devices, costs, devices_of, load, refuse_missing, run_parts
 from tracksmith.runs.folder import refuse_damage, remove_parts, remove_run
 from tracksmith.runs.kind import Draft, Kind, Worker
+from tracksmith.runs.notes import failure_reason
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.planned import trusted_files
 from tracksmith.runs.request import Request
@@ -30,13 +31,19 @@ __all__ = ["RunStatus", "estimate", "finish", "plan", "run_all", "status", "work
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How far a run is; ``problems`` maps part numbers to why they cannot be used."""
+    """How far a run is.
+
+    ``problems`` maps part numbers to why they cannot be used, ``reasons`` those of parts
+    that failed to what was said then; ``next`` is what to do, in words.
+    """
 
     parts: int
     done: int
     problems: dict[int, str]
     finished: bool
     files: list[str]
+    reasons: dict[int, str] = field(default_factory=dict)
+    next: str = ""
 
 
 def plan(
@@ -57,6 +64,8 @@ def plan(
     ResourceError
         The disk cannot hold the run (``force`` goes on all the same).
     """
+    if request.dask:
+        raise UsageError("--dask: planning computes nothing. Give it to `tracksmith work`.")
     with drafted(kind, request, out, progress) as (draft, spool):
         run = None if overwrite else planned_before(draft, out)
         if run is None:
@@ -79,7 +88,7 @@ def run_all(
     keep_parts: bool = False,
 ) -> Run:
     """Plan, compute all parts and finish; repeated, go on from where it stopped."""
-    resolve_devices(request.device)  # what is missing claims no folder
+    refuse_missing(request.device, request.dask)  # what is missing claims no folder
     with (
         trusting(request.trust_weights),
         drafted(kind, request, out, progress) as (draft, spool),
@@ -88,16 +97,17 @@ def run_all(
         worker = None
         if run is None:
             refuse_to_fill(draft.disk, out, draft.cure, force=force)
-            run, worker = _claim(kind, draft, request.device, out, progress)
+            run, worker = _claim(kind, draft, request, out, progress)
         spool.keep(run)
         if run.finished:
             _tidy(kind, run, keep_parts=keep_parts)
             progress.note(f"{out} is finished already; nothing to do.")
             return run
         with run.lock():
-            worker = worker or kind.open(run, devices_of(run, request.device)[0], progress)
+            devices = devices_of(run, request.device, request.dask)
+            worker = worker or kind.open(run, devices.own, progress)
             with closing(worker):
-                _compute(kind, worker, request.device, worker.store.missing(), progress)
+                _compute(kind, worker, devices, worker.store.missing(), progress)
                 _finish(run, worker, progress, keep_parts=keep_parts)
     return run
 
@@ -108,10 +118,13 @@ def work(
     progress: Progress,
     *,
     device: str = "auto",
+    dask: str = "",
     part: int | None = None,
     of: tuple[int, int] | None = None,
 ) -> list[int]:
     """Compute parts of a planned run: one, the share ``of = (i, n)`` from 0, or all missing.
+
+    ``dask`` is the address or the file of a Dask scheduler, whose workers compute them.
 
     Needs no lock: any number of these may run at once, on any machine that
     sees the folder. What the plan trusted is not trusted here: see
@@ -121,9 +134,16 @@ def work(
         progress.note(f"{run.folder} is finished already; nothing to do.")
         return []
     chosen = _chosen_parts(run, part, of)
-    with closing(kind.open(run, devices_of(run, device)[0], progress)) as worker:
+    devices = devices_of(run, device, dask)
+    with closing(kind.open(run, devices.own, progress)) as worker:
         todo = sorted(chosen & set(worker.store.missing()))
-        _compute(kind, worker, device, todo, progress)
+        try:
+            _compute(kind, worker, devices, todo, progress)
+        except ResourceError:
+            # Another machine did these parts too, was faster, and the parts are gone.
+            if not Run.exists(run.folder) or not Run.open(run.folder).finished:
+                raise
+            progress.note(f"{run.folder} was finished meanwhile; nothing is left to do.")
     return todo
 
 
@@ -138,7 +158,7 @@ def finish(kind: Kind, run: Run, progress: Progress, *, keep_parts: bool = False
     if run.finished:
         _tidy(kind, run, keep_parts=keep_parts)
         return run
-    with run.lock(), closing(kind.open(run, run.plan.device, progress)) as worker:
+    with run.lock(), closing(kind.open(run, kind.finishes_on(run), progress)) as worker:
         _finish(run, worker, progress, keep_parts=keep_parts)
     return run
 
@@ -159,7 +179,14 @@ def status(run: Run, *, deep: bool = False) -> RunStatus:
     store = PartStore(run)
     every = {part: store.problem(part, deep=deep) for part in range(len(store))}
     problems = {part: problem for part, problem in every.items() if problem}
-    return RunStatus(len(store), len(store) - len(problems), problems, False, files)
+    said = {part: failure_reason(store, part) for part in problems}
+    reasons = {part: reason for part, reason in said.items() if reason}
+    following = f"`tracksmith {'work' if problems else 'finish'} {shlex.quote(str(run.folder))}`"
+    if reasons:
+        trace = store.failure_path(min(reasons))
+        following = f"mend what failed (the trace is in {trace}), then {following}"
+    done = len(store) - len(problems)
+    return RunStatus(len(store), done, problems, False, files, reasons, following)
 
 
 def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
@@ -175,14 +202,14 @@ def estimate(kind: Kind, request: Request, progress: Progress) -> Estimate:
         with drafted(kind, request, folder, progress) as (draft, spool):
             run = draft.write(folder)
             spool.keep(run)
-            device = devices_of(run, request.device)[0]
+            device = devices_of(run, request.device).own
             with closing(kind.open(run, device, progress)) as worker:
                 model_costs = costs(worker, device)
     return Estimate(draft.plan, model_costs, draft.files, draft.disk)
 
 
 def _claim(
-    kind: Kind, draft: Draft, devices: str, out: Path, progress: Progress
+    kind: Kind, draft: Draft, request: Request, out: Path, progress: Progress
 ) -> tuple[Run, Worker | None]:
     """Take the folder for a new run, once it is known that it can start.
 
@@ -192,28 +219,27 @@ def _claim(
     # decision: tried-aside (what fails claims no folder and deletes no run)
     with TemporaryDirectory() as aside:
         run = draft.write(Path(aside), aside=True)
-        names = devices_of(run, devices)
-        worker = kind.open(run, names[0], progress)
+        devices = devices_of(run, request.device, request.dask)
+        worker = kind.open(run, devices.own, progress)
         try:
-            load(worker, names[0])
+            load(worker, devices.own)
             if Run.exists(out):
                 remove_run(Run.open(out))
             draft.settle(run, out)
         except BaseException:
             worker.close()
             raise
-    if len(names) == 1:
+    if not devices.elsewhere:
         return run, worker
     worker.close()  # each device gets a process of its own
     return run, None
 
 
 def _compute(
-    kind: Kind, worker: Worker, devices: str, parts: Sequence[int], progress: Progress
+    kind: Kind, worker: Worker, devices: Devices, parts: Sequence[int], progress: Progress
 ) -> None:
     """Compute parts stage by stage: stages of a later wave need all of the earlier ones."""
     store = worker.store
-    names = devices_of(store.run, devices)
 
     def step(part: int) -> tuple[int, str, str]:
         stage = store.stage(part)
@@ -222,7 +248,7 @@ def _compute(
     for (wave, what, unit), group in groupby(sorted(parts, key=step), key=step):
         mine = sorted(group)
         store.require(_before(store, {store.stage(part).model for part in mine}, wave))
-        run_parts(kind, worker, names, mine, (what, unit), progress)
+        run_parts(kind, worker, devices, mine, (what, unit), progress)
 
 
 def _before(store: PartStore, models: set[int], wave: int) -> list[int]:

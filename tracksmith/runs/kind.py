@@ -115,5 +115,8 @@ class Kind(Protocol):
             A file, a model or a version is not what was planned.
         """
 
+    def finishes_on(self, run: Run) -> str:
+        """Return the kind of device that finishing needs: ``cpu`` where no network runs then."""
+
     def accept(self, run: Run) -> None:
         """Check a finished run once more when its command is repeated."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 
 from tracksmith.errors import PluginError
 from tracksmith.runs.kind import Overlapping, Worker
@@ -27,7 +28,9 @@ def computed_parts(
         running: deque[tuple[int, Future[PluginError | None]]] = deque()
         try:
             for part in parts:
-                running.append((part, pool.submit(_compute, worker, part)))
+                # Consent to unpickle weights belongs to a context, which each part's thread needs.
+                submitted = pool.submit(copy_context().run, _compute, worker, part)
+                running.append((part, submitted))
                 if len(running) == worker.side_by_side:
                     yield _settled(running)
             while running:

@@ -57,6 +57,10 @@ class Predict:
         """See :meth:`tracksmith.runs.kind.Kind.open`."""
         return _Models(self.readers, run, device, progress)
 
+    def finishes_on(self, run: Run) -> str:
+        """Finish it anywhere: parts are joined, no network runs."""
+        return "cpu"
+
     def accept(self, run: Run) -> None:
         """Accept it: nothing but its files matters."""
 

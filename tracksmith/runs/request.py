@@ -20,6 +20,7 @@ from tracksmith.runs.values import (
     read_number,
     read_path,
     read_paths_by_name,
+    read_scheduler,
     read_shifts,
     read_text,
     read_texts,
@@ -226,6 +227,9 @@ class Request:
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
+    dask: str = option(
+        "", read_scheduler, "Workers of a Dask scheduler: tcp://HOST:PORT, or its file."
+    )
     precision: str | None = option(
         None, read_text, "Round values: 10bits (mantissa) or 2decimals.", kinds=(PREDICT,),
         group="Files",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -15,11 +14,11 @@ from tracksmith.files import (
     TEMPORARY_PREFIX,
     canonical_json,
     name_fault,
-    owner_suffix,
+    temporary_name,
     write_json,
 )
 from tracksmith.runs.codec import decode, encode
-from tracksmith.runs.lock import is_left_over, take_lock
+from tracksmith.runs.lock import held, is_left_over
 from tracksmith.runs.record import FORMAT, FileEntry, Limits, Places, PlanRecord, Results
 
 __all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder", "require_name"]
@@ -174,22 +173,24 @@ class Run:
         TrustError
             Another live process holds it; host, pid and age are named.
         """
-        path = self.folder / ".lock"
-        take_lock(path)
-        try:
+        with held(self.folder / ".lock"):
             yield
-        finally:
-            with suppress(OSError):
-                path.unlink()
 
     def sweep(self) -> None:
-        """Remove temporary files that killed drivers left. Only under the lock."""
-        inner = ("parts", *FILE_FOLDERS)
-        for folder in (self.folder, *(self.folder / name for name in inner)):
-            for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                if is_left_over(left):
-                    with suppress(OSError):
-                        left.unlink()
+        """Remove temporary files that killed drivers left. Only under the lock.
+
+        Nobody but the driver writes finished files and ``run.json``: what lies beside
+        them is of dead ones, on whatever machine. Others' files in ``parts`` may be in use.
+        """
+        mine = [self.folder / folder for folder in FILE_FOLDERS]
+        dead = [left for folder in mine for left in folder.glob(f"{TEMPORARY_PREFIX}*")]
+        for name in ("run.json", "lock"):
+            dead += self.folder.glob(f"{TEMPORARY_PREFIX}{name}-*")
+        for folder in (self.folder, self.parts_folder):
+            dead += filter(is_left_over, folder.glob(f"{TEMPORARY_PREFIX}*"))
+        for left in dead:
+            with suppress(OSError):
+                left.unlink()
 
 
 def require_name(path: Path) -> None:
@@ -212,7 +213,7 @@ def make_folder(folder: Path) -> None:
     ResourceError
         It cannot be made or written; said before any work is done.
     """
-    probe = folder / f"{TEMPORARY_PREFIX}probe{owner_suffix(os.getpid())}"
+    probe = folder / temporary_name("probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import sys
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tracksmith.errors import InputError, ResourceError, TracksmithError
-from tracksmith.files import TEMPORARY_PREFIX, owner_suffix, remedy
+from tracksmith.files import remedy, temporary_name
 from tracksmith.runs.record import Places
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run, make_folder
@@ -98,7 +97,7 @@ def spooled(request: Request, folder: Path) -> Iterator[tuple[Request, Spool]]:
     refused leaves what was there.
     """
     fresh = not folder.exists()
-    aside = folder.absolute() / f"{TEMPORARY_PREFIX}input{owner_suffix(os.getpid())}"
+    aside = folder.absolute() / temporary_name("input")
     spool = Spool(folder, aside)
     try:
         yield _with_copies(request, spool), spool

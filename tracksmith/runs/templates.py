@@ -4,113 +4,196 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tracksmith.errors import UsageError
 from tracksmith.models.trust import consent
+from tracksmith.runs.folder import LOGS, MARKS
 from tracksmith.runs.run import Run
 
-__all__ = ["TEMPLATES", "cluster_script"]
+__all__ = ["TEMPLATES", "cluster_script", "task_count"]
 
 MOST_TASKS = 1000
 """Tasks of an array; SLURM's own default limit is 1,001."""
 
+GPU_PARTS = 128
+"""Parts of a task on a GPU, which takes 0.3 to 2 seconds for one, and 15 to start."""
+
 SLURM = """\
 #!/bin/bash
-# sbatch THIS_FILE; when the array is done, run `tracksmith finish` on the same folder.
-#SBATCH --job-name=tracksmith
-#SBATCH --array=0-{last}
-#SBATCH --cpus-per-task=4
-#SBATCH --requeue
+# bash THIS_FILE
+# submits {tasks} tasks, and a job that joins their parts when all of them are done. What was
+# lost is computed by the same command again. Memory, cores and time are yours to change here.
 set -euo pipefail
-tracksmith work {run} --part "$SLURM_ARRAY_TASK_ID/{tasks}" --device {device}{trust}
+mkdir -p {logs}
+array=$(sbatch --parsable --job-name=tracksmith --array=0-{last} --requeue \\
+    --ntasks=1 --cpus-per-task={cores} --mem={memory}G{gpus} --output={log} <<'TASK'
+#!/bin/bash
+exec tracksmith work {run} --part "$SLURM_ARRAY_TASK_ID/{tasks}" --device {device}{trust}
+TASK
+)
+finish=$(sbatch --parsable --job-name=tracksmith-finish --requeue \\
+    --dependency="afterok:${{array%%;*}}" --kill-on-invalid-dep=yes \\
+    --ntasks=1 --cpus-per-task={cores} --mem={memory}G{finish_gpus} --output={finish_log} <<'TASK'
+#!/bin/bash
+exec tracksmith finish {run}{trust}
+TASK
+)
+echo "Tasks: job $array; joining their parts: job $finish. What they say is in" {logs}
 """
 
 SNAKEMAKE = """\
-# snakemake -s THIS_FILE --cores all
+# snakemake -s THIS_FILE --cores all{limit}
 TASKS = range({tasks})
 
 rule finish:
     input: expand({done}, share=TASKS)
+    log: {finish_log}
+    threads: {cores}
+    resources: {finish_resources}
     shell: {finish}
 
 rule work:
     output: touch({done})
+    log: {log}
+    threads: {cores}
+    resources: {resources}
     shell: {work}
 """
 
 NEXTFLOW = """\
-// nextflow run THIS_FILE
+// nextflow run THIS_FILE{limit}
+params.gpus = 1  // tasks at a time, where they need a GPU
+
 process work {{
+    cache false  // tracksmith knows what is done
     errorStrategy 'retry'
     maxRetries 3
-    input: val share
+    cpus {cores}
+    memory '{memory} GB'
+{gpus}    input: val share
     output: val true
     script: "{work}"
 }}
 
 process finish {{
-    input: val done
+    cache false
+    cpus {cores}
+    memory '{memory} GB'
+{finish_gpus}    input: val done
     script: "{finish}"
 }}
 
 workflow {{
-    work(Channel.of(0..{last})) | collect | finish
+    work(channel.of(0..{last})) | collect | finish
 }}
 """
 
 
-def _slurm(run: Run, folder: Path, tasks: int) -> str:
+@dataclass(frozen=True)
+class _Needs:
+    """What tasks need: cores, memory in GB, and whether a GPU, to compute and to finish."""
+
+    cores: int
+    memory: int
+    gpu: bool
+    finish_gpu: bool
+
+    @classmethod
+    def of(cls, run: Run, finishes_on: str) -> _Needs:
+        """Return them for a run, by the kind of device that it was planned for."""
+        gpu = run.plan.device == "cuda"
+        return cls(8 if gpu else 4, 32 if gpu else 16, gpu, finishes_on == "cuda")
+
+
+def _slurm(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
+    logs = str(folder / LOGS).replace("%", "%%")  # a lone % is a field of SLURM's
+    ask = " --gpus-per-task=1"
     return SLURM.format(
-        run=shlex.quote(str(folder)), tasks=tasks, last=tasks - 1, device=run.plan.device,
-        trust=consent().options,
+        run=shlex.quote(str(folder)), logs=shlex.quote(str(folder / LOGS)),
+        tasks=tasks, last=tasks - 1,
+        cores=needs.cores, memory=needs.memory, device=run.plan.device, trust=consent().options,
+        gpus=ask if needs.gpu else "", finish_gpus=ask if needs.finish_gpu else "",
+        log=shlex.quote(f"{logs}/slurm-%A_%a.log"),
+        finish_log=shlex.quote(f"{logs}/slurm-%j-finish.log"),
     )  # fmt: skip
 
 
-def _snakemake(run: Run, folder: Path, tasks: int) -> str:
+def _snakemake(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
     """Write texts as Python reads them; braces of a path are not Snakemake's own."""
 
     def text(template: str, path: str) -> str:
         return repr(template.replace("PATH", path.replace("{", "{{").replace("}", "}}")))
 
+    def resources(*, gpu: bool) -> str:
+        return f"mem_mb={needs.memory * 1000}" + (", gpu=1" if gpu else "")
+
     quoted, options = shlex.quote(str(folder)), f"--device {run.plan.device}{consent().options}"
+    part = f"--part {{wildcards.share}}/{tasks}"
     return SNAKEMAKE.format(
-        tasks=tasks,
-        # The run's id is part of the name: what was done for another run is not done for this.
-        done=text(f"PATH.shares/{run.id[:12]}/{{share}}.done", str(folder)),
-        finish=text("tracksmith finish PATH", quoted),
-        work=text(f"tracksmith work PATH --part {{wildcards.share}}/{tasks} {options}", quoted),
-    )
+        tasks=tasks, cores=needs.cores,
+        limit=" --resources gpu=1  # or as many as there are" if needs.gpu else "",
+        resources=resources(gpu=needs.gpu), finish_resources=resources(gpu=needs.finish_gpu),
+        # In the run's folder, where --overwrite removes them with the run.
+        done=text(f"PATH/{MARKS}/{{share}}.done", str(folder)),
+        log=text(f"PATH/{LOGS}/snakemake-{{share}}.log", str(folder)),
+        finish_log=text(f"PATH/{LOGS}/snakemake-finish.log", str(folder)),
+        finish=text(f"tracksmith finish PATH{consent().options} > {{log:q}} 2>&1", quoted),
+        work=text(f"tracksmith work PATH {part} {options} > {{log:q}} 2>&1", quoted),
+    )  # fmt: skip
 
 
-def _nextflow(run: Run, folder: Path, tasks: int) -> str:
+def _nextflow(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
     """Write texts as Groovy reads them: a dollar sign of a path starts no variable."""
-    quoted = shlex.quote(str(folder)).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    options = f"--device {run.plan.device}{consent().options}"
-    # `: ID` does nothing but make the script of another run another script for -resume.
+
+    def groovy(text: str) -> str:
+        return text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+
+    def log(name: str) -> str:
+        return f"> {groovy(shlex.quote(f'{folder}/{LOGS}'))}/nextflow-{name}.log 2>&1"
+
+    ask = "    accelerator 1\n    maxForks params.gpus\n"
+    quoted, trust = groovy(shlex.quote(str(folder))), consent().options
+    made = f"mkdir -p {groovy(shlex.quote(f'{folder}/{LOGS}'))};"
+    options = f"--device {run.plan.device}{trust}"
     return NEXTFLOW.format(
-        last=tasks - 1,
-        work=f": {run.id[:12]}; tracksmith work {quoted} --part ${{share}}/{tasks} {options}",
-        finish=f": {run.id[:12]}; tracksmith finish {quoted}",
-    )
+        last=tasks - 1, cores=needs.cores, memory=needs.memory,
+        limit=" --gpus 1  // or as many as there are" if needs.gpu else "",
+        gpus=ask if needs.gpu else "", finish_gpus=ask if needs.finish_gpu else "",
+        work=f"{made} tracksmith work {quoted} --part ${{share}}/{tasks} {options} "
+        + log("${share}"),
+        finish=f"{made} tracksmith finish {quoted}{trust} {log('finish')}",
+    )  # fmt: skip
 
 
-TEMPLATES: dict[str, Callable[[Run, Path, int], str]] = {
+TEMPLATES: dict[str, Callable[[Run, Path, int, _Needs], str]] = {
     "slurm": _slurm,
     "snakemake": _snakemake,
     "nextflow": _nextflow,
 }
 
 
-def cluster_script(kind: str, run: Run) -> str:
+def task_count(run: Run) -> int:
+    """Return into how many tasks a run is cut: minutes of work each, a part on a CPU."""
+    # decision: tasks-of-minutes (a part is what a kill loses; a task is what a start costs)
+    if len({stage.wave for stage in run.plan.stages}) > 1:
+        return 1  # tasks side by side would wait for one another's parts
+    size = 1 if run.plan.device == "cpu" else GPU_PARTS
+    return max(1, min(-(-run.parts // size), MOST_TASKS))
+
+
+def cluster_script(kind: str, run: Run, finishes_on: str, tasks: int | None = None) -> str:
     """Return a script for ``slurm``, ``snakemake`` or ``nextflow`` that computes all parts.
 
-    It trusts the weights that are trusted where this is called.
+    It trusts the weights that are trusted where this is called. ``finishes_on`` is the kind
+    of device that joining the parts needs.
 
     Raises
     ------
     UsageError
-        The folder's name holds a line break, which no script could quote.
+        The folder's name holds a line break, which no script could quote; more tasks than
+        parts.
     """
     folder = run.folder.resolve()
     if any(letter in str(folder) for letter in "\n\r\0"):
@@ -118,4 +201,7 @@ def cluster_script(kind: str, run: Run) -> str:
             f"The folder {str(folder)!r} has a line break in its name, which no cluster script "
             "can quote. Choose another with -o."
         )
-    return TEMPLATES[kind](run, folder, max(1, min(run.parts, MOST_TASKS)))
+    if tasks is not None and not 1 <= tasks <= run.parts:
+        raise UsageError(f"--tasks {tasks}: give 1 to {run.parts}, the number of parts.")
+    needs = _Needs.of(run, finishes_on)
+    return TEMPLATES[kind](run, folder, tasks or task_count(run), needs)

@@ -11,8 +11,8 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "read_number", "read_path", "read_paths_by_name", "read_shifts", "read_text", "read_texts",
-    "read_texts_by_name", "read_whole", "read_yes", "shown",
+    "read_number", "read_path", "read_paths_by_name", "read_scheduler", "read_shifts",
+    "read_text", "read_texts", "read_texts_by_name", "read_whole", "read_yes", "shown",
 ]  # fmt: skip
 
 
@@ -89,6 +89,16 @@ def read_texts(value: Any) -> tuple[str, ...]:
 def read_texts_by_name(value: Any) -> dict[str, str]:
     """Return texts by name."""
     return {read_text(name): read_text(item) for name, item in _named(value).items()}
+
+
+def read_scheduler(value: Any) -> str:
+    """Return the address or file of a Dask scheduler; also of a Client, or of a LocalCluster."""
+    address = getattr(value, "scheduler_address", None)
+    address = address or getattr(getattr(value, "scheduler", None), "address", None)
+    text = str(address or value)
+    if not text.strip():
+        raise UsageError(": give the address of a Dask scheduler, tcp://HOST:PORT, or its file.")
+    return text
 
 
 def read_paths_by_name(value: Any) -> dict[str, Path]:
