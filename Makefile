@@ -6,9 +6,9 @@ STAMP := $(VENV)/.ready
 PLUGINS := $(wildcard plugins/*)
 TORCH := torch==2.13.0
 
-.PHONY: demo test check bench clean format
+.PHONY: demo test check bench picture clean format
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+$(STAMP): pyproject.toml hatch_build.py tracksmith/tracks/onepass.c constraints.txt $(wildcard plugins/*/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
@@ -29,6 +29,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+# Needs Chromium and its driver; the picture in README.md.
+picture: $(STAMP)
+	$(BIN)/python -m tests.picture
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

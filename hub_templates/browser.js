@@ -176,6 +176,23 @@
     };
   }
 
+  // igv.js cuts its bar of tools and half of a row's name off where there is little room.
+  const NARROW = `@media (max-width: 40rem) {
+    .igv-navbar, .igv-navbar-left-container, .igv-navbar-right-container {
+      flex-wrap: wrap !important; justify-content: flex-start !important; height: auto !important; }
+    .igv-navbar-genomic-location { display: contents !important; }
+    .igv-chromosome-select-widget-container { height: 32px !important; }
+    .igv-locus-size-group { height: 28px !important; margin-left: 0 !important; }
+    .igv-track-label { box-sizing: border-box; max-width: calc(100% - 16px); font-size: 11px;
+      white-space: normal; text-align: left; }
+  }`;
+
+  function fit(element) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(NARROW);
+    element.shadowRoot?.adoptedStyleSheets.push(sheet);
+  }
+
   // Return the browser of a session, below an element. `tracks` are all whose variants are found.
   async function create(element, session, tracks = session.tracks, known = () => undefined) {
     const browser = await igv.createBrowser(element, {
@@ -185,6 +202,7 @@
       tracks: session.tracks.map(described),
       listeners: { trackclick: popup },
     });
+    fit(element);
     const urls = tracks.filter((track) => track.format === "bigbed").map((track) => track.url);
     findVariants(browser, urls.map((url) => new NamedRows(url)), known);
     return browser;

@@ -9,7 +9,8 @@
 
   // Load a script of the server, unless an earlier cell has brought what it defines.
   function load(server, name, defined) {
-    if (window[defined]) return Promise.resolve();
+    // An element of that id is there under its name too.
+    if (window[defined] && !(window[defined] instanceof Element)) return Promise.resolve();
     if (!loading.has(name)) {
       loading.set(name, new Promise((done, failed) => {
         const script = document.createElement("script");

@@ -72,6 +72,84 @@ function linkRows() {
   }
 }
 
+// A column goes up, then down, then back to the order that the table came in.
+const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
+const TEXT = new Intl.Collator("en", { numeric: true });
+
+function compareCells(one, other, isNumber) {
+  const missing = (text) => text === "" || text === ".";
+  // What has no value comes last, whichever way round.
+  if (missing(one) || missing(other)) return { last: missing(one) - missing(other) };
+  return { order: isNumber ? Number(one) - Number(other) : TEXT.compare(one, other) };
+}
+
+function sortRows(body, original, column, direction, isNumber) {
+  const sign = direction === "descending" ? -1 : 1;
+  const text = (row) => row.cells[column].textContent;
+  const sorted = direction === "none" ? original : [...body.rows].sort((one, other) => {
+    const { last, order } = compareCells(text(one), text(other), isNumber);
+    return last ?? sign * order;
+  });
+  body.append(...sorted);
+}
+
+// Add what a table of many rows needs above it: a field that filters, a button that saves.
+function addTools(table) {
+  const body = table.tBodies[0];
+  const field = document.createElement("input");
+  const button = document.createElement("button");
+  const tools = document.createElement("p");
+  field.type = "search";
+  field.placeholder = "Filter rows";
+  field.setAttribute("aria-label", "Filter rows");
+  field.addEventListener("input", () => {
+    const wanted = field.value.toLowerCase();
+    for (const row of body.rows) {
+      const texts = [...row.cells].map((cell) => cell.textContent.toLowerCase());
+      row.hidden = !texts.some((text) => text.includes(wanted));
+    }
+  });
+  button.type = "button";
+  button.textContent = "Save rows as TSV";
+  button.addEventListener("click", () => saveRows(table));
+  tools.className = "tools";
+  tools.append(field, button);
+  table.closest(".scroll").before(tools);
+}
+
+// What is seen, in the order in which it is seen.
+function rowsAsText(table) {
+  const rows = [table.tHead.rows[0], ...table.tBodies[0].rows].filter((row) => !row.hidden);
+  const lines = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join("\t"));
+  return `${lines.join("\n")}\n`;
+}
+
+function saveRows(table) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([rowsAsText(table)], { type: "text/tab-separated-values" }));
+  link.download = "variants.tsv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function makeSortable(table) {
+  const body = table.tBodies[0];
+  const original = [...body.rows];
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const direction = NEXT[head.getAttribute("aria-sort") || "none"];
+      for (const other of heads) other.removeAttribute("aria-sort");
+      if (direction !== "none") head.setAttribute("aria-sort", direction);
+      sortRows(body, original, column, direction, head.classList.contains("number"));
+    });
+  });
+}
+
 // Return the place of a variant that the page lists, by any of its columns.
 function locusOf(name) {
   const rows = [...document.querySelectorAll("tr[data-locus]")];
@@ -91,9 +169,30 @@ function knowsLetters() {
   return major > 3 || (major === 3 && minor >= 5);
 }
 
+// A page made from a template of one's own may not name browser.js.
+function loadBrowserScript() {
+  return new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = "browser.js";
+    script.onload = done;
+    script.onerror = failed;
+    document.head.append(script);
+  });
+}
+
 async function start() {
-  if (typeof igv === "undefined") {
-    say("igv.js could not be loaded.");
+  // The element of that id is window.igv where the script is not.
+  if (typeof window.igv?.createBrowser !== "function") {
+    const { src } = document.querySelector("script[src*='igv']") || { src: "its place" };
+    say(`igv.js could not be loaded from ${src}. Make the page again with --igv PATH, and ` +
+      "igv.min.js lies beside it.");
+    return;
+  }
+  try {
+    if (typeof tracksmithIgv === "undefined") await loadBrowserScript();
+  } catch {
+    say("browser.js could not be loaded: copy it beside this page, from hub_templates/ of " +
+      "tracksmith or from another page that it made.");
     return;
   }
   if (location.protocol === "file:") {
@@ -106,6 +205,10 @@ async function start() {
   }
   listTracks();
   linkRows();
+  for (const table of document.querySelectorAll(".variants table")) {
+    addTools(table);
+    makeSortable(table);
+  }
   try {
     const place = document.getElementById("igv");
     state.browser = await tracksmithIgv.create(place, session, data.tracks, locusOf);

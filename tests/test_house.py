@@ -141,6 +141,21 @@ def test_the_core_speaks_of_no_plugin():
     assert not words_of_plugins()
 
 
+def test_reasons_for_skipping_name_no_option_of_a_plugin():
+    """They are read beside every model, whatever its options are called."""
+    from tracksmith.genome.allele_kinds import Reason
+    from tracksmith.models.registry import load_registry
+
+    options = [o for m in load_registry().models.values() for o in m.card.options]
+    words = {word for o in options for word in (o.name, *o.choices) if len(word) > 3} - {
+        "alleles",
+        "window",
+    }
+    assert "ratio" in words
+    said = {word for reason in Reason for word in re.findall(r"\w+", reason.text.lower())}
+    assert not words & said
+
+
 def test_no_file_names_an_index_of_packages():
     """Where packages come from is the user's choice, and his machine's."""
     index = re.compile("|".join(("index" + "-url", "py" + r"pi\.org", "python" + "hosted")))

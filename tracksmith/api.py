@@ -253,7 +253,10 @@ def build_hub(
     place = None if out is None else Path(out)
     own = None if templates is None else Path(templates)
     folders = [Path(run) for run in several]
-    return build(folders, place, email, name, title, genome, base_url, own, copy=copy)
+    return build(
+        folders, place, email, name=name, title=title, genome=genome, base_url=base_url,
+        templates=own, copy=copy,
+    )  # fmt: skip
 
 
 def check_hub(place: str | Path, *, full: bool = False) -> list[Finding]:

@@ -9,12 +9,13 @@ import os
 import secrets
 import socket
 import string
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tracksmith.errors import ResourceError
 
@@ -26,7 +27,9 @@ except ImportError:
 __all__ = [
     "TEMPORARY_PREFIX",
     "TOKEN",
+    "Closing",
     "aside",
+    "cache_root",
     "canonical_json",
     "crash_point",
     "crc32",
@@ -34,6 +37,7 @@ __all__ = [
     "digest_of_file",
     "fsync_folder",
     "machine",
+    "name_fault",
     "owner_suffix",
     "plain",
     "remedy",
@@ -48,6 +52,20 @@ TOKEN = "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
 
 T = TypeVar("T")
 _crash_counts: dict[str, int] = {}
+_crash_lock = threading.Lock()
+
+
+class Closing:
+    """What lets its file go at the end of a ``with`` block, however that ends."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def crash_point(name: str) -> None:
@@ -61,9 +79,10 @@ def crash_point(name: str) -> None:
     point, _, count = wanted.partition(":")
     if point != name:
         return
-    _crash_counts[name] = _crash_counts.get(name, 0) + 1
-    if _crash_counts[name] >= int(count or 1):
-        os._exit(137)
+    with _crash_lock:  # files are finished by several threads
+        _crash_counts[name] = _crash_counts.get(name, 0) + 1
+        if _crash_counts[name] >= int(count or 1):
+            os._exit(137)
 
 
 def reread(read: Callable[[], T], folder: Path) -> T:
@@ -173,6 +192,37 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def cache_root() -> Path:
+    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system.
+
+    Weights, indexes of genomes and backgrounds have a folder each in it.
+    """
+    chosen = os.environ.get("TRACKSMITH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
+
+
+def name_fault(text: str) -> str | None:
+    """Say what keeps a text from being a name in a run, with the name; None for a good one.
+
+    ``run.json`` is UTF-8, and so must be what pyBigWig and pysam open.
+    """
+    if "\0" in text:
+        return f"{text!a} holds a zero byte, which no name may."
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+        return (
+            f"the name {shown} is not UTF-8, as run.json and the libraries for genome files need "
+            "it. Rename the file or folder, or give it a link with another name."
+        )
+    return None
 
 
 def write_json(path: Path, value: Any) -> None:

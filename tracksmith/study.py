@@ -25,6 +25,7 @@ same id as one of the long commands. Paths are relative to the file's folder.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -32,6 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.kinds import require_file
+from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
     PREDICT,
@@ -43,13 +46,14 @@ from tracksmith.runs.request import (
 )
 from tracksmith.runs.run import Run
 from tracksmith.runs.spool import FOLDER as SPOOL_FOLDER
+from tracksmith.runs.values import read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
 PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
-HUB = ("out", "email", "name", "title", "genome", "base_url", "templates")
+HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def read_study(path: Path) -> Study:
     UsageError
         A name that no command has, or a run without a folder.
     """
+    require_file(path, "study")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -85,14 +90,25 @@ def read_study(path: Path) -> Study:
     tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
     shared, folder = content, path.parent
     steps = [
-        _step(path, kind, {**shared, **table}, folder)
+        _step(path, kind, {**_of_kind(shared, kind), **table}, folder)
         for kind in (PREDICT, VARIANTS)
         for table in _tables(path, kind, tables[kind])
     ]
     if not steps:
         raise UsageError(f"{path} holds no table [predict] or [variants].")
+    _refuse_shared_folder(path, [step.out for step in steps])
     hubs = _tables(path, "hub", tables["hub"])
+    if len(hubs) > 1:
+        raise UsageError(f"{path}: there is one [hub] of all runs; this study has {len(hubs)}.")
     return Study(tuple(steps), _hub(path, hubs[0], folder) if hubs else None)
+
+
+def _refuse_shared_folder(path: Path | None, folders: Sequence[Path]) -> None:
+    """Refuse two runs of one study in one folder, before the first of them is made."""
+    for folder in folders:
+        if [other.absolute() for other in folders].count(folder.absolute()) > 1:
+            where = "" if path is None else f"{path}: "
+            raise UsageError(f"{where}{folder} is the folder of two runs. Give each its own.")
 
 
 def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
@@ -102,25 +118,35 @@ def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
     return tables
 
 
+def _of_kind(shared: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return what stands above the tables without what this kind of run does not have."""
+    foreign = {item.name for item in request_fields()} - {
+        item.name for item in request_fields(kind)
+    }
+    return {name: value for name, value in shared.items() if name not in foreign}
+
+
 def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     out = table.pop("out", None)
-    if not isinstance(out, str):
+    if not isinstance(out, str) or not out:
         raise UsageError(f'{path}: [{kind}] needs a folder to write to: out = "...".')
     if "trust_weights" in table:
         raise UsageError(
             f"{path}, [{kind}]: whether to trust weights is for whoever runs the study to say: "
             "take trust_weights out, and give --trust-weights to tracksmith run."
         )
-    if kind == PREDICT:
-        foreign = {item.name for item in request_fields() if PREDICT not in item.metadata["kinds"]}
-        table = {name: value for name, value in table.items() if name not in foreign}
     try:
         # decision: study-is-a-request (the same names, checks and ids as a command)
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
     if request.kind != kind:
-        raise UsageError(f'{path}: [variants] needs variants = "FILE", or saturate = "REGION".')
+        wrong = (
+            'needs variants = "FILE", or saturate = "REGION"'
+            if kind == VARIANTS
+            else "writes tracks along a genome: variants and saturate belong to [variants]"
+        )
+        raise UsageError(f"{path}: [{kind}] {wrong}.")
     return Step(request, folder / out)
 
 
@@ -129,10 +155,14 @@ def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
         raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}; known are {', '.join(HUB)}.")
     if not {"out", "email"} <= table.keys():
         raise UsageError(f"{path}: [hub] needs out and email.")
-    places: dict[str, Any] = {
-        name: str(folder / table[name]) for name in ("out", "templates") if name in table
-    }
-    return {**table, **places}
+    try:
+        copy = read_yes(table.get("copy", False))
+    except UsageError as error:
+        raise UsageError(f"{path}, [hub]: copy {error}") from None
+    texts = {name: str(value) for name, value in table.items() if name != "copy"}
+    for name in {"out", "templates"} & texts.keys():
+        texts[name] = str(folder / texts[name])
+    return {**texts, "copy": copy}
 
 
 def _placed(name: str, value: Any, folder: Path) -> Any:
@@ -140,14 +170,16 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
-    if name == "regions":
-        several = [value] if isinstance(value, str) else value
-        return [str(folder / item) if (folder / item).is_file() else item for item in several]
+    if name in ("regions", "saturate") and isinstance(value, str):
+        return str(folder / value) if (folder / value).is_file() else value
+    if name == "regions" and isinstance(value, list):
+        return [_placed("saturate", item, folder) for item in value]
     return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
 
 
 def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
     """Return the study that would make these runs again, as TOML with absolute paths."""
+    _refuse_shared_folder(None, [run.folder for run in runs])
     names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
     lines = []
     for kind, run in zip(names, runs, strict=True):
@@ -171,31 +203,17 @@ def _said(run: Run) -> dict[str, Any]:
     values: dict[str, Any] = {
         "models": [model.name for model in plan.models],
         "genome": places.genome,
-        "regions": list(places.regions),
+        "regions": [_region_file(run, text) for text in places.regions],
         "chroms": list(places.chroms),
         "alias": places.files.get("alias"),
+        "clip": places.clip or None,
         "device": plan.device,
         "precision": plan.precision,
         "compressor": plan.compressor,
         "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
+        "parts": places.parts,
+        **_said_of_variants(run),
     }
-    variants = plan.variants
-    if variants is not None:
-        values |= {
-            "variants": places.files.get("variants"),
-            "around": list(variants.around),
-            "background": variants.background or None,
-            "ref_mismatch": variants.ref_mismatch,
-            "max_n": variants.max_n,
-            "allow_truncated": variants.allow_truncated or None,
-            "strict": run.limits.strict or None,
-            "max_skipped": run.limits.most_skipped,
-        }
-        if variants.region is not None:
-            contig, start, end = variants.region
-            own = ("saturate", "models", "genome", "device", "compressor")
-            values["saturate"] = f"{contig}:{start + 1}-{end}"
-            values = {name: value for name, value in values.items() if name in own}
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
         said = {
@@ -208,11 +226,35 @@ def _said(run: Run) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, [], ())}
 
 
+def _region_file(run: Run, text: str) -> str:
+    """Return a region as asked for; regions from a pipe are in the run's own file."""
+    return str((run.folder / REGIONS_FILE).absolute()) if text == REGIONS_FILE else text
+
+
+def _said_of_variants(run: Run) -> dict[str, Any]:
+    variants = run.plan.variants
+    if variants is None:
+        return {}
+    shared = {"max_n": variants.max_n}
+    if variants.saturation:
+        return {**shared, "saturate": _region_file(run, run.places.saturate or REGIONS_FILE)}
+    return {
+        **shared,
+        "variants": run.places.files.get("variants"),
+        "around": list(variants.around),
+        "background": variants.background or None,
+        "ref_mismatch": variants.ref_mismatch,
+        "allow_truncated": variants.allow_truncated or None,
+        "allow_other_lengths": run.places.allow_other_lengths or None,
+        "strict": run.limits.strict or None,
+        "max_skipped": run.limits.most_skipped,
+    }
+
+
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     """Return what is said for one model, its defaults left out."""
     folds = model.folds
     files = [path for paths in run.places.weights.get(model.name, {}).values() for path in paths]
-    several = {str(Path(path).parent) for path in files}
     values: dict[str, Any] = {
         "tracks": list(model.tracks),
         "options": dict(model.options),
@@ -222,7 +264,8 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
         "max_allele": model.max_allele or None,
     }
     if files:
-        values["weights"] = files[0] if len(files) == 1 else several.pop()
+        several = os.path.commonpath([Path(path).parent for path in files])
+        values["weights"] = files[0] if len(files) == 1 else several
     if run.plan.variants is None:
         values["stride"] = model.stride
     if model.regions is None:
@@ -260,4 +303,4 @@ def _toml(value: Any) -> str:
         return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from tracksmith.cli import doctor as module
 from tracksmith.cli import main
+from tracksmith.runs import device
+from tracksmith.tracks import compiled
 
 
 @pytest.fixture
@@ -37,14 +39,14 @@ def test_packages_machine_caches_and_models_are_told(said, tmp_path):
 
 
 def test_the_size_of_what_is_kept_is_told(said, tmp_path, monkeypatch):
-    for place in (tmp_path / "cache/weights/toy/1/w.pt", tmp_path / "home/tracksmith/indexes/a/x"):
-        place.parent.mkdir(parents=True)
-        place.write_bytes(bytes(2_500_000))
-    monkeypatch.setenv("TRACKSMITH_WEIGHTS", str(tmp_path / "cache"))
+    for name in ("weights/toy/1/w.pt", "indexes/a/x"):
+        (tmp_path / "cache" / name).parent.mkdir(parents=True)
+        (tmp_path / "cache" / name).write_bytes(bytes(2_500_000))
+    monkeypatch.setenv("TRACKSMITH_WEIGHTS", str(tmp_path / "cache/weights/toy"))
     text = said()
     assert f"{tmp_path / 'cache' / 'weights'}: 2.5 MB" in text
-    assert f"{tmp_path / 'home' / 'tracksmith' / 'indexes'}: 2.5 MB" in text
-    assert f"{tmp_path / 'cache'}: 2.5 MB (TRACKSMITH_WEIGHTS)" in text
+    assert f"{tmp_path / 'cache' / 'indexes'}: 2.5 MB" in text
+    assert f"{tmp_path / 'cache/weights/toy'}: 2.5 MB (TRACKSMITH_WEIGHTS)" in text
 
 
 def test_what_is_missing_is_told_with_the_way_to_install_it(said, monkeypatch):
@@ -57,6 +59,13 @@ def test_what_is_missing_is_told_with_the_way_to_install_it(said, monkeypatch):
     text = said()
     assert "MISSING: `pip install pysam`" in text
     assert "no faster compression: `pip install 'tracksmith[fast]'`" in text
+
+
+def test_what_encodes_tracks_is_told_and_why_it_is_not_the_compiled_code(said, monkeypatch):
+    monkeypatch.setattr(compiled, "loaded", lambda: compiled.Loaded(object()))
+    assert "compiled encoder used for tracks" in said()
+    monkeypatch.setattr(compiled, "loaded", lambda: compiled.Loaded(None, "it was not built"))
+    assert "compiled encoder numpy is used, which is slower: it was not built" in said()
 
 
 def test_without_torch_the_rest_is_told(said, monkeypatch):
@@ -77,6 +86,7 @@ def test_a_limit_of_memory_is_told(said, monkeypatch, tmp_path):
 def test_the_devices_that_torch_can_use_are_told_with_their_memory(said, monkeypatch):
     import torch
 
+    monkeypatch.setattr(device, "has_cuda_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"Device {number}")

@@ -54,6 +54,7 @@ def test_a_new_plugin_installs_and_its_tests_pass_at_once(run, tmp_path):
         "pyproject.toml",
         "tests/test_plugin.py",
         "tracksmith_toy_model/__init__.py",
+        "tracksmith_toy_model/golden.json",
         "tracksmith_toy_model/network.py",
         "tracksmith_toy_model/plugin.py",
     ]
@@ -62,7 +63,7 @@ def test_a_new_plugin_installs_and_its_tests_pass_at_once(run, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "16 passed, 3 skipped" in done.stdout
+    assert "17 passed, 3 skipped" in done.stdout
 
 
 def test_the_templates_travel_in_the_wheel_and_pass_the_linter(run, tmp_path):
@@ -71,7 +72,7 @@ def test_the_templates_travel_in_the_wheel_and_pass_the_linter(run, tmp_path):
     install(root, target)
     shipped = {path.name for path in (target / "tracksmith/models/template").iterdir()}
     assert shipped == {path.name for path in (root / "tracksmith/models/template").iterdir()}
-    assert len(shipped) == 6
+    assert len(shipped) == 7
     run("new", "x")
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP"]
     lint = subprocess.run(
@@ -108,7 +109,7 @@ def test_a_sound_model_gives_one_page_and_exit_code_0(run, register):
     register(toys.CORE_PROMOTER)
     said = run("check", "toy")
     assert len(said.splitlines()) < 40
-    assert "18 checks: 16 passed, 0 failed, 2 could not tell." in said
+    assert "19 checks: 16 passed, 0 failed, 3 could not tell." in said
 
 
 def test_a_broken_model_names_what_is_broken_and_exits_with_1(run, register):

@@ -189,9 +189,9 @@ def test_every_command_of_the_tutorial_works_in_its_order(inputs):
                 importlib.invalidate_caches()
             else:
                 said.append(tracksmith(line))
-    assert len(said) == 5
+    assert len(said) == 6
     assert (inputs / "run" / "tracks" / "my-model.plus.bw").is_file()
-    assert "18 checks: 13 passed, 0 failed, 5 could not tell." in said[3]
+    assert "19 checks: 13 passed, 0 failed, 6 could not tell." in said[4]
     values = read(inputs / "expression", "plus", 25_734_400, 25_734_700)
     np.testing.assert_allclose(values[250], 0.8944952, atol=1e-5)
 

@@ -1,6 +1,7 @@
 """Variant effects of published models' layouts, and every record of real files accounted for."""
 
 import importlib.util
+import re
 import shutil
 
 import numpy as np
@@ -180,10 +181,45 @@ def test_a_gvcf_is_said_to_be_one(quick, small, write_vcf, tmp_path):
     rows.append(("chr1", 401, ".", text[400], ("C" if text[400] == "A" else "A") + ",<NON_REF>"))
     with pytest.raises(InputError, match=r"10 of 11 .* It is a GVCF: .* bcftools norm .* Or: "):
         tracksmith.score_variants(write_vcf(rows), "toy", genome, tmp_path / "run")
+    assert not (tmp_path / "run").exists(), "it is said before anything is scored"
+    with pytest.raises(InputError, match=r"10 of 11 .* It is a GVCF"):
+        tracksmith.estimate("toy", genome, variants=write_vcf(rows), strict=True)
     results = tracksmith.score_variants(
         write_vcf(rows), "toy", genome, tmp_path / "run", max_skipped=1.0
     )
     assert account(results, 10).reasons == {"unspecified_allele": 10}
+    # One of the two alleles there can be scored.
+    tracksmith.score_variants(
+        write_vcf(rows), "toy", genome, tmp_path / "there", regions="chr1:401", max_skipped=0.5
+    )
+    with pytest.raises(InputError, match=r"1 of 2 alleles cannot be scored \(1 unspecified_al"):
+        tracksmith.plan(
+            "toy", genome, tmp_path / "none", variants=write_vcf(rows), regions="chr1:401"
+        )
+
+
+def test_alleles_without_a_sequence_are_counted_alike_before_and_after(
+    quick, small, write_vcf, tmp_path
+):
+    genome, text = small[0], small[1]["chr1"]
+    base = [text[p] for p in range(300, 400)]
+    other = ["C" if letter == "A" else "A" for letter in base]
+    odd = ["*", "<DEL>", "N", ".", "<*>", f"{base[5]}[chr2:5[", "R", f"{other[7]},*", "", "A,G"]
+    alts = [alt or other[n] for n, alt in enumerate(odd)]
+    rows = [("chr1", 301 + n, ".", base[n], alt) for n, alt in enumerate(alts)]
+    rows.append(("chr1", 320, ".", base[19] + base[20], base[19]))
+    source = write_vcf(rows)
+    with pytest.raises(InputError) as before:
+        tracksmith.score_variants(source, "toy", genome, tmp_path / "run", max_skipped=0.2)
+    counts = account(
+        tracksmith.score_variants(source, "toy", genome, tmp_path / "run", max_skipped=1), 11
+    )
+    known = {"unsupported_allele", "unspecified_allele", "ambiguous_allele", "monomorphic"}
+    told = dict(re.findall(r"(\w+)", pair)[::-1] for pair in
+                re.search(r"\(([^)]*)\)", str(before.value))[1].split(", "))  # fmt: skip
+    assert {name: int(number) for name, number in told.items()} == {
+        name: number for name, number in counts.reasons.items() if name in known
+    }
 
 
 def test_every_site_of_chr20_is_accounted_for(quick, shared, tmp_path):

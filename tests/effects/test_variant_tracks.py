@@ -183,7 +183,7 @@ def test_regions_that_are_typed_go_by_the_alias_file(register, toy, small, write
     saturated = tracksmith.score_variants(
         None, "toy", genome, tmp_path / "ism", saturate="NC1:301-310", alias=tmp_path / "alias"
     ).run
-    assert saturated.plan.variants.region == ("chr1", 300, 310)
+    assert (saturated.folder / "regions.bed").read_text() == "chr1\t300\t310\n"
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "", "\u00b2", "9" * 5_000])

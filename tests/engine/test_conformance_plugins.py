@@ -103,6 +103,7 @@ def test_get_passes(shared, tmp_path):
         options={"heads": "4"},
         inputs={"motifs": tmp_path / "motifs.meme", "clusters": tmp_path / "clusters.tsv"},
     )
+    assert told.pop("golden") == "open"  # inputs alone: no trained weights are frozen
     assert set(told.values()) == {"pass"}, report.text()
 
 

@@ -85,7 +85,7 @@ def test_every_peak_gets_its_value_in_tracks_and_table(tmp_path, install, genome
     run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
     expected = by_hand(genome, ROWS)
     heading, *rows = table_of(run)
-    assert heading == ["#contig", "start", "end", "name", "plus", "minus"]
+    assert heading == ["chrom", "start", "end", "name", "plus", "minus"]
     assert [tuple(row[:4]) for row in rows] == [tuple(map(str, row[:4])) for row in ROWS]
     np.testing.assert_allclose(np.array(rows)[:, 4:].astype(float), expected, rtol=0, atol=1e-6)
     for column, (track, sign) in enumerate((("plus", 1), ("minus", -1))):

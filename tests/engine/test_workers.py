@@ -79,6 +79,26 @@ def test_no_worker_outlives_a_killed_driver(tmp_path, random_bases):
     assert len(gone) == len(children)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_workers_start_ends_in_a_sentence(number, tmp_path, random_bases):
+    (tmp_path / "small.fa").write_text(">chr1\n" + random_bases(9_000, 1) + "\n")
+    command = [sys.executable, "-m", "tracksmith.cli", "predict", "-m", "core-promoter"]
+    driver = subprocess.Popen(
+        [*command, "-g", str(tmp_path / "small.fa"), "-o", str(tmp_path / "run"), "-d", "cpu,cpu"],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not psutil.Process(driver.pid).children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not list(tmp_path.glob("run/parts/part-*")), "the workers are not at work yet"
+    driver.send_signal(number)
+    said = driver.communicate(timeout=60)[1]
+    assert driver.returncode == 128 + number
+    assert "Stopped. What was finished is kept" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) < 6
+
+
 POISON = """
 import os, signal
 from tracksmith.plugin import *

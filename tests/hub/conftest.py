@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import struct
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.hub.chromium import start_chromium, what_chromium_lacks
 from tracksmith.models.card import ModelCard, Track, WindowGeometry
 from tracksmith.runs.record import (
     FileEntry,
@@ -303,28 +303,12 @@ def run_builder():
     return RunBuilder
 
 
-SWITCHES = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--window-size=1300,1400"
-)
-
-
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
     """Chromium without a window, with a profile of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives Chromium")
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("no chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.unhandled_prompt_behavior = "accept"  # leaving a notebook that was not saved
-    for switch in SWITCHES.split():
-        options.add_argument(switch)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    started.set_script_timeout(20)
+    pytest.importorskip("selenium.webdriver", reason="selenium drives Chromium")
+    if lack := what_chromium_lacks():
+        pytest.skip(lack)
+    started = start_chromium(tmp_path_factory.mktemp("profile"))
     yield started
     started.quit()

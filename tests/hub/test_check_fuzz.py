@@ -128,7 +128,7 @@ def good_run(tmp_path_factory, run_builder, pair):
     made = run_builder(folder).model("clip", pair).bigwig("plus").bigwig("minus", scale=-1)
     made.model("toy").bigwig("signal").bigwig("signal", "sd", 0.2)
     run = made.variants([("chrA", 700, "rs1", "A", "C", 0.5)]).write()
-    build_hub([run], run / "hub", "hub@example.org", "toyhub", "A toy hub")
+    build_hub([run], run / "hub", "hub@example.org", name="toyhub", title="A toy hub")
     assert check_hub(run) == []
     return run
 

@@ -62,8 +62,8 @@ def test_a_hub_has_the_folds_as_a_dense_bigbed_that_others_read(held_out, pair):
 def test_sessions_and_the_view_show_the_bed_itself(held_out, pair):
     run = held_out(pair)
     build_hub([run], run / "hub", **WHO)
-    row = igv_tracks(open_runs([run]), lambda output: str(output.entry["path"]))[-1]
-    assert (row["name"], row["format"]) == ("clip: held-out folds", "bed")
+    row = igv_tracks(open_runs([run]), lambda output: output.file.path)[-1]
+    assert (row["name"], row["format"]) == ("Held-out folds", "bed")
     assert row["url"] == "tracks/clip.folds.bed"
     root = ElementTree.fromstring((run / "hub" / "session.xml").read_text())
     assert [item.get("type") for item in root.iter("Resource")] == ["bigwig", "bigwig", "bed"]
@@ -74,7 +74,7 @@ def test_sessions_and_the_view_show_the_bed_itself(held_out, pair):
     )
     with serving(run) as url:
         page = requests.get(url, timeout=10).text
-        assert "clip: held-out folds" in page
+        assert "Held-out folds" in page
         assert requests.get(f"{url}run/tracks/clip.folds.bed", timeout=10).text == LINES
 
 

@@ -19,7 +19,7 @@ WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 def configs(folder):
     run = open_runs([folder])[0]
-    return igv_tracks([run], lambda output: str(output.entry["path"]))
+    return igv_tracks([run], lambda output: output.file.path)
 
 
 def sparse(made, *numbers, peak=35.0):
@@ -178,7 +178,23 @@ def test_rows_of_equal_labels_get_names_of_their_own(builder):
     for number in range(3):
         made.bigwig(f"t{number}")
     names = [row["name"] for row in configs(made.write())]
-    assert names == ["big: CAGE", "big: CAGE (2)", "big: CAGE (3)"]
+    assert names == ["CAGE", "CAGE (2)", "CAGE (3)"]
+
+
+def test_rows_are_named_after_model_and_run_only_where_that_tells_them_apart(builder, variants):
+    def names(*runs):
+        return [row["name"] for row in igv_tracks(open_runs(runs), lambda output: "")]
+
+    predicted = builder("first").model("toy").bigwig("signal").write()
+    again = builder("second").model("toy").bigwig("signal").write()
+    effects = builder("effects").model("toy").variants(variants).write()
+    other = builder("other").model("else").bigwig("signal").write()
+    assert names(predicted) == ["Toy signal"]
+    assert names(predicted, effects) == [
+        "Toy signal", "Variant effects", "Strongest variant effect"
+    ]  # fmt: skip
+    assert names(predicted, again) == ["first toy: Toy signal", "second toy: Toy signal"]
+    assert names(predicted, other) == ["first toy: Toy signal", "other else: Toy signal"]
 
 
 def test_a_view_of_two_runs_opens_where_both_have_values(builder, variants):

@@ -103,14 +103,14 @@ def texts(picture):
     return [(item.text or "").strip() for item in picture.iter(f"{SVG}text")]
 
 
-def rectangles(item, colour=""):
+def rectangles(item, colour="", style="fill"):
     """Yield colour, top within its row, and height of every rectangle; children inherit colours."""
-    own = re.search(r"(?:^|; )fill:([^;]*);", item.get("style", ""))
+    own = re.search(rf"(?:^|; ){style}:([^;]*);", item.get("style", ""))
     colour = own[1] if own else colour
     if item.tag == f"{SVG}rect":
         yield colour, float(item.get("y", 0)), float(item.get("height"))
     for child in item:
-        yield from rectangles(child, colour)
+        yield from rectangles(child, colour, style)
 
 
 def bars(picture, colour):
@@ -148,6 +148,8 @@ def test_the_demo_is_drawn_with_its_sequence_names_and_strongest_peak(draw, demo
     assert set(tops) == {50}
     assert max(heights) >= 39, "the strongest peak of the strand is drawn to its height"
     assert sum(height > 5 for height in heights) == 2
+    faded = [found for found, _, _ in rectangles(picture, style="fill-opacity") if found != "1"]
+    assert not faded, "strands have the legend's colours"
 
 
 def test_without_the_fasta_rows_are_drawn_all_the_same(draw, demo, tmp_path):

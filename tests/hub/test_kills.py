@@ -11,7 +11,7 @@ from tracksmith.files import owner_suffix
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.page import write_page
 
-WHO = ("hub@example.org", "toyhub", "A toy hub")
+WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 
 def killed(point, *arguments):
@@ -54,15 +54,15 @@ def test_a_folder_with_something_else_is_still_refused(strand_run, tmp_path):
 def test_what_a_killed_build_left_beside_the_hub_goes(strand_run, tmp_path, point, again):
     out = tmp_path / "place" / "hub"
     if again:
-        build_hub([strand_run], out, *WHO)
+        build_hub([strand_run], out, **WHO)
     killed(point, "hub", "build", strand_run, "-o", out, "--email", "hub@example.org", "--copy")
     (left,) = (path for path in out.parent.iterdir() if path != out)
     assert left.name.startswith(".tmp-hub-")
     for other in (f".tmp-hub-of{owner_suffix(2**22 + 1)}", f".tmp-hub{owner_suffix(os.getppid())}"):
         (out.parent / other).mkdir()  # another hub's, and one that is being built
-    build_hub([strand_run], out, *WHO)
+    build_hub([strand_run], out, **WHO)
     names = {path.name for path in out.parent.iterdir()}
     assert left.name not in names
     assert len(names) == 3
-    build_hub([strand_run], tmp_path / "place" / "new", *WHO)
+    build_hub([strand_run], tmp_path / "place" / "new", **WHO)
     assert contents(out) == contents(tmp_path / "place" / "new")

@@ -89,13 +89,16 @@ def test_a_page_says_how_many_alleles_there_are_and_links_places_of_the_genome_o
     made = builder().model("toy").bigwig("signal").variants(rows)
     made.counts["toy"] = VariantCounts(alleles_scored=100_000)
     text = write_page([made.write()]).read_text()
-    assert "The 200 strongest of 100,000 alleles. A click goes there." in text
+    assert (
+        "The 200 strongest of 100,000 alleles. Click a row to go there, a column's name to sort"
+        in text
+    )
     assert len(re.findall(r'<tr data-locus="chrA:\d+-\d+" tabindex="0">', text)) == 200
     made = builder("lost").model("toy").bigwig("signal").variants(rows[:1])
     table = made.folder / "variants" / "toy.tsv.gz"
     table.write_bytes(gzip.compress(b"contig\tpos\teffect\nchrQ\t5\t1\n"))
     text = write_page([made.write()]).read_text()
-    assert "<p>1 allele.</p>" in text
+    assert "<p>1 allele. Click a column's name to sort by it.</p>" in text
     assert "chrQ" in text
     assert "data-locus" not in text
 

@@ -1,6 +1,7 @@
 """Scales, held against the values of the tracks that they draw."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,11 @@ def run_of(*tracks, facts=None, **more):
 
 def outputs_of(*tracks, **more) -> list[Output]:
     return list(run_of(*tracks, **more).outputs())
+
+
+def with_file(output, **changes):
+    """Return the output with another record of its file."""
+    return replace(output, file=replace(output.file, **changes))
 
 
 def scale_of(outputs):
@@ -205,7 +211,7 @@ def test_a_wide_view_of_nothing_but_zeros_shows_the_mean():
 
 def test_a_track_without_quantiles_is_not_sparse_and_is_held_whole():
     (output,) = outputs_of(np.array([0, 0, 50.0]))
-    output.entry.update(quantiles={})
+    output = with_file(output, quantiles={})
     scale = scale_of([output])
     assert not scale.sparse
     assert scale.usual_limits(0, 50) == (0, 50)
@@ -213,7 +219,7 @@ def test_a_track_without_quantiles_is_not_sparse_and_is_held_whole():
 
 def test_quantiles_of_a_histogram_that_lie_beyond_the_extremes_do_not_widen_a_scale():
     (output,) = outputs_of(np.linspace(0, 33.25, 1000))
-    output.entry["quantiles"]["0.999"] = 33.375
+    output = with_file(output, quantiles={**output.file.quantiles, "0.999": 33.375})
     assert scale_of([output]).usual_limits(0, 33.25) == (0, 33.3)
 
 
@@ -261,17 +267,18 @@ def test_tracks_of_another_assay_unit_or_transform_have_a_scale_of_their_own(nam
 
 def test_statistics_have_scales_of_their_own_but_the_alleles_share_one():
     outputs = outputs_of(*[np.array([0.0, 1])] * 5)
-    for output, statistic in zip(outputs, ("mean", "sd", "ref", "alt", "delta"), strict=True):
-        output.entry.update(statistic=statistic)
-    keys = [scale_key(output) for output in outputs]
+    statistics = ("mean", "sd", "ref", "alt", "delta")
+    keys = [
+        scale_key(with_file(output, statistic=statistic))
+        for output, statistic in zip(outputs, statistics, strict=True)
+    ]
     assert keys[2] == keys[3]
     assert len(set(keys)) == 4
 
 
 def test_only_bigwigs_have_a_scale():
     (output,) = outputs_of(np.array([0.0, 1]))
-    output.entry.update(kind="bigbed")
-    assert common_scales([output]) == {}
+    assert common_scales([with_file(output, kind="bigbed")]) == {}
 
 
 PAIR = [

@@ -14,7 +14,7 @@ from tracksmith.hub.check import check_hub
 from tracksmith.hub.page import write_page
 from tracksmith.hub.sharing import folders_to_share, how_to_share
 
-WHO = ("hub@example.org", "toyhub", "A toy hub")
+WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def lone(folder, runs, tmp_path):
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_hub_with_copies_holds_wherever_it_is_moved(runs, tmp_path, count):
     out = tmp_path / "hub"
-    report = build_hub(runs[:count], out, *WHO, copy=True)
+    report = build_hub(runs[:count], out, **WHO, copy=True)
     assert report.upload == (out,)
     moved = lone(out, runs, tmp_path)
     assert check_hub(moved) == []
@@ -94,9 +94,9 @@ def test_copies_are_those_of_the_last_command(runs, tmp_path):
     page, hub = tmp_path / "page", tmp_path / "hub"
     for which in (runs, runs[1:]):
         write_page(which, page, copy=True)
-        build_hub(which, hub, *WHO, copy=True)
+        build_hub(which, hub, **WHO, copy=True)
     for folder in (page, hub):
         copied = {path.name for path in (folder / "runs").rglob("*") if path.is_file()}
         assert copied == {"toy.signal.bw", "toy.bb", "toy.absmax.bw"}
-    build_hub(runs, hub, *WHO)
+    build_hub(runs, hub, **WHO)
     assert not (hub / "runs").exists()

@@ -136,6 +136,6 @@ def test_a_hub_below_a_linked_folder_has_links_that_hold(two, tmp_path):
     real, linked = tmp_path / "else" / "where", tmp_path / "linked"
     real.mkdir(parents=True)
     linked.symlink_to(real)
-    build_hub(two, linked / "hub", "a@example.org", "mine", "Mine")
+    build_hub(two, linked / "hub", "a@example.org", name="mine", title="Mine")
     assert check_hub(linked / "hub") == []
     assert check_hub(real / "hub") == []

@@ -1,6 +1,7 @@
 """What a command takes and keeps: nothing when it fails, and what can be read once only."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,10 +13,11 @@ from engine_toys import Dense, toy_card
 
 import tracksmith
 from tracksmith.cli import main
-from tracksmith.errors import InputError, PluginError, TrustError
+from tracksmith.errors import InputError, PluginError, ResourceError, TrustError
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.registry import RegisteredModel, Registry
+from tracksmith.progress import Silent
 from tracksmith.runs.run import Run
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
@@ -171,14 +173,43 @@ def test_a_lock_with_a_process_id_beyond_all_is_taken_over(world):
         pass
 
 
-def test_two_processes_of_one_number_never_share_a_temporary_file():
+class Remover(Silent):
+    """Removes a folder when the first part is done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def advance(self, count: int) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("what", ["predict", "variants"])
+def test_a_folder_that_is_removed_under_a_run_at_work_ends_in_a_sentence(world, what):
+    bases = "ACGTTGCAAC" * 840
+    Path("long.fa").write_text(f">chr1\n{bases}\n>chr2\n{bases}\n")
+    more = {"weights": "good", "device": "cpu", "progress": Remover(Path("run"))}
+    with pytest.raises(ResourceError, match=r"run was removed while|Cannot write .*run/parts"):
+        if what == "predict":
+            tracksmith.predict("toy", "long.fa", "run", parts=2, **more)
+        else:
+            rows = (f"chr1\t{n}\tv{n}\t{base}\t{'G' if base == 'T' else 'T'}\t.\t.\t.\n"
+                    for n, base in enumerate(bases, 1))  # fmt: skip
+            head = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+            Path("v.vcf").write_text(head + "".join(rows))
+            tracksmith.score_variants("v.vcf", "toy", "long.fa", "run", **more)
+    assert not Path("run").exists()
+
+
+def test_two_processes_of_one_number_never_share_a_temporary_file(tmp_path):
     code = (
         "import os; os.getpid = lambda: 1\n"
         "from pathlib import Path\nfrom tracksmith.files import aside\n"
         "with aside(Path('x')) as path: print(path.name); path.write_text('')\n"
     )
     names = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+        ).stdout
         for _ in range(2)
     }
     assert len(names) == 2

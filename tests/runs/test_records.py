@@ -98,7 +98,7 @@ PLANS = st.builds(
     regions=st.none() | st.builds(RegionSet, COUNT, COUNT, TEXT),
     variants=st.none() | st.builds(
         VariantsRecord, TEXT, COUNT, COUNT, COUNT, st.none() | FILES,
-        st.none() | st.tuples(TEXT, COUNT, COUNT), max_n=FLOAT,
+        st.none() | TEXT, max_n=FLOAT,
     ),
     details=by_name(PLAIN),
 )  # fmt: skip

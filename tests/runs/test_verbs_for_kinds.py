@@ -1,11 +1,14 @@
 """Every verb exists for every kind of run, on the command line and from Python."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from region_toys import registry, toy
+from region_toys import BaseCounts, registry, toy
 
 import tracksmith
 import tracksmith.errors
@@ -144,3 +147,97 @@ def test_run_json_is_the_projection_of_typed_records(world):
     content = json.loads(Path("out/run.json").read_text())
     assert content["format"] == 3
     assert content["id"] == run.plan.id == tracksmith.runs.run.Run.open(Path("out")).plan.id
+
+
+def kinds_and_ways(kind: str) -> list[str]:
+    source = ["in.vcf"] if kind.startswith("variants") else []
+    return ["variants" if source else "predict", *source, *words_of(kind), "-o", "out", "--dry-run"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "saturation"])
+def test_a_dry_run_says_the_same_of_every_kind(world, kind):
+    """Models, windows, passes, time, tracks and folds; files; disk."""
+    words = kinds_and_ways(kind) if kind != "saturation" else [
+        "variants", "--saturate", "chr1:1001-1040", *words_of("windows"), "-o", "out", "--dry-run",
+    ]  # fmt: skip
+    *models, files, disk = call(*words).splitlines()
+    named = models_of(kind) if kind != "saturation" else ["core-promoter"]
+    line = (
+        r"{}: [0-9,]+ \S.*, [0-9,]+ windows and [0-9,]+ forward passes, about [0-9.]+ \S+ on cpu; "
+        r"[0-9]+ tracks; .*folds: \S+ \(mean\)"
+    )
+    assert len(models) >= len(named)
+    for name in named:
+        assert any(re.fullmatch(line.format(name), text) for text in models), models
+    assert re.fullmatch(r"[0-9]+ files: \S.*", files)
+    assert re.fullmatch(r"Disk: at most \S+ \S+ for the files, \S+ \S+ for the parts.*\.", disk)
+
+
+def test_a_dry_run_of_variants_makes_the_features_of_a_few_regions_only(world, monkeypatch):
+    seen = []
+    Path("peaks.bed").write_text("".join(f"chr1\t{s}\t{s + 40}\n" for s in range(0, 2_800, 40)))
+    monkeypatch.setattr("tracksmith.regions.worker.TRIAL_BASES", 200)
+    made = BaseCounts.features
+    monkeypatch.setattr(
+        BaseCounts, "features",
+        lambda self, batch: seen.append(len(batch.bases)) or made(self, batch),
+    )  # fmt: skip
+    call(*kinds_and_ways("variants over regions"))
+    assert 0 < max(seen) <= 6
+    seen.clear()
+    on_command_line("variants over regions", "predict", "out")
+    assert max(seen) == 70
+
+
+def test_the_time_of_a_dry_run_counts_every_region_and_every_allele(world, monkeypatch):
+    """Of features that take a second a region and windows that take ten."""
+    clock = [0.0]
+
+    def features(self, batch):
+        clock[0] += len(batch.bases)
+        return np.ones((len(batch.bases), 2), np.float32)
+
+    monkeypatch.setattr(BaseCounts, "features", features)
+    monkeypatch.setattr("tracksmith.effects.costs.window_seconds", lambda work: 10.0)
+    monkeypatch.setattr("tracksmith.effects.costs.time.perf_counter", lambda: clock[0])
+    (cost,) = tracksmith.estimate(
+        "toy", "genome.fa", device="cpu", **python_options("variants over regions")
+    ).models
+    # 20 regions, 2 alleles, each in a region of its own: 4 windows, 22 times features.
+    assert (cost.windows, cost.seconds) == (4, pytest.approx(4 * 10 + 22))
+
+
+def test_a_dry_run_counts_random_variants_and_those_that_get_tracks(world):
+    asked = {"variants": "in.vcf", "device": "cpu"}
+    plain, more = (
+        tracksmith.estimate("core-promoter", "genome.fa", **asked, **options).models[0]
+        for options in ({}, {"background": 30, "around": ["top:1"]})
+    )
+    ways = plain.windows // 4
+    assert more.windows == plain.windows + 2 * 31 * ways
+    assert "30 random SNVs, 1 for the tracks around them" in more.work
+    tracksmith.score_variants("in.vcf", "core-promoter", "genome.fa", "out",
+                              background=30, device="cpu")  # fmt: skip
+    kept = tracksmith.estimate("core-promoter", "genome.fa", **asked, background=30).models[0]
+    assert kept.windows == plain.windows
+
+
+def test_a_dry_run_knows_the_time_where_the_first_variants_are_none_to_score(world):
+    asked = {"variants": "in.vcf", "device": "cpu", "regions": "chr1:2,000-2,100"}
+    (cost,) = tracksmith.estimate("core-promoter", "genome.fa", **asked).models
+    assert cost.seconds is not None and cost.seconds > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_has_one_name_in_the_tables_of_every_kind(world, kind):
+    """The first line holds the names, without a mark before them; the contig is ``chrom``."""
+    from_python(kind, "predict", "out")
+    tables = [path for path in Path("out").rglob("*") if re.search(r"\.tsv(\.gz)?$", path.name)]
+    assert bool(tables) == (kind != "windows")
+    for path in tables:
+        text = (gzip.decompress if path.suffix == ".gz" else bytes)(path.read_bytes()).decode()
+        names, *rows = (line.split("\t") for line in text.splitlines())
+        assert "chrom" in names and len(set(names)) == len(names)
+        assert all(re.fullmatch("[A-Za-z]+", name) for name in names), (path, names)
+        assert {row[names.index("chrom")] for row in rows} <= {"chr1"}
+        assert all(len(row) == len(names) for row in rows)

@@ -328,7 +328,7 @@ def test_a_wrong_zoom_level_is_noticed_before_the_file_gets_its_name(tmp_path, m
 
 def test_a_wrong_value_is_noticed_before_the_file_gets_its_name(tmp_path):
     good, other = piece(), encode_values(np.full(10, 2.0), 0, 1, 100, OPTIONS, contig=0)
-    mixed = EncodedPiece(**{**vars(good), "data": other.data, "sections": other.sections})
+    mixed = EncodedPiece(**{**vars(good), "blocks": other.blocks, "sections": other.sections})
     with pytest.raises(TracksmithError, match=r"a:0-1 holds 2.0, not 1.0"):
         write_bigwig(tmp_path / "a.bw", [("a", 100)], lambda: [(0, mixed)], 1, OPTIONS)
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Encoding of values: precision, refusals, storage of pieces, quantiles."""
 
+import importlib.util
 import zlib
 
 import numpy as np
@@ -193,7 +194,14 @@ def test_options_that_make_no_sense_are_refused():
             TrackOptions(items_per_block=items)
     with pytest.raises(UsageError, match="No compressor"):
         TrackOptions(compressor="lzma").compress(b"x")
-    assert default_compressor() in ("isal", "deflate", "zlib")
+
+
+def test_isal_compresses_where_it_is_installed_and_zlib_everywhere(monkeypatch):
+    there = {"isal", "deflate"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
+    for expected in ("isal", "deflate", "zlib"):
+        assert default_compressor.__wrapped__() == expected
+        there.discard(expected)
 
 
 @settings(max_examples=100, deadline=None)

@@ -21,7 +21,7 @@ from tracksmith.cli.added import added_command, added_commands
 from tracksmith.cli.guesses import GuessingGroup
 from tracksmith.cli.streams import open_closed_streams
 from tracksmith.errors import InputError, ResourceError, TracksmithError
-from tracksmith.files import remedy
+from tracksmith.files import name_fault, remedy
 from tracksmith.version import __version__
 
 __all__ = ["main"]
@@ -69,6 +69,13 @@ class LazyGroup(GuessingGroup):
         """Run the command line; also where standard streams are closed."""
         open_closed_streams()
         return super().main(*args, **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments; none may be a name that nothing could be stored under."""
+        for text in args:
+            if fault := name_fault(text):
+                raise click.UsageError(f"An argument cannot be used: {fault}")
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_built_in(), *added_commands(COMMANDS)]
@@ -162,7 +169,7 @@ def _report_bug(error: Exception) -> None:
     try:
         # A name that nobody can know: in a folder of everybody's, a link could lie in wait.
         number, name = tempfile.mkstemp(".log", "tracksmith-bug-", os.getcwd())  # noqa: PTH109
-        with open(number, "w", encoding="utf-8") as log:  # noqa: PTH123
+        with open(number, "w", encoding="utf-8", errors="backslashreplace") as log:  # noqa: PTH123
             log.write(f"tracksmith {__version__}\n{shlex.join(sys.argv)}\n\n{text}")
         where = f"The trace is in {name}"
     except OSError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracksmith.cli.options import trust_option
 from tracksmith.cli.tables import facts, output_width
+from tracksmith.errors import UsageError
+from tracksmith.runs.device import DTYPES
 from tracksmith.version import __version__
 
 if TYPE_CHECKING:
-    from tracksmith.models.card import ModelCard
-    from tracksmith.models.weights import WeightsState
+    from tracksmith.models.registry import RegisteredModel
 
 __all__ = ["doctor"]
 
@@ -36,15 +41,96 @@ MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 """What a container or a job of a scheduler may take."""
 
 
+TESTS = ("models", "device", "dtype", "genome_size", "genome", "weights", "options", "inputs")
+"""Options that mean something with --self-test alone."""
+
+
 @click.command()
-def doctor() -> None:
-    """Say what this installation can do, and how to install what is missing."""
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option("--self-test", is_flag=True, help="Run the models, compare what they give, time it.")
+@click.option("-d", "--device", help="Where: auto (default), cpu, cuda, cuda:0,cuda:1.")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Precision; default float32.")
+@click.option("--genome-size", help="Size of your genome, for the time: 3.1G (default), 135M.")
+@click.option("--genome", type=click.Path(path_type=Path), help="Your genome instead of its size.")
+@click.option("--weights", multiple=True, help="Weights of a model: MODEL=PATH.")
+@click.option("--option", "options", multiple=True, help="NAME=VALUE or MODEL=NAME=VALUE.")
+@click.option("--input", "inputs", multiple=True, help="A region model's file: NAME=PATH.")
+@trust_option
+def doctor(*, self_test: bool, **asked: Any) -> None:
+    """Say what this installation can do, and how to install what is missing.
+
+    With --self-test it runs the models that are named, or all, on small inputs, holds them
+    against frozen outputs and against the CPU, and says how long your genome would take. It
+    exits with 0 if all is well, 1 if a model differs, 5 if a device failed.
+    """
     width = output_width()
+    if self_test:
+        _self_test(asked, width)
+        return
+    if said := [name for name in TESTS if asked[name]]:
+        raise UsageError(f"{said[0].replace('_', '-')}: this needs --self-test.")
     click.echo(f"tracksmith {__version__}, Python {platform.python_version()}")
     click.echo(facts([("Packages", ""), *_packages()], width))
     click.echo(facts(list(_machine()), width))
     click.echo(facts([("Caches", ""), *_caches()], width))
     click.echo(facts(list(_models()), width))
+
+
+def _self_test(asked: dict[str, Any], width: int | None) -> None:
+    from tracksmith.cli.selftest import Place, SelfTest, exit_code, lines_of, page
+
+    contigs = _contigs(asked["genome"], asked["genome_size"])
+    place = Place([asked["device"] or "auto"], asked["dtype"] or "float32", contigs)
+    test = SelfTest(asked["models"], asked["weights"], asked["options"], asked["inputs"])
+    lines = []
+    for line in lines_of(test, place):
+        lines.append(line)
+        click.echo(f"{line.model}: {line.verdict}", err=True)
+    click.echo(page(lines, width) if lines else "No model is installed.")
+    click.echo(
+        "difference: the largest one, as a share of the largest value; time: the forward pass of a "
+        "plain `predict`, N not left out, reading and writing not included"
+    )
+    if missing := list(_missing()):
+        click.echo("\n".join(["To install:", *(f"  {text}" for text in missing)]))
+    if code := exit_code(lines):
+        sys.exit(code)
+
+
+def _contigs(genome: Path | None, size: str | None) -> list[int]:
+    """Return the lengths of the contigs of the user's genome, in bp."""
+    from tracksmith.cli.selftest import read_size
+    from tracksmith.genome.fasta import Genome
+
+    if genome and size:
+        raise UsageError("--genome and --genome-size say the same: keep one.")
+    if genome:
+        return [int(length) for length in Genome.open(genome).contigs.lengths]
+    return [read_size(size or "3.1G")]
+
+
+def _missing() -> Iterator[str]:
+    """Say what would make this machine faster, and how to install it."""
+    import torch
+
+    have = {package for package in OPTIONAL if _version(package)}
+    if not have & {"isal", "deflate"}:
+        yield f"faster compression: `pip install {OPTIONAL['isal'][1]}`"
+    if "distributed" not in have:
+        yield f"several devices: `pip install {OPTIONAL['distributed'][1]}`"
+    if torch.version.cuda is None and _driver_is_there():
+        yield (
+            f"a GPU: an NVIDIA driver is here, and torch {torch.__version__} is a build for CPUs "
+            "alone; install the build for your CUDA"
+        )
+
+
+def _driver_is_there() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _version(package: str) -> str | None:
@@ -60,25 +146,42 @@ def _packages() -> Iterator[tuple[str, str]]:
     for package, (use, install) in OPTIONAL.items():
         found = _version(package)
         yield f"  {package}", f"{found} ({use})" if found else f"no {use}: `pip install {install}`"
+    yield "  compiled encoder", _encoder()
+
+
+def _encoder() -> str:
+    """Say whether tracks are encoded by compiled code, or by numpy and why."""
+    from tracksmith.tracks.compiled import loaded
+
+    code, reason = loaded()
+    return "used for tracks" if code else f"numpy is used, which is slower: {reason}"
 
 
 def _machine() -> Iterator[tuple[str, str]]:
-    try:
-        import torch
-    except ImportError as error:
-        yield "CPU cores", str(os.cpu_count())
-        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
-    else:
-        from tracksmith.runs.device import usable_cores
+    from tracksmith.runs.device import usable_cores
 
-        yield "CPU cores", str(usable_cores())
-        yield from _gpus(torch)
+    yield "CPU cores", str(usable_cores())
+    yield from _gpus()
     yield "Memory", _memory()
     for name, folder in (("here", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
         yield f"Disk {name}", f"{_free(folder)} free in {folder}"
 
 
-def _gpus(torch: Any) -> Iterator[tuple[str, str]]:
+def _gpus() -> Iterator[tuple[str, str]]:
+    """Say which GPUs torch can use; it is imported only where there may be one."""
+    from tracksmith.runs.device import has_cuda_driver
+
+    if importlib.util.find_spec("torch") is None:
+        yield "GPU", "torch cannot be imported: `pip install torch`"
+        return
+    if not has_cuda_driver():
+        yield "GPU", "none of NVIDIA: no driver was found; --device cpu is the default"
+        return
+    try:
+        import torch
+    except ImportError as error:
+        yield "GPU", f"torch cannot be imported ({error}): `pip install torch`"
+        return
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             memory = torch.cuda.get_device_properties(number).total_memory
@@ -108,9 +211,7 @@ def _memory() -> str:
 
 
 def _caches() -> Iterator[tuple[str, str]]:
-    import platformdirs
-
-    from tracksmith.models.weights import cache_root
+    from tracksmith.files import cache_root
 
     weights = cache_root() / "weights"
     yield "  weights", f"{_content(weights)} (TRACKSMITH_CACHE moves it)"
@@ -118,28 +219,29 @@ def _caches() -> Iterator[tuple[str, str]]:
     own = os.environ.get("TRACKSMITH_WEIGHTS")
     if own:
         yield "  weights of your own", f"{_content(Path(own).expanduser())} (TRACKSMITH_WEIGHTS)"
-    kept = Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
     for name in ("indexes", "background"):
-        yield f"  {name}", _content(kept / name)
+        yield f"  {name}", _content(cache_root() / name)
 
 
 def _models() -> Iterator[tuple[str, str]]:
     from tracksmith.cli import COMMANDS
     from tracksmith.cli.added import unusable_commands
     from tracksmith.models.registry import load_registry
-    from tracksmith.models.weights import state_of_weights
 
     registry = load_registry()
     yield "Models", "" if registry.models else "none"
     for name, item in registry.models.items():
-        yield f"  {name}", _readiness(item.card, state_of_weights(item.model))
+        yield f"  {name}", _readiness(item)
     for broken in registry.broken:
         yield f"BROKEN plugin {broken.entry_point}", f"({broken.distribution}) {broken.reason}"
     for entry, reason in unusable_commands(COMMANDS):
         yield f"UNUSABLE command {entry.entry_point}", f"({entry.distribution}) {reason}"
 
 
-def _readiness(card: ModelCard, state: WeightsState) -> str:
+def _readiness(item: RegisteredModel) -> str:
+    from tracksmith.models.weights import state_of_weights
+
+    card, state = item.card, state_of_weights(item.model)
     if not state.needed:
         return "ready"
     if not state.paths:

@@ -50,8 +50,8 @@ def build(
     from tracksmith.hub.build import build_hub
 
     report = build_hub(
-        runs, out, email, name, title, genome=genome, base_url=base_url, templates=templates,
-        copy=copy,
+        runs, out, email, name=name, title=title, genome=genome, base_url=base_url,
+        templates=templates, copy=copy,
     )  # fmt: skip
     _say(report)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from tracksmith.cli.completion import completer_of
 from tracksmith.errors import UsageError
 from tracksmith.models.trust import OPTION, trusting
 from tracksmith.runs.request import (
@@ -24,13 +25,16 @@ from tracksmith.runs.request import (
 )
 
 __all__ = [
+    "NamedPath",
     "RequestCommand",
+    "go_options",
     "key_values",
     "out_option",
     "quiet_option",
     "request_from",
     "request_options",
     "run_options",
+    "run_switches",
     "trust_option",
 ]
 
@@ -53,15 +57,44 @@ trust_option = click.option(
 )  # fmt: skip
 """Consent lasts as long as the command; it is stored nowhere."""
 
+
+class NamedPath(click.Path):
+    """A path that is not empty: an unset variable of a shell is no folder here."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value):
+            self.fail("its value is empty: name a file or folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _single(context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """Return the one value of an option; two different ones contradict each other."""
+    different = list(dict.fromkeys(values))
+    if len(different) > 1:
+        raise click.BadParameter(
+            f"it is given twice, {different[0]} and {different[1]}: keep one.", context, option
+        )
+    return different[0] if different else None
+
+
 out_option = click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder."
-)
+    "-o", "--out", required=True, multiple=True, callback=_single, type=NamedPath(),
+    help="Run folder.",
+)  # fmt: skip
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
-_RUN = (
+_SWITCHES = (
     quiet_option,
     click.option("--overwrite", is_flag=True, help="Replace another run in the same folder."),
     click.option("--force", is_flag=True, help="Go on though the disk may be too small."),
+)
+_GO = (
+    click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing."),
+    click.option("--dry-run", is_flag=True, help="Say what it would cost; compute nothing."),
 )
 
 
@@ -121,7 +154,10 @@ def _option(item: Field[Any]) -> Callable[[Any], Any]:
         return click.option(*names, item.name, is_flag=True, default=None, help=about)
     several = is_of_model(item.name) or known["read"] in LISTS
     required = item.name in ("models", "genome")
-    return click.option(*names, item.name, multiple=several, required=required, help=about)
+    return click.option(
+        *names, item.name, multiple=True, callback=None if several else _single,
+        required=required, help=about, shell_complete=completer_of(item.name),
+    )  # fmt: skip
 
 
 def request_options(*kinds: str) -> Callable[[Command], Command]:
@@ -142,7 +178,21 @@ def request_options(*kinds: str) -> Callable[[Command], Command]:
 
 def run_options(command: Command) -> Command:
     """Add the options of commands that write a run."""
-    for option in reversed((out_option, *_RUN)):
+    return out_option(run_switches(command))
+
+
+def run_switches(command: Command) -> Command:
+    """Add the switches of commands that write a run, or several."""
+    return _with(_SWITCHES, command)
+
+
+def go_options(command: Command) -> Command:
+    """Add the switches of commands that make a run in one go."""
+    return _with(_GO, command)
+
+
+def _with(options: Sequence[Callable[[Any], Any]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

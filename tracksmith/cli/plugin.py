@@ -1,4 +1,4 @@
-"""``tracksmith plugin``: begin a plugin, and check one against the contract."""
+"""``tracksmith plugin``: begin a plugin, check one against the contract, freeze its outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["plugin"]
 
 @click.group(cls=GuessingGroup)
 def plugin() -> None:
-    """Write or check a model plugin."""
+    """Write, check or freeze a model plugin."""
 
 
 @plugin.command()
@@ -60,6 +60,40 @@ def check(
 
 @plugin.command()
 @click.argument("name")
+@click.option("--weights", type=click.Path(path_type=Path), help="File or folder of weights.")
+@trust_option
+@click.option("--option", "options", multiple=True, help="A model's own option: NAME=VALUE.")
+@click.option("--input", "inputs", multiple=True, help="A region model's file: NAME=PATH.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File; default NAME.golden.json")
+def freeze(
+    name: str,
+    weights: Path | None,
+    options: tuple[str, ...],
+    inputs: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Write what a model gives for a few made-up windows, for later comparison.
+
+    Ship the file with your plugin, ``Model(..., golden=PATH)``: `plugin check` and
+    `doctor --self-test` compare with it where the weights are the same files.
+    """
+    from tracksmith.engine.golden import write_golden
+    from tracksmith.engine.selftest import Asked, freeze
+
+    model = load_registry().get(name).model
+    files = {key: Path(path) for key, path in key_values(inputs, "--input").items()}
+    golden = freeze(model, Asked(weights, key_values(options, "--option"), files))
+    path = out or Path(f"{name}.golden.json")
+    write_golden(path, golden)
+    count = len(golden.tracks) * golden.windows * len(golden.bins)
+    click.echo(
+        f"{path} holds {count} values of {name}: {len(golden.tracks)} tracks, {golden.windows} "
+        f"windows, {len(golden.bins)} bins of each. Ship it: Model(..., golden=PATH)."
+    )
+
+
+@plugin.command()
+@click.argument("name")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write; default tracksmith-NAME."
 )
@@ -73,5 +107,6 @@ def new(name: str, out: Path | None) -> None:
         f"  pip install -e {folder}\n"
         f"  tracksmith plugin check {name}\n"
         f"  pytest {folder}\n"
-        "Then put your card, network and weights in place of the toy, and choose a licence."
+        "Then put your card, network and weights in place of the toy, choose a licence, and freeze "
+        f"what the model gives: tracksmith plugin freeze {name}"
     )

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from tracksmith.cli.options import RequestCommand, request_from, request_options, run_options
+from tracksmith.cli.options import (
+    RequestCommand,
+    go_options,
+    request_from,
+    request_options,
+    run_options,
+)
 
 __all__ = ["predict"]
 
@@ -22,8 +28,7 @@ Examples:
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
 @request_options("predict")
 @run_options
-@click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
-@click.option("--dry-run", is_flag=True, help="Say what it would cost; compute nothing.")
+@go_options
 def predict(
     out: Path,
     *,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tracksmith.cli.options import (
+    NamedPath,
     RequestCommand,
     quiet_option,
     request_options,
@@ -21,7 +22,7 @@ from tracksmith.errors import UsageError
 
 __all__ = ["finish", "plan", "status", "work"]
 
-_FOLDER = click.argument("run", type=click.Path(path_type=Path))
+_FOLDER = click.argument("run", type=NamedPath())
 
 EXAMPLES = """\b
 Examples:
@@ -35,7 +36,7 @@ MOST_SHOWN = 20
 
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
-@click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
+@click.argument("source", metavar="[IN]", required=False, type=NamedPath())
 @request_options("predict", "variants")
 @run_options
 @click.option(

@@ -6,23 +6,26 @@ from pathlib import Path
 
 import click
 
-from tracksmith.cli.options import quiet_option, trust_option
+from tracksmith.cli.options import NamedPath, go_options, run_switches, trust_option
 
 __all__ = ["run", "study"]
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=NamedPath())
 @trust_option
-@quiet_option
-def run(file: Path, *, quiet: bool) -> None:
+@run_switches
+@go_options
+def run(
+    file: Path, *, quiet: bool, overwrite: bool, force: bool, keep_parts: bool, dry_run: bool
+) -> None:
     """Run a study: the [predict], [variants] and [hub] of a TOML FILE.
 
     Repeated, goes on from where it stopped. The runs are those of the long
-    commands; `tracksmith study RUN...` writes such a file.
+    commands, and so are the options; `tracksmith study RUN...` writes such a file.
     """
     from tracksmith.api import build_hub
-    from tracksmith.cli.report import say_counts, say_files
+    from tracksmith.cli.report import say_counts, say_estimate, say_files
     from tracksmith.kinds import kind_of_request
     from tracksmith.progress import LineProgress
     from tracksmith.runs import job
@@ -30,17 +33,25 @@ def run(file: Path, *, quiet: bool) -> None:
 
     content, progress = read_study(file), LineProgress(quiet=quiet)
     for step in content.steps:
-        done = job.run_all(kind_of_request(step.request), step.request, step.out, progress)
+        kind = kind_of_request(step.request)
+        if dry_run:
+            click.echo(f"[{step.request.kind}] {step.out}")
+            say_estimate(job.estimate(kind, step.request, progress))
+            continue
+        done = job.run_all(
+            kind, step.request, step.out, progress,
+            overwrite=overwrite, force=force, keep_parts=keep_parts,
+        )  # fmt: skip
         say_counts(done, quiet=quiet)
         say_files(done, quiet=quiet)
-    if content.hub is not None:
+    if content.hub is not None and not dry_run:
         report = build_hub([step.out for step in content.steps], **content.hub)
         if not quiet:
             click.echo(f"Hub of {report.tracks} tracks: {report.hub}")
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=NamedPath())
 def study(runs: tuple[Path, ...]) -> None:
     """Print the study that would make RUNS again, for `tracksmith run`."""
     from tracksmith.runs.run import Run

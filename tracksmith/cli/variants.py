@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from tracksmith.cli.options import RequestCommand, request_from, request_options, run_options
+from tracksmith.cli.options import (
+    NamedPath,
+    RequestCommand,
+    go_options,
+    request_from,
+    request_options,
+    run_options,
+)
 from tracksmith.errors import UsageError
 
 __all__ = ["variants", "variants_request"]
@@ -24,11 +31,10 @@ Examples:
 
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
-@click.argument("source", metavar="[IN]", required=False, type=click.Path(path_type=Path))
+@click.argument("source", metavar="[IN]", required=False, type=NamedPath())
 @request_options("variants")
 @run_options
-@click.option("--keep-parts", is_flag=True, help="Keep the parts after finishing.")
-@click.option("--dry-run", is_flag=True, help="Say what it would cost; compute nothing.")
+@go_options
 @click.option("--plan-only", is_flag=True, help="As `tracksmith plan IN`: compute nothing.")
 def variants(
     source: Path | None,

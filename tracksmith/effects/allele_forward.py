@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tracksmith.effects.stretches import Bases, Block
 from tracksmith.effects.windows import Frame, Placement, Positions
-from tracksmith.engine.forward import Forward
 from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import PluginError, TracksmithError
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.contigs import Contigs
 from tracksmith.runs.failures import is_of_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tracksmith.engine.forward import Forward
 
 __all__ = ["AlleleForward", "AlleleTracks"]
 

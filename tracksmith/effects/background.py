@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from tracksmith.effects.ranks import Ranks
@@ -18,11 +17,11 @@ from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.survey import ModelFacts
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.files import aside, canonical_json
+from tracksmith.files import aside, cache_root, canonical_json
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.runs.codec import encode
 
-__all__ = ["background_ranks", "random_snvs"]
+__all__ = ["background_is_kept", "background_ranks", "random_snvs"]
 
 log = logging.getLogger(__name__)
 BATCH = 4096
@@ -123,6 +122,11 @@ def background_ranks(model: ModelFacts, scorer: Scorer, notify: Notify = silent)
     return ranks
 
 
+def background_is_kept(model: ModelFacts) -> bool:
+    """Say whether an earlier run kept the ranks that this one needs."""
+    return _cache_path(model).is_file()
+
+
 def _read(path: Path, columns: int) -> Ranks:
     """Read the ranks of a file: a sha256, and the arrays that it is of.
 
@@ -154,7 +158,7 @@ def _cache_path(model: ModelFacts) -> Path:
         "versions": dict(plan.versions),
     }
     key = hashlib.sha256(canonical_json(entry).encode()).hexdigest()
-    return Path(platformdirs.user_cache_dir("tracksmith")) / "background" / f"{key}.ranks"
+    return cache_root() / "background" / f"{key}.ranks"
 
 
 def _keep(path: Path, ranks: Ranks) -> None:

@@ -9,6 +9,7 @@ from tracksmith.effects.deltas import STATISTICS, delta_paths
 from tracksmith.effects.parquet import has_parquet
 from tracksmith.effects.planned import units_for
 from tracksmith.effects.records import ROW
+from tracksmith.effects.saturation_tracks import saturation_paths
 from tracksmith.effects.scored import Scored
 from tracksmith.effects.sources import SourceSize
 from tracksmith.effects.units import units_of
@@ -56,8 +57,8 @@ def _of_model(
     one = Scored.empty(1, scores, len(units), spread=spread)
     stored = sum(getattr(getattr(one, field.name), "nbytes", 0) for field in fields(one))
     parts = size.alleles * (ROW.itemsize + PART_ROW + stored) + size.text
-    if variants.region is not None:
-        values = 5 * len(record.tracks) * size.records
+    if variants.saturation:
+        values = len(saturation_paths(record)) * size.records
         return Disk(parts, forecast_bytes(values, TrackOptions()) + SMALL_FILES)
     cells = size.alleles * scores * len(units)
     cell = TABLE_CELL + PARQUET_CELL * has_parquet() + SPREAD_CELL * spread

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tracksmith.effects.files import file_names
 from tracksmith.effects.forecast import forecast
 from tracksmith.effects.info_keys import refuse_shared_keys
-from tracksmith.effects.limits import accept_counts, limits_of
+from tracksmith.effects.limits import accept_counts, check_limits, limits_of
 from tracksmith.effects.meaning import check_request
 from tracksmith.effects.planned import draft_models, note_dtype, stage_of
 from tracksmith.effects.sources import source_places, survey_source
@@ -24,7 +24,7 @@ __all__ = ["Variants"]
 
 @dataclass(frozen=True)
 class Variants:
-    """Scores alleles of a file, or every substitution of a region, by any models."""
+    """Scores alleles of a file, or every substitution of regions, by any models."""
 
     name: str = "variants"
 
@@ -34,7 +34,9 @@ class Variants:
         chosen, context = begin(request, registry, progress)
         models, inputs = draft_models(chosen, context)
         contigs = context.genome.contigs
-        variants, size = survey_source(request, contigs, progress.note)
+        variants, size = survey_source(request, contigs, context.regions, progress.note)
+        limits = limits_of(request)
+        check_limits(limits, size.unscorable, variants.name, kept=False)
         if variants.source in ("vcf", "bcf"):
             refuse_shared_keys({model.name: model.record.scores for model in models})
         note_dtype(models, context)
@@ -44,11 +46,11 @@ class Variants:
         longest = int(contigs.lengths.max(initial=0))
         return Draft(
             replace(plan, stages=stages, variants=variants),
-            replace(places, files=inputs | source_places(request)),
+            replace(places, files={**places.files, **inputs, **source_places(request)}),
             file_names(records, variants, longest, in_order=size.sorted),
             forecast(models, variants, size, contigs),
             context.texts,
-            limits_of(request),
+            limits,
             cure="fewer tracks with -t, fewer scores with --score",
         )
 

@@ -18,8 +18,10 @@ WRONG_GENOME = {
 """Reasons for skipping that another assembly would give."""
 
 
-def check_limits(limits: Limits, counts: VariantCounts, name: str) -> None:
+def check_limits(limits: Limits, counts: VariantCounts, name: str, *, kept: bool = True) -> None:
     """Refuse a run with too many skipped alleles, before any file is written.
+
+    ``kept`` says that there are scored parts, which a repeated command finds.
 
     Raises
     ------
@@ -30,16 +32,16 @@ def check_limits(limits: Limits, counts: VariantCounts, name: str) -> None:
     if not skipped or (not limits.strict and skipped <= limits.most_skipped * total):
         return
     reasons = ", ".join(f"{n:,} {code}" for code, n in Counter(counts.reasons).most_common())
-    hint = "Repeat `tracksmith variants` without --strict to go on without them."
+    again = "Repeat" if kept else "Use"
+    hint = f"{again} `tracksmith variants` without --strict to go on without them."
     if not limits.strict:
-        hint = (
-            "`tracksmith variants` with --max-skipped 1 goes on without them; what is scored "
-            "so far is kept."
+        hint = "`tracksmith variants` with --max-skipped 1 goes on without them" + (
+            "; what is scored so far is kept." if kept else "."
         )
         if counts.reasons.keys() & WRONG_GENOME:
             hint = f"Is it the right genome (assembly, strand)? {hint}"
-        if Reason.UNSPECIFIED_ALLELE.value in counts.reasons:
-            hint = f"{GVCF_HINT} Or: {hint}"
+    if Reason.UNSPECIFIED_ALLELE.value in counts.reasons:
+        hint = f"{GVCF_HINT} Or: {hint}"
     raise InputError(
         f"{name}: {skipped:,} of {total:,} alleles cannot be scored ({reasons}). {hint}"
     )

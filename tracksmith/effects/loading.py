@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.planned import PlannedRegions
 from tracksmith.effects.region_scorer import RegionScorer
 from tracksmith.effects.scorer import Scorer
-from tracksmith.engine.loading import load_forward
 from tracksmith.errors import UsageError
 from tracksmith.progress import Silent
 from tracksmith.regions.record import planned_inputs
 from tracksmith.regions.work import RegionWork
 from tracksmith.runs.device import device_facts, resolve_device
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Scorers"]
 
@@ -23,11 +28,19 @@ class Scorers:
 
     def __init__(self, plan: VariantPlan, device: str) -> None:
         self.plan = plan
-        self.device = resolve_device(device)
-        self.device_facts = device_facts(self.device)
         self._name = device
         self._loaded: dict[int, Scorer | RegionScorer] = {}
         self._trusted: dict[int, list[str]] = {}
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device, looked for when it is needed: files are finished without one."""
+        return resolve_device(self._name)
+
+    @cached_property
+    def device_facts(self) -> dict[str, str]:
+        """What a part's manifest says of it."""
+        return device_facts(self.device)
 
     def __getitem__(self, model: int) -> Scorer | RegionScorer:
         if model not in self._loaded:
@@ -35,8 +48,10 @@ class Scorers:
         return self._loaded[model]
 
     def load(self, model: int) -> None:
-        """Load a model now."""
-        self[model]
+        """Load a model now, with the features of one over regions: a fault shows at once."""
+        scorer = self[model]
+        if isinstance(scorer, RegionScorer):
+            scorer.matrix  # noqa: B018 - made and kept
 
     def over_windows(self, model: int) -> Scorer:
         """Return the scorer of a model over windows.
@@ -69,7 +84,9 @@ class Scorers:
             ids = [track.id for track in work.card.tracks]
             columns = np.array([ids.index(track) for track in planned.record.tracks])
             return RegionScorer(work, scores, columns, limit)
-        forward, self._trusted[model] = load_forward(planned, self.device)
+        from tracksmith.engine.loading import load_forward
+
+        forward, self._trusted[model] = load_forward(planned, self.device, 2 * plan.records)
         folds = [planned.folds_for(name) for name in plan.contigs.names]
         wanted = plan.wanted(model)
         return Scorer(forward, plan.genome, scores, folds, wanted, max_allele=limit or None)

@@ -8,6 +8,10 @@ from tracksmith.runs.request import Request
 __all__ = ["check_request"]
 
 
+MOST_RANDOM = 100_000_000
+"""More would not fit into memory, and rank no better."""
+
+
 def check_request(request: Request) -> None:
     """Refuse what contradicts itself, or what a saturated region has no use for.
 
@@ -18,8 +22,11 @@ def check_request(request: Request) -> None:
     """
     if (request.variants is None) == (request.saturate is None):
         raise UsageError("Give a file of variants, or --saturate REGION instead of it.")
-    if request.background < 0:
-        raise UsageError(f"--background {request.background}: give the number of random variants.")
+    if not 0 <= request.background <= MOST_RANDOM:
+        raise UsageError(
+            f"--background {request.background}: give the number of random variants, 0 to "
+            f"{MOST_RANDOM:,}."
+        )
     for value, flag, of in ((request.max_n, "--max-n", "window"),
                             (request.max_skipped, "--max-skipped", "alleles")):  # fmt: skip
         if not 0 <= value <= 1:
@@ -39,7 +46,6 @@ def _refuse_idle(request: Request) -> None:
         "--background": request.background,
         "-r": request.regions,
         "--chroms": request.chroms,
-        "--spread": any(one.spread for one in asked),
         "--ref-mismatch": request.ref_mismatch != Request.ref_mismatch,
         "--allow-truncated": request.allow_truncated,
         "--allow-other-lengths": request.allow_other_lengths,

@@ -37,8 +37,8 @@ class Outline:
 
     @property
     def saturation(self) -> bool:
-        """Whether every substitution of a region is scored, instead of a file."""
-        return self.variants.region is not None
+        """Whether every substitution of regions is scored, instead of a file."""
+        return self.variants.saturation
 
 
 @dataclass

@@ -14,7 +14,7 @@ from tracksmith.effects.units import Units
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome, Notify
-from tracksmith.genome.intervals import Interval, Regions
+from tracksmith.genome.intervals import Regions
 from tracksmith.models import registry as plugins
 from tracksmith.models.registry import Registry
 from tracksmith.runs.genome import contigs_of, open_genome, planned_regions
@@ -60,13 +60,13 @@ class VariantPlan:
 
     @property
     def records(self) -> int:
-        """Records of the file, or bases of the region to saturate."""
+        """Records of the file, or bases of the regions to saturate."""
         return self.variants.records
 
     @property
-    def saturated(self) -> Interval | None:
-        """The region whose every substitution is scored; None for a file of variants."""
-        return None if self.variants.region is None else Interval(*self.variants.region)
+    def saturated(self) -> Regions | None:
+        """The regions whose every substitution is scored; None for a file of variants."""
+        return self.regions if self.variants.saturation else None
 
     def scores(self, model: int) -> list[Score]:
         """Return the scores of a model, the first one being its headline."""

@@ -114,6 +114,8 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
     """Return the record of a model with its scores, and where its inputs are."""
     asked, card = context.request.of(chosen.card.name), chosen.card
     names = asked.scores or card.default_scores
+    if context.request.saturate is not None:
+        names = names[:1]  # its tracks hold one score
     files: dict[str, str] = {}
     if reads_regions(card):
         record, inputs = region_record(chosen, context)

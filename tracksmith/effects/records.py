@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from tracksmith.effects.flags import SWAPPED
 from tracksmith.effects.stretches import Alleles
 from tracksmith.genome.aliases import ContigNames
-from tracksmith.genome.alleles import Allele, AlleleReader, Kind, Reason, Skipped, normalise
+from tracksmith.genome.allele_kinds import REASON_OF_KIND
+from tracksmith.genome.alleles import (
+    Allele,
+    AlleleReader,
+    Kind,
+    Reason,
+    Skipped,
+    classify,
+    normalise,
+)
 from tracksmith.genome.bases import encode
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
@@ -25,6 +34,8 @@ __all__ = [
     "RecordSource",
     "SkippedAllele",
     "Taken",
+    "count_unscorable",
+    "is_within",
     "skipped_rows",
 ]
 
@@ -109,6 +120,22 @@ def skipped_line(text: str, reason: Reason, detail: str) -> str:
     return f"{line}\t{identity}\t{reason.value}\t{clean}"
 
 
+def count_unscorable(record: VariantRecord, reasons: Counter[str]) -> None:
+    """Count the alleles of a record that have no sequence, whatever the genome and the model."""
+    if not record.alts:
+        reasons[Reason.MONOMORPHIC.value] += 1
+    for alt in record.alts:
+        if (record.ref + alt).strip("ACGTacgt"):  # nearly none, and only these can be of such kinds
+            reason = REASON_OF_KIND.get(classify(record.ref, alt))
+            if reason is not None:
+                reasons[reason.value] += 1
+
+
+def is_within(regions: Regions, contig: int, record: VariantRecord) -> bool:
+    """Say whether a record lies in the regions that were asked for."""
+    return regions.touches(contig, record.position, record.position + len(record.ref))
+
+
 class RecordSource:
     """Reads a file of variants once, forwards, and hands out its records by number.
 
@@ -161,11 +188,7 @@ class RecordSource:
         if self.regions is None:
             return True
         contig = self.reader.names.find(record.contig)
-        if contig is None:
-            return False
-        starts, ends = self.regions.contig_arrays(contig)
-        number = bisect_right(ends, record.position)
-        return number < len(starts) and bool(starts[number] < record.position + len(record.ref))
+        return contig is not None and is_within(self.regions, contig, record)
 
     def close(self) -> None:
         """Let the file go."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +90,27 @@ class RegionScorer:
         self._computes = [compute_of(work.planned.model, score.name) for score in scores]
         self.columns = columns
         self.limit = limit
-        self.raw = region_features(work)
-        self.matrix, self.normalisers = work.normalise(self.raw)
         bounds = np.searchsorted(work.peaks.contig, np.arange(len(work.peaks.contigs) + 1))
         self._bounds = bounds.astype(np.int64)
+
+    @cached_property
+    def raw(self) -> NDArray[np.float32]:
+        """The features of all regions, float32 ``(regions, features)``; made when first needed."""
+        return region_features(self.work)
+
+    @cached_property
+    def _normalised(self) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        return self.work.normalise(self.raw)
+
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """What the network reads of all regions, float32 ``(regions, features)``."""
+        return self._normalised[0]
+
+    @property
+    def normalisers(self) -> dict[str, Any]:
+        """What the features of all regions were normalised by."""
+        return self._normalised[1]
 
     @property
     def smallest_batch(self) -> int:

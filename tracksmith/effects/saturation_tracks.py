@@ -1,13 +1,15 @@
 """The tracks of a saturation mutagenesis, in the layout that UCSC uses for CADD.
 
 One bigWig for each base to which a position is changed, where the reference
-base itself is a gap; and the mean over the three changes, to be drawn as
-letters of the reference.
+base itself is a gap; the mean over the three changes, to be drawn as letters
+of the reference; and, where it was asked for, the standard deviation over
+folds of each change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,70 +28,88 @@ from tracksmith.tracks.piece import EncodedPiece
 __all__ = ["saturation_paths", "write_saturation"]
 
 BASES = "ACGT"
+NEAR = 1 << 12
+"""Stretches that lie so many bases apart, or less, are encoded together."""
+
+
+class _File(NamedTuple):
+    """One of the tracks of a model's track: the change to a base, its spread, or the mean."""
+
+    base: str
+    spread: bool = False
+
+    def path(self, model: str, track: str) -> str:
+        end = f"{self.base or 'mean'}{'.sd' if self.spread else ''}"
+        return f"ism/{model}.{track}.{end}{FORMATS['bigwig'].suffix}"
+
+    @property
+    def statistic(self) -> str:
+        if not self.base:
+            return "letters"
+        return "sd" if self.spread else "saturation"
+
+
+def _files(model: ModelRecord) -> list[_File]:
+    files = [*(_File(base) for base in BASES), _File("")]
+    return [*files, *(_File(base, spread=True) for base in BASES if model.folds.spread)]
 
 
 def saturation_paths(model: ModelRecord) -> list[str]:
     """Return the paths of the tracks of a model."""
     tracks = [track.id for track in model.card.tracks if track.id in set(model.tracks)]
-    return [_path(model.name, track, base) for track in tracks for base in (*BASES, "mean")]
-
-
-def _path(model: str, track: str, base: str) -> str:
-    return f"ism/{model}.{track}.{base}{FORMATS['bigwig'].suffix}"
+    return [file.path(model.name, track) for track in tracks for file in _files(model)]
 
 
 def write_saturation(model: ModelFacts, store: PartStore, options: TrackOptions) -> list[FileEntry]:
-    """Write five bigWigs per chosen track; return their entries for ``run.json``.
+    """Write the bigWigs of every chosen track; return their entries for ``run.json``.
 
     The values are the model's first score, alternative minus reference, never
-    negated for the minus strand. It has a value for every track; others were refused.
+    negated for the minus strand; and their standard deviation over folds. The
+    score has a value for every track; others were refused.
     """
-    contigs = model.plan.contigs
-    score, form = model.scores[0], FORMATS["bigwig"]
-    entries = []
-    tracks = {track.id: track for track in model.card.tracks}
-    for row, name in enumerate(model.units.names[: model.units.tracks]):
-        track = tracks[name]
-        for column, base in enumerate((*BASES, "mean")):
+    contigs, folder = model.plan.contigs, model.plan.run.folder
+    form, entries = FORMATS["bigwig"], []
+    for row, track in enumerate(model.units.names[: model.units.tracks]):
+        for file in _files(model.plan.models[model.number].record):
 
-            def pieces(row: int = row, column: int = column) -> Iterator[tuple[int, EncodedPiece]]:
+            def pieces(row: int = row, file: _File = file) -> Iterator[tuple[int, EncodedPiece]]:
                 for result in read_results(store, model.number):
-                    yield from _piece(model, result, row, column, options)
+                    yield from _pieces(model, result, row, file, options)
 
-            path, folder = _path(model.name, track.id, base), model.plan.run.folder
+            path = file.path(model.name, track)
             summary = form.write(folder / path, TrackData(list(contigs), pieces, 1), options)
             crash_point("track-finished")
-            letters = base == "mean"
             entry = FileEntry.of(
-                folder, path, form.name, model=model.name, track=track.id, score=score.name,
-                statistic="letters" if letters else "saturation", base="" if letters else base,
+                folder, path, form.name, model=model.name, track=track,
+                score=model.scores[0].name, statistic=file.statistic, base=file.base,
                 **value_facts(summary),
             )  # fmt: skip
             entries.append(entry)
     return entries
 
 
-def _piece(
-    model: ModelFacts, result: PartResult, track: int, column: int, options: TrackOptions
+def _pieces(
+    model: ModelFacts, result: PartResult, track: int, file: _File, options: TrackOptions
 ) -> Iterator[tuple[int, EncodedPiece]]:
-    """Yield the values of one part: those of one base, or (column 4) their mean."""
-    if not len(result.rows):
-        return
-    contigs = model.plan.contigs
-    contig = int(result.rows["contig"][0])
-    start = int(result.rows["start"][0])
-    values = _effects(result, start, track)
-    line = values[:, column] if column < len(BASES) else _mean(values)
-    length = int(contigs.lengths[contig])
-    yield contig, encode_values(line, start, 1, length, options, contig=contig)
+    """Yield the values of one part, stretch by stretch."""
+    values = result.scored.spread if file.spread else result.scored.value
+    for rows in _stretches(result.rows):
+        if values is None or not len(rows):
+            continue
+        mine = result.rows[rows]
+        start = int(mine["start"][0])
+        effects = np.full((int(mine["end"][-1]) - start, len(BASES)), np.nan, np.float32)
+        effects[mine["start"] - start, mine["allele"] - 1] = values[rows, 0, track]
+        line = effects[:, BASES.index(file.base)] if file.base else _mean(effects)
+        contig = int(mine["contig"][0])
+        length = int(model.plan.contigs.lengths[contig])
+        yield contig, encode_values(line, start, 1, length, options, contig=contig)
 
 
-def _effects(result: PartResult, start: int, track: int) -> NDArray[np.float32]:
-    """Return the effect of every change, float32 ``(bases, 4)``; NaN for the reference base."""
-    rows = result.rows
-    values = np.full((int(rows["end"][-1]) - start, len(BASES)), np.nan, np.float32)
-    values[rows["start"] - start, rows["allele"] - 1] = result.scored.value[:, 0, track]
-    return values
+def _stretches(rows: NDArray[np.void]) -> list[NDArray[np.intp]]:
+    """Return the rows of each contig, cut where much lies between two regions."""
+    apart = (np.diff(rows["contig"]) != 0) | (np.diff(rows["start"]) > NEAR)
+    return np.split(np.arange(len(rows)), np.flatnonzero(apart) + 1)
 
 
 def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:

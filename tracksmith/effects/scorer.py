@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,12 @@ from tracksmith.effects.stretches import (
 )
 from tracksmith.effects.units import chosen_units, units_of
 from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, place
-from tracksmith.engine.forward import Forward
 from tracksmith.genome.allele_kinds import Reason
 from tracksmith.genome.fasta import Genome
 from tracksmith.runs.behind import Behind
+
+if TYPE_CHECKING:
+    from tracksmith.engine.forward import Forward
 
 __all__ = ["Compared", "MatchedAllele", "Scorer"]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tracksmith.effects.records import RecordSource
+from tracksmith.effects.records import RecordSource, count_unscorable, is_within
 from tracksmith.errors import InputError, TrustError
 from tracksmith.files import digest_of_file
 from tracksmith.genome.aliases import ContigNames, read_aliases
@@ -18,7 +19,7 @@ from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
 from tracksmith.runs.planned import check_file
-from tracksmith.runs.record import FileRecord, VariantsRecord
+from tracksmith.runs.record import ALIAS, SATURATION, FileRecord, VariantCounts, VariantsRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
 
@@ -31,8 +32,8 @@ __all__ = [
     "survey_source",
 ]
 
-ALIAS, VARIANTS = "alias", "variants"
-"""Under which names a run remembers where these files are."""
+VARIANTS = "variants"
+"""Under which name a run remembers where its file of variants is."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class SourceSize:
 
     ``text`` counts the letters of the alleles, identifiers and contig names;
     ``sorted`` says whether records come contig by contig with ascending positions;
-    ``indels`` counts the alleles that have another length than their reference.
+    ``indels`` counts the alleles that have another length than their reference;
+    ``unscorable`` those that have no sequence, among the records asked for.
     """
 
     records: int
@@ -49,12 +51,15 @@ class SourceSize:
     text: int
     sorted: bool
     indels: int = 0
+    unscorable: VariantCounts = VariantCounts()  # noqa: RUF009 - frozen
 
 
 def survey_source(
-    request: Request, contigs: Contigs, notify: Notify
+    request: Request, contigs: Contigs, regions: Regions | None, notify: Notify
 ) -> tuple[VariantsRecord, SourceSize]:
-    """Read every record of a file once, or count the bases of the region to saturate.
+    """Read every record of a file once, or count the bases of the regions to saturate.
+
+    ``regions`` are those whose records are asked for, None for all; or those to saturate.
 
     Raises
     ------
@@ -62,39 +67,34 @@ def survey_source(
         The file is no list of variants, or belongs to another genome.
     """
     if request.variants is None:
-        return _survey_region(request, contigs, notify)
-    return _survey_file(request, request.variants, contigs, notify)
+        return _survey_regions(request, contigs, regions or Regions.whole(contigs))
+    return _survey_file(request, request.variants, contigs, regions, notify)
 
 
 def _survey_file(
-    request: Request, path: Path, contigs: Contigs, notify: Notify
+    request: Request, path: Path, contigs: Contigs, regions: Regions | None, notify: Notify
 ) -> tuple[VariantsRecord, SourceSize]:
     names = _contig_names(contigs, path.name, request.alias, notify)
     with VariantFile(path, allow_truncated=request.allow_truncated) as file:
         if not request.allow_other_lengths:
             _check_assembly(file.header, names)
         names.declare(file.header.contigs)
-        size = _read_through(file, names)
+        size = _read_through(file, names, regions)
         kind = file.format
-    around = _contig_names(contigs, "--tracks", request.alias, notify)
+    around = _contig_names(contigs, "--around", request.alias, notify)
     return _record(request, around, kind, size, file=FileRecord.of(path)), size
 
 
-def _survey_region(
-    request: Request, contigs: Contigs, notify: Notify
+def _survey_regions(
+    request: Request, contigs: Contigs, regions: Regions
 ) -> tuple[VariantsRecord, SourceSize]:
-    names = _contig_names(contigs, "--saturate", request.alias, notify)
-    interval = parse_region(str(request.saturate), names)
-    bases = len(interval)
-    region = (interval.contig, interval.start, interval.end)
-    size = SourceSize(bases, 3 * bases, 0, True)
-    return _record(request, names, "saturation", size, region=region), size
+    size = SourceSize(regions.bases, 3 * regions.bases, 0, True)
+    return _record(request, ContigNames(contigs, "--saturate"), SATURATION, size), size
 
 
 def source_places(request: Request) -> dict[str, str]:
-    """Return where the files of variants and of aliases are, as a run stores it."""
-    files = {VARIANTS: request.variants, ALIAS: request.alias}
-    return {name: str(path.absolute()) for name, path in files.items() if path is not None}
+    """Return where the file of variants is, as a run stores it."""
+    return {} if request.variants is None else {VARIANTS: str(request.variants.absolute())}
 
 
 def planned_variants(run: Run) -> VariantsRecord:
@@ -157,7 +157,6 @@ def _record(
     size: SourceSize,
     *,
     file: FileRecord | None = None,
-    region: tuple[str, int, int] | None = None,
 ) -> VariantsRecord:
     return VariantsRecord(
         source=source,
@@ -165,7 +164,6 @@ def _record(
         alleles=size.alleles,
         indels=size.indels,
         file=file,
-        region=region,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
         background=request.background,
         around=tuple(_around(text, names) for text in request.around),
@@ -175,8 +173,11 @@ def _record(
     )
 
 
-def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> SourceSize:
-    number = alleles = text = indels = 0
+def _read_through(
+    records: Iterable[VariantRecord], names: ContigNames, regions: Regions | None
+) -> SourceSize:
+    number = alleles = text = indels = asked = 0
+    unscorable: Counter[str] = Counter()
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
     named: dict[int, str] = {}
@@ -195,13 +196,25 @@ def _read_through(records: Iterable[VariantRecord], names: ContigNames) -> Sourc
                 unknown.append(record.contig)
         in_order &= record.position >= position
         position = record.position
+        if regions is None or _is_asked(record, names, regions):
+            asked += len(record.alts) or 1
+            count_unscorable(record, unscorable)
     if number and len(set(unknown)) == len(seen):
         raise InputError(
             f"{names.source}: none of its contigs is one of the genome. The file has "
             f"{shown(sorted(seen))}, the genome {shown(names.contigs.names)}. Give the genome that "
             "the variants were called on, or --alias FILE with two columns of names."
         )
-    return SourceSize(number, alleles, text, in_order, indels)
+    skipped = unscorable.total()
+    counts = VariantCounts(
+        alleles_scored=asked - skipped, alleles_skipped=skipped, reasons=dict(unscorable)
+    )
+    return SourceSize(number, alleles, text, in_order, indels, counts)
+
+
+def _is_asked(record: VariantRecord, names: ContigNames, regions: Regions) -> bool:
+    contig = names.find(record.contig)
+    return contig is not None and is_within(regions, contig, record)
 
 
 def _refuse_second_name(record: VariantRecord, names: ContigNames, named: dict[int, str]) -> None:
@@ -235,5 +248,5 @@ def _around(text: str, names: ContigNames) -> str:
     digits = text[4:]
     number = clipped_number(digits, 2**31) if digits.isascii() and digits.isdigit() else 0
     if not 1 <= number <= 2**31:
-        raise InputError(f"--tracks {text[:40]}: give a number of variants, such as top:20.")
+        raise InputError(f"--around {text[:40]}: give a number of variants, such as top:20.")
     return f"top:{number}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Protocol
 
+from tracksmith.effects.costs import costs_of
 from tracksmith.effects.finish import finish_variants
 from tracksmith.effects.flags import SWAPPED
 from tracksmith.effects.loading import Scorers
@@ -12,7 +12,6 @@ from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.records import Taken
 from tracksmith.effects.results import join
 from tracksmith.effects.saturation import SaturationSource
-from tracksmith.engine.plan import WindowPlan
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
 from tracksmith.runs.estimate import ModelCost
@@ -21,9 +20,6 @@ from tracksmith.runs.record import Results
 from tracksmith.runs.run import Run
 
 __all__ = ["VariantWorker"]
-
-TRIAL_BASES = 1 << 20
-"""Windows of a trial read so many bases."""
 
 
 class Source(Protocol):
@@ -104,37 +100,5 @@ class VariantWorker:
         self.progress.advance(last - first)
 
     def costs(self) -> list[ModelCost]:
-        """Return the cost of every model, timing some of the first variants."""
-        return [self._cost(number) for number in range(len(self.plan.models))]
-
-    def _cost(self, number: int) -> ModelCost:
-        record = self.plan.models[number].record
-        alleles = self.plan.variants.alleles
-        ways = len(record.shifts) * (2 if record.reverse_complement else 1)
-        windows = self.plan.records + alleles
-        planned = self.plan.models[number]
-        if isinstance(planned, WindowPlan):
-            geometry = planned.card.variant_geometry
-            if geometry.bin > 1 and not geometry.whole_window:
-                windows += self.plan.variants.indels  # these are predicted in two registers
-        windows *= ways
-        text = f"{alleles:,} alleles of {self.plan.records:,} records"
-        passes = windows * len(record.folds.names)
-        return ModelCost(record, text, windows, passes, self._trial(number, alleles))
-
-    def _trial(self, number: int, alleles: int) -> float | None:
-        """Return the seconds of all alleles; None where the trial found none to score."""
-        planned = self.plan.models[number]
-        window = 1 << 13
-        if isinstance(planned, WindowPlan):
-            window = planned.card.variant_geometry.window
-        tried = min(self.plan.records, max(4, min(256, TRIAL_BASES // window)))
-        scorer = self.scorers[number]
-        taken = scorer.admit(self.source(number).take(0, tried))
-        count = len(taken.alleles)
-        if not count:
-            return None
-        scorer.score(taken.alleles)
-        began = time.perf_counter()
-        scorer.score(taken.alleles)
-        return (time.perf_counter() - began) / count * alleles
+        """Return the cost of every model, after a trial."""
+        return costs_of(self.plan, self.scorers, lambda n, *records: self.source(n).take(*records))

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from tracksmith.engine.plan import Output, WindowPlan
+from tracksmith.engine.plan import WindowPlan
 from tracksmith.files import aside, crash_point
 from tracksmith.progress import Progress
+from tracksmith.runs.device import usable_cores
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import make_folder
+from tracksmith.runs.threads import Stop, in_order
 from tracksmith.tracks.bigwig import TrackData
 from tracksmith.tracks.formats import FORMATS, TrackFormat, track_path, value_facts
 from tracksmith.tracks.options import TrackOptions
 from tracksmith.tracks.piece import EncodedPiece
 
 __all__ = ["folds_file", "write_window_files"]
+
+MOST_THREADS = 16
+"""Tracks that are finished at once: more would wait for the disk, and each takes some MB."""
 
 
 def write_window_files(
@@ -24,12 +30,11 @@ def write_window_files(
     """Write every file of a model from the parts of its stage; safe to kill and to repeat."""
     make_folder(store.run.folder / "tracks")
     forms = [FORMATS[name] for name in store.run.plan.formats]
-    entries = [
-        entry
-        for column, output in enumerate(plan.outputs)
-        for form in forms
-        for entry in _write_output(plan, store, stage, (column, output), form, options)
-    ]
+    tracks = _Tracks(plan, store, stage, options)
+    files = [(column, form) for column in range(len(plan.outputs)) for form in forms]
+    # decision: finish-in-threads (joining copies, compresses and hashes without the lock)
+    written = in_order(tracks.write, files, tracks.stop, min(MOST_THREADS, usable_cores()))
+    entries = [entry for files in written for entry in files]
     for entry in entries:
         if entry.values == 0:
             progress.note(
@@ -38,33 +43,37 @@ def write_window_files(
     return [*entries, *_write_folds(plan, store)]
 
 
-def _write_output(
-    plan: WindowPlan,
-    store: PartStore,
-    stage: int,
-    column_output: tuple[int, Output],
-    form: TrackFormat,
-    options: TrackOptions,
-) -> list[FileEntry]:
-    column, output = column_output
+@dataclass(frozen=True)
+class _Tracks:
+    """The tracks of a model, written one by one in any order from the parts of its stage."""
 
-    def pieces() -> Iterator[tuple[int, EncodedPiece]]:
-        for chunk, data in store.pieces(stage, column):
+    plan: WindowPlan
+    store: PartStore
+    stage: int
+    options: TrackOptions
+    stop: Stop = field(default_factory=Stop)
+
+    def write(self, column_form: tuple[int, TrackFormat]) -> list[FileEntry]:
+        """Write one output in one format; return the entries of its files."""
+        column, form = column_form
+        plan, output, folder = self.plan, self.plan.outputs[column], self.store.run.folder
+        name = plan.planned.name
+        path = track_path(name, output.track, output.statistic, form.suffix)
+        data = TrackData(plan.track_contigs, lambda: self._pieces(column), plan.tiling.bin)
+        summary = form.write(folder / path, data, self.options)
+        crash_point("track-finished")
+        entry = FileEntry.of(
+            folder, path, form.name, model=name, track=output.track, statistic=output.statistic,
+            **value_facts(summary),
+        )  # fmt: skip
+        longest = int(plan.contigs.lengths.max(initial=0))
+        beside = form.beside(path, longest)
+        return [entry, *(FileEntry.of(folder, other, "index", model=name) for other in beside)]
+
+    def _pieces(self, column: int) -> Iterator[tuple[int, EncodedPiece]]:
+        plan = self.plan
+        for chunk, data in self.stop.passing(self.store.pieces(self.stage, column)):
             yield int(plan.track_index[plan.chunks.contig[chunk]]), EncodedPiece.from_bytes(data)
-
-    name, folder = plan.planned.name, store.run.folder
-    path = track_path(name, output.track, output.statistic, form.suffix)
-    summary = form.write(
-        folder / path, TrackData(plan.track_contigs, pieces, plan.tiling.bin), options
-    )
-    crash_point("track-finished")
-    entry = FileEntry.of(
-        folder, path, form.name, model=name, track=output.track, statistic=output.statistic,
-        **value_facts(summary),
-    )  # fmt: skip
-    longest = int(plan.contigs.lengths.max(initial=0))
-    beside = form.beside(path, longest)
-    return [entry, *(FileEntry.of(folder, other, "index", model=name) for other in beside)]
 
 
 def folds_file(model: str) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from tracksmith.errors import ResourceError, UsageError
+from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.assemblies import assembly_of, canonical, species_of
 from tracksmith.models.card import ModelCard
-from tracksmith.models.weights import select_folds
+from tracksmith.models.weights import bare, select_folds
 
 __all__ = [
+    "FoldsAsked",
     "check_card_assembly",
     "check_mean_only",
     "choose_folds",
+    "names_on_card",
     "parse_folds",
     "refuse_partial",
 ]
@@ -37,22 +42,54 @@ def parse_folds(text: str) -> tuple[str, tuple[str, ...]]:
     return rule, named
 
 
+class FoldsAsked(NamedTuple):
+    """What was asked of the folds: ``--folds``, ``--spread``, and whether one file was named."""
+
+    text: str
+    spread: bool = False
+    explicit: bool = False
+
+
+def names_on_card(card: ModelCard, names: ContigNames) -> dict[str, str]:
+    """Return what the card calls contigs that the genome calls otherwise, by the genome's name.
+
+    ``""`` is a contig whose name looks like one of the card's, which another contig has.
+
+    Raises
+    ------
+    InputError
+        The alias file gives a name of the card to several contigs.
+    """
+    of_card = dict.fromkeys([*card.unseen, *(c for fold in card.folds for c in fold.held_out)])
+    found: dict[str, str] = {}
+    alike: dict[str, list[str]] = {}
+    for contig in names.contigs.names:
+        alike.setdefault(bare(contig), []).append(contig)
+    for name in of_card:
+        number = names.find(name)
+        if number is None:
+            continue
+        contig = names.contigs.names[number]
+        if bare(contig) != bare(name):
+            found[contig] = name
+        found |= {other: "" for other in alike.get(bare(name), []) if other != contig}
+    return found
+
+
 def choose_folds(
     card: ModelCard,
     available: tuple[str, ...],
-    asked: str,
+    asked: FoldsAsked,
     contigs: Sequence[str],
     notify: Callable[[str], None],
-    *,
-    spread: bool,
-    explicit: bool,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, tuple[str, ...]]:
     """Return the rule and the names of the folds that a run needs, in the card's order.
 
     ``available`` are the folds that have weights, ``("",)`` for a model without folds.
     Folds of the card without weights are refused where they would count, unless the user
     named folds, or the file of one (``explicit``). ``notify`` is told of ``contigs`` that
-    stay gaps.
+    stay gaps; ``names`` are those of :func:`names_on_card`.
 
     Raises
     ------
@@ -61,11 +98,33 @@ def choose_folds(
     ResourceError
         Weights of some folds are missing.
     """
-    rule, named = parse_folds(asked)
+    rule, named = parse_folds(asked.text)
+    available = _named_folds(card, available, rule, named, asked)
+    explicit = asked.explicit or bool(named) or rule not in RULES
+    if rule == "mean" and not explicit:
+        refuse_partial(card, available, f"--folds mean:{','.join(available)}")
+    choose = select_folds(card, available, rule, names)
+    if rule == "held-out":
+        whole = select_folds(card, tuple(fold.name for fold in card.folds), rule, names)
+        _refuse_missing(card, available, contigs, choose, choose if explicit else whole)
+        _note_gaps(card, [contig for contig in contigs if not whole(contig)], notify)
+        if asked.spread:
+            _check_spread(card, contigs, choose, notify)
+    return rule, available
+
+
+def _named_folds(
+    card: ModelCard,
+    available: tuple[str, ...],
+    rule: str,
+    named: tuple[str, ...],
+    asked: FoldsAsked,
+) -> tuple[str, ...]:
+    """Return the folds that the user named among those that have weights, or all of these."""
     for name in (rule,) if rule not in RULES else named:
         if name not in available:
             raise UsageError(
-                f"--folds {asked}: the weights of {card.name} have the folds "
+                f"--folds {asked.text}: the weights of {card.name} have the folds "
                 f"{', '.join(name for name in available if name) or 'none'}. "
                 "Use mean, held-out, one of these, or several: mean:A,B."
             )
@@ -73,19 +132,11 @@ def choose_folds(
         available = (rule,)
     elif named:
         available = tuple(name for name in available if name in named)
-    if spread and len(available) < 2:
+    if asked.spread and len(available) < 2:
         raise UsageError(
             f"--spread needs at least two folds; {card.name} has {len(available)} here."
         )
-    explicit = explicit or bool(named) or rule not in RULES
-    choose = select_folds(card, available, rule)
-    if rule == "mean" and not explicit:
-        refuse_partial(card, available, f"--folds mean:{','.join(available)}")
-    if rule == "held-out":
-        _check_held_out(card, available, contigs, choose, notify, explicit=explicit)
-        if spread:
-            _check_spread(card, contigs, choose, notify)
-    return rule, available
+    return available
 
 
 def refuse_partial(card: ModelCard, available: Sequence[str], remedy: str) -> None:
@@ -106,33 +157,33 @@ def _count(card: ModelCard, missing: Sequence[str]) -> str:
     )
 
 
-def _check_held_out(
+def _refuse_missing(
     card: ModelCard,
     available: tuple[str, ...],
     contigs: Sequence[str],
     choose: Callable[[str], tuple[str, ...]],
-    notify: Callable[[str], None],
-    *,
-    explicit: bool,
+    whole: Callable[[str], tuple[str, ...]],
 ) -> None:
-    whole = select_folds(card, tuple(fold.name for fold in card.folds), "held-out")
-    gaps = []
+    """Refuse contigs that no fold at hand may predict, or that lack one of the ``whole`` folds."""
     for contig in contigs:
-        chosen, complete = choose(contig), whole(contig)
-        if not complete:
-            gaps.append(contig)
-        elif chosen != complete and not explicit:
-            missing = [name for name in complete if name not in chosen]
+        choose(contig)
+        complete = whole(contig)
+        missing = [name for name in complete if name not in available]
+        if missing:
             raise ResourceError(
                 f"{contig} is predicted by {len(complete)} folds of {card.name} that never saw "
                 f"it, and the weights of {len(missing)} are missing: {', '.join(missing)}. "
                 f"Complete them (`tracksmith models fetch {card.name}`), or use "
                 f"--folds held-out:{','.join(available)} on purpose."
             )
+
+
+def _note_gaps(card: ModelCard, gaps: Sequence[str], notify: Callable[[str], None]) -> None:
     if gaps:
         notify(
             f"{card.name}: {len(gaps)} contigs have no fold that is known not to have seen "
-            f"them and stay gaps: {', '.join(gaps[:5])}{' ...' if len(gaps) > 5 else ''}"
+            f"them and stay gaps: {', '.join(gaps[:5])}{' ...' if len(gaps) > 5 else ''}. "
+            "If the card knows them under other names, give --alias FILE."
         )
 
 
@@ -167,15 +218,19 @@ def check_card_assembly(
     contigs: Iterable[tuple[str, int]],
     rule: str,
     notify: Callable[[str], None],
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Hold a genome, ``(contig, bp)``, against the assemblies of a card; say where it is another.
+
+    ``names`` are those of :func:`names_on_card`.
 
     Raises
     ------
     UsageError
         ``held-out`` in another species, whose chromosomes are others under the same names.
     """
-    pairs = [(name if name.startswith("chr") else f"chr{name}", bp) for name, bp in contigs]
+    known = [(names.get(name, name), bp) for name, bp in contigs]
+    pairs = [(name if name.startswith("chr") else f"chr{name}", bp) for name, bp in known]
     found = assembly_of(pairs)
     if found is None or not card.assemblies or found in map(canonical, card.assemblies):
         return

@@ -8,6 +8,7 @@ import torch
 
 from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.forward import Forward
+from tracksmith.engine.guard import guard_windows
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.models.trust import trusting
 from tracksmith.runs.batch import BatchSize
@@ -16,8 +17,12 @@ from tracksmith.runs.planned import load_model
 __all__ = ["load_forward"]
 
 
-def load_forward(plan: WindowPlan, device: torch.device) -> tuple[Forward, list[str]]:
+def load_forward(
+    plan: WindowPlan, device: torch.device, windows: int | None = None
+) -> tuple[Forward, list[str]]:
     """Load a model onto a device, after checking the digests of its weights.
+
+    ``windows`` is how many the run has, where these are not the plan's.
 
     Returns
     -------
@@ -30,6 +35,8 @@ def load_forward(plan: WindowPlan, device: torch.device) -> tuple[Forward, list[
         A weight file is not the one that was planned.
     PluginError
         The plugin failed to load it.
+    DeviceError
+        A GPU computes other values than the CPU.
     """
     record = plan.record
     computed = tuple(track.id for track in plan.card.tracks)
@@ -38,6 +45,7 @@ def load_forward(plan: WindowPlan, device: torch.device) -> tuple[Forward, list[
     predictor = as_predictor(loaded, record.folds.names)
     every = tuple(track.id for track in plan.planned.full.tracks)
     predictor = replace(predictor, tracks=predictor.tracks or every)
+    guard_windows(plan, predictor, device, windows)
     batch = BatchSize(record.batch_size, chosen=record.batch_chosen)
     forward = Forward(plan.card, predictor, plan.tiling, device, batch, plan.options)
     return forward, consent.used

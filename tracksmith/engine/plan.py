@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.engine.chunks import ChunkTable, make_chunks
-from tracksmith.engine.forward import ForwardOptions
 from tracksmith.engine.tiling import Tiling, chunk_stride, tile
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import Regions
@@ -18,6 +18,9 @@ from tracksmith.models.card import ModelCard
 from tracksmith.models.weights import select_folds
 from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord
+
+if TYPE_CHECKING:
+    from tracksmith.engine.forward import ForwardOptions
 
 __all__ = ["Output", "WindowPlan", "outputs_of"]
 
@@ -74,6 +77,8 @@ class WindowPlan:
     @property
     def options(self) -> ForwardOptions:
         """What the engine averages."""
+        from tracksmith.engine.forward import ForwardOptions
+
         return ForwardOptions(
             reverse=self.record.reverse_complement,
             shifts=self.record.shifts,
@@ -83,7 +88,8 @@ class WindowPlan:
 
     def folds_for(self, contig: str) -> tuple[str, ...]:
         """Return the folds that predict a contig; none leaves a gap."""
-        return select_folds(self.card, self.record.folds.names, self.record.folds.rule)(contig)
+        folds = self.record.folds
+        return select_folds(self.card, folds.names, folds.rule, folds.contigs)(contig)
 
     @cached_property
     def chunk_span(self) -> int:

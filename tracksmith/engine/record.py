@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracksmith.engine.folds import check_card_assembly, check_mean_only, choose_folds
+from tracksmith.engine.folds import (
+    FoldsAsked,
+    check_card_assembly,
+    check_mean_only,
+    choose_folds,
+    names_on_card,
+    parse_folds,
+)
 from tracksmith.engine.tiling import tile
 from tracksmith.errors import UsageError
+from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
@@ -34,21 +42,22 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
     tiling = tile(card.window_geometry, asked.stride)
     contigs = _contigs(context.genome, context.regions)
     explicit = asked.weights is not None and asked.weights.is_file()
-    rule, names = choose_folds(
-        card, tuple(chosen.weights) or ("",), asked.folds, contigs, notify,
-        spread=asked.spread, explicit=explicit,
-    )  # fmt: skip
+    held_out = parse_folds(asked.folds)[0] == "held-out"
+    known = names_on_card(card, _contig_names(context)) if held_out else {}
+    asked_folds = FoldsAsked(asked.folds, asked.spread, explicit)
+    available = tuple(chosen.weights) or ("",)
+    rule, names = choose_folds(card, available, asked_folds, contigs, notify, known)
     options = options_of(card, request, context.cards, notify)
     device = first_device(request.device)
     check_mean_only(card, options, rule, names, spread=asked.spread)
-    check_card_assembly(card, context.genome.contigs, rule, notify)
+    check_card_assembly(card, context.genome.contigs, rule, notify, known)
     return ModelRecord(
         card=chosen.closed,
         tracks=chosen.tracks,
         plugin=chosen.registered.plugin,
         stride=tiling.stride,
         batch_size=asked.batch_size or default_batch_size(device, tiling.window),
-        folds=FoldsRecord(rule, names, asked.spread),
+        folds=FoldsRecord(rule, names, asked.spread, known),
         weights=chosen.records(names),
         options=options,
         reverse_complement=_reverse(card, asked=asked.reverse_complement),
@@ -56,6 +65,13 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
         dtype=asked.dtype,
         batch_chosen=asked.batch_size is not None,
     )
+
+
+def _contig_names(context: Context) -> ContigNames:
+    """Return the genome's contigs by the names that a card may have for them."""
+    contigs, alias = context.genome.contigs, context.request.alias
+    aliases = read_aliases(alias, contigs) if alias is not None else None
+    return ContigNames(contigs, "--folds held-out", aliases=aliases)
 
 
 def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:

@@ -9,26 +9,29 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tracksmith.engine.files import write_window_files
-from tracksmith.engine.forward import Coming, Forward
-from tracksmith.engine.loading import load_forward
 from tracksmith.engine.plan import Output, WindowPlan
 from tracksmith.engine.windows import Stretch
 from tracksmith.errors import InputError, PluginError, TrustError
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
-from tracksmith.runs.device import device_facts, resolve_device, usable_cores
+from tracksmith.runs.device import device_facts, device_kind, resolve_device, usable_cores
 from tracksmith.runs.estimate import ModelCost
 from tracksmith.runs.parts import PartWriter
 from tracksmith.runs.reader import ModelResults, Opened
 from tracksmith.tracks.encoding import encode_values
 from tracksmith.tracks.options import TrackOptions
+
+if TYPE_CHECKING:
+    import torch
+
+    from tracksmith.engine.forward import Coming, Forward
 
 __all__ = ["WindowWorker"]
 
@@ -59,10 +62,10 @@ class WindowWorker:
         self.run = opened.run
         self.genome = opened.genome
         self.store = opened.store
-        self.device = resolve_device(opened.device)
+        self._device = opened.device
         self.progress = opened.progress
         self.encoders = max(1, min(8, usable_cores()))
-        on_gpu = self.device.type == "cuda"
+        on_gpu = device_kind(opened.device) == "cuda"
         self.side_by_side = 2 if on_gpu else 1
         self._ahead = 1 if on_gpu else 0
         self._turn = threading.Lock()
@@ -74,6 +77,11 @@ class WindowWorker:
         self._stage = next(index for index, stage in stages if stage.model == number)
         self.store.check_items(self._stage, len(plan.chunks))
 
+    @cached_property
+    def device(self) -> torch.device:
+        """The device, looked for when it is needed: files are finished without one."""
+        return resolve_device(self._device)
+
     def load(self) -> None:
         """Load the networks."""
         self.forward  # noqa: B018 - loaded once, on first use
@@ -82,6 +90,9 @@ class WindowWorker:
     def forward(self) -> Forward:
         """The model on this worker's device, loaded once."""
         if self._forward is None:
+            # decision: no-torch-to-plan (nor to finish: what computes is imported here)
+            from tracksmith.engine.loading import load_forward
+
             self._forward, self._trusted = load_forward(self.plan, self.device)
         return self._forward
 
@@ -155,8 +166,9 @@ class WindowWorker:
             windows * self._seconds_per_window(ways),
         )  # fmt: skip
 
-    @torch.inference_mode()
     def _seconds_per_window(self, ways: int) -> float:
+        import torch
+
         forward, tiling = self.forward, self.plan.tiling
         batch = forward.batch.windows
         end = batch * tiling.stride
@@ -165,9 +177,10 @@ class WindowWorker:
         codes = np.array([8, 4, 2, 1], dtype=np.uint8)[np.arange(high - low) % 4]
         stretch = Stretch(codes, low)
         folds = self.plan.record.folds.names
-        forward.predict(stretch, 0, end, folds)
-        began = time.perf_counter()
-        forward.predict(stretch, 0, end, folds)
+        with torch.inference_mode():
+            forward.predict(stretch, 0, end, folds)
+            began = time.perf_counter()
+            forward.predict(stretch, 0, end, folds)
         return (time.perf_counter() - began) / (batch * ways)
 
     def _interval(self, first: int, last: int) -> str:

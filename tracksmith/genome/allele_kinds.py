@@ -66,7 +66,7 @@ _TEXTS = {
     Reason.TOO_LONG: "An allele is longer than the model allows.",
     Reason.TOO_MANY_N: "Too much of the window is unknown.",
     Reason.OUTSIDE_PEAKS: "The allele lies in no region that the model was given.",
-    Reason.LENGTH_CHANGE: "The mode ratio compares alleles of one length.",
+    Reason.LENGTH_CHANGE: "The model compares alleles of one length only.",
     Reason.NO_FOLD: "No fold is known not to have seen this contig in training.",
 }
 

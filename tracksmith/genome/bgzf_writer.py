@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import pysam
 
 from tracksmith.errors import TracksmithError
+from tracksmith.files import Closing
 from tracksmith.genome.bgzf import EOF_MARKER
 from tracksmith.genome.htslib import quiet_htslib
 
@@ -24,7 +24,7 @@ _INDEX_ROOM = 1 << 23
 """Bytes that an index may take."""
 
 
-class BgzfWriter:
+class BgzfWriter(Closing):
     """Compresses what it is given into bgzip blocks (SAM specification, section 4.1).
 
     The same bytes written give the same file, however they are cut into calls.
@@ -63,17 +63,9 @@ class BgzfWriter:
         finally:
             self._handle.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._handle.close()
+    def __exit__(self, *raised: object) -> None:
+        if any(raised):
+            self._handle.close()  # a file that was not finished gets no end marker
             return
         self.close()
 

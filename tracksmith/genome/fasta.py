@@ -6,13 +6,12 @@ import os
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TypeAlias
 
 import numpy as np
 
 from tracksmith.errors import InputError, TrustError
-from tracksmith.files import digest_of_file
+from tracksmith.files import Closing, digest_of_file
 from tracksmith.genome.bases import ILLEGAL, OUTSIDE, TABLE_BYTES, Masks
 from tracksmith.genome.bgzf import BgzfFile, PlainFile, is_bgzf, is_gzip
 from tracksmith.genome.contigs import Contigs
@@ -29,7 +28,7 @@ def silent(message: str) -> None:
 
 
 # decision: own-fasta-reader (htslib believes a stale index, and cuts contigs beyond 2**31)
-class Genome:
+class Genome(Closing):
     """A FASTA file with its index; made by :meth:`open`.
 
     Reading is by ``pread``: from any number of threads and forked processes.
@@ -161,17 +160,6 @@ class Genome:
     def close(self) -> None:
         """Let the file go; again is harmless."""
         self._release()
-
-    def __enter__(self) -> Genome:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Genome({str(self.path)!r}, {len(self.contigs)} contigs, {self.contigs.bases:,} bp)"

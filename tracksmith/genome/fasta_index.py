@@ -7,26 +7,27 @@ tells what it is an index of.
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
-
 from tracksmith.errors import ResourceError
-from tracksmith.files import aside
+from tracksmith.files import aside, cache_root
 from tracksmith.genome.bgzf import block_index, is_gzip
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta_fault import fault_of_fasta
 from tracksmith.genome.fasta_scan import scan_fasta
 
-__all__ = ["FastaIndex", "index_files", "open_index"]
+__all__ = ["FastaIndex", "index_beside", "index_files", "open_index"]
 
 _FORMAT = 1
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a full disk, and of a user who may write no more."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONG = 1 << 28
 """Bytes of a file whose reading is announced, since it takes seconds."""
@@ -70,12 +71,19 @@ def index_files(path: Path, sha256: str, contigs: Contigs) -> tuple[Path, Path |
     """Return the ``.fai`` and ``.gzi`` by which a browser may draw a FASTA; None without any.
 
     ``sha256`` and ``contigs`` are those that the file had in a run, and the caller
-    vouches for its being the same still. Of files beside the FASTA the names and
-    lengths of contigs are held against the run's.
+    vouches for its being the same still. What lies beside the FASTA is asked last.
     """
     known, folder = _load(sha256), _folder_of(sha256)
     if known is not None:
         return folder / "genome.fai", None if known.gzi is None else folder / "genome.gzi"
+    return index_beside(path, contigs)
+
+
+def index_beside(path: Path, contigs: Contigs) -> tuple[Path, Path | None] | None:
+    """Return the ``.fai`` and ``.gzi`` beside a FASTA; None unless the contigs there are these.
+
+    Names and lengths are held against ``contigs``, those of a run.
+    """
     beside, blocks = Path(f"{path}.fai"), Path(f"{path}.gzi")
     try:
         rows = [line.split("\t")[:2] for line in beside.read_text(encoding="utf-8").split("\n")]
@@ -120,9 +128,7 @@ def _is_zipped(path: Path) -> bool:
 
 
 def _folder_of(sha256: str) -> Path:
-    chosen = os.environ.get("TRACKSMITH_CACHE")
-    root = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tracksmith"))
-    return root / "indexes" / f"{sha256}-{_FORMAT}"
+    return cache_root() / "indexes" / f"{sha256}-{_FORMAT}"
 
 
 def _load(sha256: str) -> FastaIndex | None:
@@ -138,7 +144,13 @@ def _load(sha256: str) -> FastaIndex | None:
 
 
 def _keep(sha256: str, index: FastaIndex) -> Path | None:
-    """Write an index into the cache, its seal last; None where that cannot be."""
+    """Write an index into the cache, its seal last; None where there may be none.
+
+    Raises
+    ------
+    ResourceError
+        The disk is full: workers of a run would each read the whole genome again.
+    """
     folder = _folder_of(sha256)
     contents = {"genome.fai": index.fai, "genome.gzi": index.gzi, "seal": index.seal()}
     try:
@@ -147,6 +159,22 @@ def _keep(sha256: str, index: FastaIndex) -> Path | None:
             if content is not None:
                 with aside(folder / name) as temporary:
                     temporary.write_bytes(content)
-    except (OSError, ResourceError):
+    except (OSError, ResourceError) as error:
+        _remove_unsealed(folder)
+        fault = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(fault, OSError) and fault.errno in FULL:
+            raise ResourceError(
+                f"Cannot keep the index of the genome in {folder}: {fault.strerror}. Free some "
+                "space there, or set TRACKSMITH_CACHE to a folder on a larger disk."
+            ) from error
         return None
     return folder
+
+
+def _remove_unsealed(folder: Path) -> None:
+    """Remove the files of an index that was not finished."""
+    with suppress(OSError):
+        if not (folder / "seal").exists():
+            for path in folder.glob("genome.*"):
+                path.unlink()
+            folder.rmdir()

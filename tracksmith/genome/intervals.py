@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -166,6 +167,12 @@ class Regions:
         """Return the starts and ends (bp, int64) on one contig, ascending and disjoint."""
         piece = slice(self._bounds[contig_index], self._bounds[contig_index + 1])
         return self.starts[piece], self.ends[piece]
+
+    def touches(self, contig_index: int, start: int, end: int) -> bool:
+        """Say whether ``[start, end)`` of a contig shares a base with a region."""
+        starts, ends = self.contig_arrays(contig_index)
+        number = bisect_right(ends, start)
+        return number < len(starts) and bool(starts[number] < end)
 
     def digest(self) -> str:
         """Return a sha256 over contig names, starts and ends; equal regions give equal digests."""

@@ -10,12 +10,12 @@ import numpy as np
 from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.bed import read_bed
-from tracksmith.genome.contigs import shown
+from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.kinds import require_file
 
-__all__ = ["resolve_regions"]
+__all__ = ["names_file", "resolve_regions"]
 
 
 def resolve_regions(
@@ -25,12 +25,15 @@ def resolve_regions(
     notify: Notify = silent,
     alias: str | Path | None = None,
     clip: bool = False,
+    *,
+    option: str = "-r",
 ) -> Regions | None:
     """Return the union of the regions asked for, limited to ``chroms``; None for all of it.
 
     Each of ``arguments`` is a region string or the path of a BED file: a file
     that exists is read, else the text is a region. ``chroms`` are contig names
-    or globs such as ``chr*``. Names and globs may be those of ``alias``.
+    or globs such as ``chr*``. Names and globs may be those of ``alias``. Messages
+    call the arguments by the name of their ``option``.
 
     Raises
     ------
@@ -39,10 +42,10 @@ def resolve_regions(
         no contig; nothing left.
     """
     contigs = genome.contigs
+    aliases = None if alias is None else read_aliases(alias, contigs)
     if not arguments and not chroms:
         return None
-    aliases = None if alias is None else read_aliases(alias, contigs)
-    typed = ContigNames(contigs, "-r", notify, aliases)
+    typed = ContigNames(contigs, option, notify, aliases)
     pieces = [_argument(text, typed, notify, alias, clip) for text in arguments]
     if not pieces:
         pieces = [Regions.whole(contigs)]
@@ -73,8 +76,10 @@ def _argument(
 ) -> Regions:
     contigs = names.contigs
     if not text:
-        raise InputError("-r '' names no region: give CONTIG, CONTIG:START-END or a BED file.")
-    if text not in contigs and _is_file(text):
+        raise InputError(
+            f"{names.source} '' names no region: give CONTIG, CONTIG:START-END or a BED file."
+        )
+    if names_file(text, contigs):
         return read_bed(text, contigs, notify, alias, clip).regions()
     try:
         interval = parse_region(text, names, clip)
@@ -88,9 +93,10 @@ def _argument(
     return Regions(contigs, number, np.array([interval.start]), np.array([interval.end]))
 
 
-def _is_file(text: str) -> bool:
+def names_file(text: str, contigs: Contigs) -> bool:
+    """Say whether a region that was typed is a file of regions, or a pipe, and no contig."""
     try:
-        return Path(text).exists() and not Path(text).is_dir()
+        return text not in contigs and Path(text).exists() and not Path(text).is_dir()
     except (OSError, ValueError):  # longer than a path may be, or not to be looked at
         return False
 

@@ -8,10 +8,10 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO
 
 from tracksmith.errors import InputError
+from tracksmith.files import Closing
 from tracksmith.genome.bgzf import EOF_MARKER, is_bgzf, is_gzip
 from tracksmith.genome.kinds import require_file
 
@@ -47,7 +47,7 @@ class _Tapped(io.RawIOBase):
         return len(raw)
 
 
-class ByteStream:
+class ByteStream(Closing):
     """The plain bytes of a file, forward only; ``-`` reads standard input.
 
     Attributes
@@ -150,14 +150,3 @@ class ByteStream:
         """Let the file go; again is harmless. Standard input stays open."""
         if self._source is not sys.stdin.buffer:
             self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -7,19 +7,19 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pysam
 
 from tracksmith.errors import InputError
+from tracksmith.files import Closing
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bgzf_writer import INDEX_SUFFIXES
 
 __all__ = ["TabixBed"]
 
 
-class TabixBed:
+class TabixBed(Closing):
     """A bgzipped BED file with its index (``.tbi`` or ``.csi`` beside it).
 
     Parameters
@@ -102,17 +102,6 @@ class TabixBed:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> TabixBed:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _refuse_stale(path: Path, index: Path) -> None:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from tracksmith.errors import InputError
+from tracksmith.files import Closing
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bcf import Site, read_bcf_header, read_bcf_sites
 from tracksmith.genome.contigs import MAX_CONTIG, shown
@@ -82,7 +82,7 @@ class VcfHeader:
             self.contigs[text] = clipped_number(length[1], MAX_CONTIG) if length else None
 
 
-class VariantFile:
+class VariantFile(Closing):
     """Reads variants, once and forwards; ``-`` is standard input.
 
     VCF (plain, gzip, bgzip) and BCF are told by their content. A table has
@@ -323,17 +323,6 @@ class VariantFile:
     def close(self) -> None:
         """Let the file go; again is harmless."""
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _from_bcf(number: int, site: Site) -> VariantRecord:

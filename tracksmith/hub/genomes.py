@@ -6,31 +6,86 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.files import aside
-from tracksmith.genome.assemblies import ASSEMBLIES, canonical
+from tracksmith.genome.assemblies import ASSEMBLIES, assembly_of, canonical
 from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.fasta_index import index_beside
 from tracksmith.genome.twobit import write_twobit
 from tracksmith.hub.runs import ShownRun, find_fasta
 from tracksmith.hub.sharing import Links, quoted
 
 __all__ = [
+    "HubGenome",
     "check_against",
+    "choose_genome",
     "desktop_genome",
     "genome_word",
     "holds_letters",
+    "same_fasta",
     "sizes_name",
     "write_sequence",
     "write_sizes",
 ]
 
 
+OWN_GENOME = "assembly"
+"""What a user gives as the genome to bring it along instead of naming a hosted one."""
+
 _SIZES = ".chrom.sizes"
 _ASSEMBLY_HUB_NAME = re.compile(r"[^A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class HubGenome:
+    """The genome of a hub, whether browsers host it, and what to tell the user of the choice."""
+
+    name: str
+    hosted: bool
+    notes: tuple[str, ...] = ()
+
+
+def choose_genome(run: ShownRun, wanted: str | None) -> HubGenome:
+    """Return the genome of a hub: as the user wants it, else what the contigs prove.
+
+    Raises
+    ------
+    UsageError
+        It is no word, or not the genome of the run.
+    """
+    own = genome_word(run.genome.name.split(".")[0])
+    if wanted == OWN_GENOME:
+        return HubGenome(own, hosted=False)
+    if wanted is not None:
+        known = canonical(wanted)
+        if known != "".join(known.split()) or not known.isprintable():
+            raise UsageError(f"--genome {wanted!r} must be one word, such as hg38.")
+        notes = check_against(known, run.contigs)
+        if known not in ASSEMBLIES:
+            notes.append(f"{known} is taken as it is: its contigs were not compared.")
+        return HubGenome(known, hosted=True, notes=(*notes, *_card_notes(run, known)))
+    proven = assembly_of(run.contigs)
+    if proven is not None:
+        return HubGenome(proven, hosted=True, notes=tuple(_card_notes(run, proven)))
+    note = (
+        "The contigs prove no known assembly, so the hub brings its genome along. "
+        "If browsers host it, give --genome NAME."
+    )
+    return HubGenome(own, hosted=False, notes=(note,))
+
+
+def _card_notes(run: ShownRun, genome: str) -> list[str]:
+    notes = []
+    for model in run.models:
+        valid = [canonical(name) for name in model.card.assemblies]
+        if valid and genome not in valid:
+            notes.append(f"{model.name} is meant for {', '.join(valid)}; these tracks: {genome}.")
+    return notes
 
 
 def check_against(name: str, contigs: Contigs) -> list[str]:
@@ -111,10 +166,20 @@ def write_sequence(runs: Sequence[ShownRun], path: Path, before: Path | None = N
     if fasta is None:
         return False
     genome, run = Genome.open(fasta), runs[0]
-    if genome.contigs != run.contigs or genome.sha256() != run.genome["sha256"]:
+    if genome.contigs != run.contigs or genome.sha256() != run.genome.sha256:
         raise InputError(f"{fasta} is not the genome that the run was made on: it changed.")
     write_twobit(genome, path)
     return True
+
+
+def same_fasta(runs: Sequence[ShownRun]) -> Path | None:
+    """Return the FASTA of the runs if it is the same still; a run could name any file.
+
+    Its size stands for its digest, which would take long to tell.
+    """
+    fasta = find_fasta(runs)
+    same = fasta is not None and fasta.stat().st_size == runs[0].genome.size
+    return fasta if same else None
 
 
 def desktop_genome(links: Links, name: str, base_url: str = "") -> str:
@@ -137,22 +202,9 @@ def desktop_genome(links: Links, name: str, base_url: str = "") -> str:
 
 
 def _indexed_fasta(runs: Sequence[ShownRun]) -> Path | None:
-    """Return the FASTA of the runs if it is the same still and IGV needs to write no index.
-
-    Its size stands for its digest, which would take long to tell.
-    """
-    fasta = find_fasta(runs)
-    if fasta is None or fasta.stat().st_size != runs[0].genome["size"]:
-        return None
-    with fasta.open("rb") as start:
-        zipped = start.read(2) == b"\x1f\x8b"
-    indexes = [f"{fasta}.fai", *([f"{fasta}.gzi"] if zipped else [])]
-    if not all(map(os.path.isfile, indexes)):
-        return None
-    try:
-        rows = [line.split("\t") for line in Path(indexes[0]).read_text("utf-8").splitlines()]
-        same = [(row[0], int(row[1])) for row in rows] == list(runs[0].plan.genome.contigs)
-    except (OSError, ValueError, IndexError):
+    """Return the FASTA of the runs if it is the same still and IGV needs to write no index."""
+    fasta = same_fasta(runs)
+    if fasta is None or index_beside(fasta, runs[0].contigs) is None:
         return None
     # The folder alone is resolved: indexes lie beside a link, not beside what it leads to.
-    return fasta.parent.resolve() / fasta.name if same else None
+    return fasta.parent.resolve() / fasta.name

@@ -137,6 +137,7 @@ def _rows(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
             rows += maker.rows(own)
     _drop_lone_groups([row.config for row in rows])
+    _name_owners(rows)
     names: Counter[str] = Counter()
     for row in rows:
         # igv.js takes rows off by their name, so each row needs its own.
@@ -145,6 +146,25 @@ def _rows(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
         if names[name] > 1:
             row.config["name"] += f" ({names[name]})"
     return rows
+
+
+def _name_owners(rows: Sequence[Row]) -> None:
+    """Put model and run before the names of rows, unless all are of one model and differ.
+
+    On a narrow page a name that begins with what all rows share shows nothing else.
+    """
+    owners: dict[str, set[str]] = {}
+    for row in rows:
+        owners.setdefault(row.config["name"], set()).add(row.outputs[0].owner)
+    models = {row.outputs[0].model.name for row in rows}
+    if len(models) == 1 and all(len(of) == 1 for of in owners.values()):
+        for row in rows:
+            name = row.config["name"]
+            # What a card calls a track stays as it is.
+            row.config["name"] = name if row.outputs[0].track_id else name[:1].upper() + name[1:]
+        return
+    for row in (each for top in rows for each in (top, *top.members)):
+        row.config["name"] = f"{plain_text(row.outputs[0].owner)}: {row.config['name']}"
 
 
 def _drop_lone_groups(configs: Sequence[Config]) -> None:
@@ -212,10 +232,11 @@ class _Maker:
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
-        rows = [self.overlay(pair, strand_title(pair), "+/-") for pair in pairs]
+        # Strands lie apart; an allele would hide the other one.
+        rows = [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
         rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        rows += [self.overlay(pair, allele_title(pair), "ref/alt") for pair in alleles]
+        rows += [self.overlay(pair, allele_title(pair), "ref/alt", alpha=0.5) for pair in alleles]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         rows += [self.wig(item) for item in rest if id(item) not in placed]
@@ -245,8 +266,10 @@ class _Maker:
             scale["autoscaleGroup"] = plain_text(" ".join(key))
         return self._bigwig(output, windowFunction=wide_function(output), **scale)
 
-    def overlay(self, pair: Pair, title: str, tail: str) -> Row:
+    def overlay(self, pair: Pair, title: str, tail: str, alpha: float) -> Row:
         """Return two bigWigs in one row on one scale; minus strands go downward.
+
+        ``alpha`` is how much of what lies behind a bar it hides, from 0 to 1.
 
         An overlay is its own group of scale: igv.js leaves what is below 0 in
         an overlay out of the scale of a group.
@@ -259,8 +282,9 @@ class _Maker:
         ]
         config: Config = {
             "type": "merged",
-            "name": f"{plain_text(pair[0].owner)}: {plain_text(title)}",
+            "name": plain_text(title),
             "height": 90,
+            "alpha": alpha,
             **scale,
             "tracks": [member.config for member in members],
         }
@@ -276,7 +300,7 @@ class _Maker:
 
     def mutation(self, output: Output) -> Row:
         """Return the row of one base of a saturation mutagenesis."""
-        base = str(output.entry.get("base") or "")
+        base = output.file.base
         group = f"mutations {output.model.label} {output.track_id}"
         colour = f"rgb({BASE_COLOURS.get(base, '80,80,80')})"
         return self._bigwig(output, color=colour, height=25, autoscale=True, autoscaleGroup=group)
@@ -302,7 +326,7 @@ class _Maker:
 
 
 def _name(output: Output) -> str:
-    return f"{plain_text(output.owner)}: {plain_text(output.title)}"
+    return plain_text(output.title)
 
 
 def _rgb(colour: Sequence[int]) -> str:
@@ -325,6 +349,7 @@ def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
         "kind": config.get("format", "bigwig"),
         "colour": colour,
         "height": config["height"],
+        "alpha": config.get("alpha"),
         "low": config.get("min"),
         "high": config.get("max"),
         "group": config.get("autoscaleGroup"),

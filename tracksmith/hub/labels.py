@@ -35,10 +35,10 @@ class ShortLabels:
 
     def of(self, output: Output) -> str:
         """Return the label of one track, the same whenever it is asked for."""
-        sign = _fact(output, "strand").strip(".")
+        sign = output.track.strand.strip(".")
         tail = f" {sign}" if sign else ""
         if output.statistic not in ("", "mean"):
-            tail += f" {output.entry.get('base') or output.statistic}"
+            tail += f" {output.file.base or output.statistic}"
         title = _BRIEF.get(output.statistic, output.title)
         if not output.track_id:
             title = first_short(f"{output.model.name} {title}", title, limit=self.limit)
@@ -70,17 +70,13 @@ class ShortLabels:
         room = max(self.limit - len(tail), _LEAST)
         cell, target = _cell(output), _target(output)
         if not cell:
-            named = _fact(output, "label") or output.track_id or output.title
-            return label(_strandless(named) if output.track.get("strand") else named, room) + tail
+            named = plain_text(output.track.label) or output.track_id or output.title
+            return label(_strandless(named) if output.track.id else named, room) + tail
         return (_joined(cell, target, room) if target else _shortened(cell, room)) + tail
 
 
 def _cell(output: Output) -> str:
-    return _BRACKETS.sub("", _fact(output, "cell_type")).strip(_ENDS)
-
-
-def _fact(output: Output, name: str) -> str:
-    return plain_text(str(output.track.get(name) or ""))
+    return _BRACKETS.sub("", plain_text(output.track.cell_type)).strip(_ENDS)
 
 
 def _strandless(text: str) -> str:
@@ -91,7 +87,8 @@ def _strandless(text: str) -> str:
 
 def _target(output: Output) -> str:
     """Return what was assayed: the middle of a label ``ASSAY:TARGET:CELL``, else the assay."""
-    parts, assay = _fact(output, "label").split(":"), _fact(output, "assay").strip(_ENDS)
+    parts = plain_text(output.track.label).split(":")
+    assay = plain_text(output.track.assay).strip(_ENDS)
     if len(parts) > 2 and parts[0] == assay and parts[1].strip(". "):
         return parts[1].strip()
     return assay

@@ -51,7 +51,7 @@ def _model_nodes(
     maker: Maker, run: ShownRun, model: ShownModel, outputs: Sequence[Output]
 ) -> list[Node]:
     of = (run, model)
-    title = f"{owner_of(run, model)}: {model.card['summary']}"
+    title = f"{owner_of(run, model)}: {model.card.summary}"
     name, short = maker.names.take(model.label), maker.folder_label(of)
     folder = node("super", name, title, of, short=short, long=without_end(title))
     folder.outputs = list(outputs)

@@ -37,7 +37,7 @@ def _entries(output: Output) -> list[LegendEntry]:
     if output.kind == "bigbed":
         return [LegendEntry(colour, text) for colour, text in _ITEMS]
     if output.statistic == "saturation":
-        base = str(output.entry.get("base") or "")
+        base = output.file.base
         return [LegendEntry(BASE_COLOURS.get(base, _GREY), f"change to {base}")]
     if output.statistic == "ref":
         return [LegendEntry(_colour(output), "reference allele")]
@@ -47,7 +47,7 @@ def _entries(output: Output) -> list[LegendEntry]:
 
 def _text(output: Output) -> str:
     """Say what a track's colour stands for, '' where it is the track's own and no more."""
-    strand = _STRANDS.get(str(output.track.get("strand")), "")
+    strand = _STRANDS.get(output.track.strand, "")
     if output.statistic == "delta":
         what = f"{strand}, alternative minus reference" if strand else "alternative minus reference"
         return f"{what}: {DELTA_UP[output.stored_sign]}"

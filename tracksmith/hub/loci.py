@@ -15,7 +15,8 @@ from pathlib import Path
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.intervals import parse_region
 from tracksmith.hub.bbi import read_local_head
-from tracksmith.hub.runs import Facts, ShownRun
+from tracksmith.hub.runs import ShownRun
+from tracksmith.runs.record import FileEntry
 
 # decision: own-name-lookup (igv.js changes names before it looks for them)
 __all__ = [
@@ -113,8 +114,8 @@ def find_locus(runs: Sequence[ShownRun], text: str) -> str:
 
 def _named_variants(run: ShownRun, name: str) -> Iterator[str]:
     """Yield where the tables of a run list a variant of that name."""
-    for entry in run.files("table"):
-        with _readable(run.folder / str(entry["path"])) as lines:
+    for file in run.files_of("table"):
+        with _readable(run.folder / file.path) as lines:
             columns = tuple(column.lstrip("#") for column in next(lines, []))
             found = [_find(columns, names) for names in (_CONTIG, _POSITION, _NAME)]
             at = [number for number in found if number is not None]
@@ -184,13 +185,12 @@ def top_variants(run: ShownRun, count: int = 200) -> list[VariantTable]:
     InputError
         A table cannot be read.
     """
-    tables = [_top_rows(run, entry, count) for entry in run.files("table")]
+    tables = [_top_rows(run, file, count) for file in run.files_of("table")]
     return [table for table in tables if table is not None]
 
 
-def _top_rows(run: ShownRun, entry: Facts, count: int) -> VariantTable | None:
-    path, model = run.folder / str(entry["path"]), str(entry["model"])
-    with _readable(path) as lines:
+def _top_rows(run: ShownRun, file: FileEntry, count: int) -> VariantTable | None:
+    with _readable(run.folder / file.path) as lines:
         columns = tuple(name.lstrip("#") for name in next(lines, []))
         contig, position, effect = (
             _find(columns, names) for names in (_CONTIG, _POSITION, _EFFECT)
@@ -211,9 +211,9 @@ def _top_rows(run: ShownRun, entry: Facts, count: int) -> VariantTable | None:
         complete = next(lines, None) is None
     rows = [fields for _, _, fields in sorted(heap, reverse=True) if len(fields) == len(columns)]
     loci = [_locus(run, row[contig], row[position]) for row in rows]
-    total = run.alleles(model)
+    total = run.alleles(file.model)
     return VariantTable(
-        model, columns, tuple(map(tuple, rows)), tuple(loci),
+        file.model, columns, tuple(map(tuple, rows)), tuple(loci),
         total=number if total is None else total, complete=complete,
     )  # fmt: skip
 

@@ -130,7 +130,7 @@ def _refuse_markup(run: ShownRun) -> None:
     odd = [name for name in run.contigs.names if without_markup(name) != name]
     if odd:
         raise UsageError(
-            f"The contig name {odd[0]!r} of {run.genome['name']} is HTML to a notebook, and might "
+            f"The contig name {odd[0]!r} of {run.genome.name} is HTML to a notebook, and might "
             f"run there. Rename it in the FASTA, or use `tracksmith view {run.folder}`."
         )
 

@@ -34,7 +34,8 @@ __all__ = ["CDN", "IgvScript", "find_igv", "hosted_name", "page_html", "page_pol
 MARK = "page.js"
 """The file by which a folder is known to be a page."""
 
-_WHAT = {"bigwig": "predicted tracks", "bigbed": "variant effects"}
+_CREDITS = ("name", "version", "summary", "code_licence", "weights_licence", "commercial_use",
+            "citation", "notes")  # fmt: skip
 UrlOf = Callable[[Output], str]
 
 
@@ -108,9 +109,9 @@ def page_html(
         legend=legend(output for run in runs for output in run.outputs()),
         script=script,
         tables=[_table_values(run, table) for run, table in tables],
-        models=[_model_values(run, model) for run in runs for model in run.models],
+        models=_models_values(runs),
         genome=runs[0].genome,
-        runs=[{"id": run.run.id, "label": run.label, "files": run.entries} for run in runs],
+        runs=[{"id": run.run.id, "label": run.label, "files": run.files} for run in runs],
     )
 
 
@@ -125,9 +126,16 @@ def page_policy(reference: Reference, script: IgvScript) -> str:
 def _title(runs: Sequence[ShownRun]) -> str:
     """Name the models and what they were asked for; folders' names say neither."""
     models = dict.fromkeys(model.name for run in runs for model in run.models)
-    kinds = {output.kind for run in runs for output in run.outputs()}
-    what = [text for kind, text in _WHAT.items() if kind in kinds]
+    outputs = [output for run in runs for output in run.outputs()]
+    predicted = any(out.kind == "bigwig" and not _is_effect(out) for out in outputs)
+    what = ["predicted tracks"] if predicted else []
+    what += ["variant effects"] if any(map(_is_effect, outputs)) else []
     return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
+
+
+def _is_effect(output: Output) -> bool:
+    """Say whether a file shows variants; of a run of variants, every one does."""
+    return output.kind == "bigbed" or output.run.plan.variants is not None
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
@@ -162,10 +170,22 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _models_values(runs: Sequence[ShownRun]) -> list[dict[str, Any]]:
+    """Return how each model was run; ``again`` where its credits stand on the page already."""
+    values: list[dict[str, Any]] = []
+    shown: set[tuple[object, ...]] = set()
+    for run in runs:
+        for model in run.models:
+            credits = tuple(getattr(model.card, name) for name in _CREDITS)
+            values.append({**_model_values(run, model), "again": credits in shown})
+            shown.add(credits)
+    return values
+
+
 def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:
     return {
         "run": run.label,
-        "card": {"authors": "", "commercial_use": True, "notes": (), **model.card},
+        "card": model.card,
         "methods": methods_of(run, model),
         "weights": weights_of(model),
     }
@@ -265,7 +285,7 @@ def _static_reference(runs: Sequence[ShownRun], out: Path, genome: str | None) -
     hosted = hosted_name(run, genome)
     if hosted:
         return Reference(hosted)
-    name = genome_word(str(run.genome["name"]).split(".")[0])
+    name = genome_word(run.genome.name.split(".")[0])
     write_sizes(run, out / sizes_name(name))
     written = write_sequence(runs, out / f"{name}.2bit")
     return Reference(name, two_bit=f"{name}.2bit" if written else "", sizes=sizes_name(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tracksmith.hub.legend import legend
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
@@ -23,27 +22,23 @@ Row = tuple[str, str]
 def track_page(templates: Templates, shown: Node, email: str) -> str:
     """Return the page of one node; every value is escaped by the template."""
     single = shown.outputs[0] if len(shown.outputs) == 1 else None
-    files = [
-        {"path": str(output.entry["path"]), "sha256": str(output.entry.get("sha256", ""))}
-        for output in shown.outputs[:MOST_FILES]
-    ]
     return templates.fill(
         "track.html",
         title=shown.title,
-        model=_model_values(shown.model),
+        model=shown.model.card,
         facts=track_facts(single) if single else [],
         display=_display(shown),
         legend=legend(shown.outputs),
         methods=methods_of(shown.run, shown.model),
         weights=weights_of(shown.model),
-        files=files,
+        files=[output.file for output in shown.outputs[:MOST_FILES]],
         email=email,
     )
 
 
 def about_page(templates: Templates, runs: Sequence[ShownRun], title: str, email: str) -> str:
     """Return the page of the whole hub."""
-    models = {model.name: _model_values(model) for run in runs for model in run.models}
+    models = {model.name: model.card for run in runs for model in run.models}
     return templates.fill(
         "about.html",
         title=title,
@@ -54,31 +49,25 @@ def about_page(templates: Templates, runs: Sequence[ShownRun], title: str, email
     )
 
 
-def _model_values(model: ShownModel) -> dict[str, Any]:
-    values = {"authors": "", "commercial_use": True, "notes": (), **model.card}
-    values["summary"] = str(values["summary"]).rstrip(". ")
-    return values
-
-
 def track_facts(output: Output) -> list[Row]:
     """Return what is known of one file: label, strand, assay, units, distribution."""
-    track = output.track
-    strand = {"+": "plus", "-": "minus"}.get(str(track.get("strand")), "")
+    track, file = output.track, output.file
+    strand = {"+": "plus", "-": "minus"}.get(track.strand, "")
     rows = [
         ("Track", output.track_id),
         ("Statistic", output.statistic),
-        ("Score", output.entry.get("score")),
-        ("Variants", _counted(output.entry.get("variants") or output.entry.get("rows"))),
+        ("Score", file.score),
+        ("Variants", _counted(file.variants or file.rows)),
         ("Strand", f"{strand} (stored negative)" if output.stored_sign < 0 else strand),
-        ("Assay", track.get("assay")),
-        ("Cell type", track.get("cell_type")),
-        ("Ontology", track.get("ontology")),
-        ("Units", track.get("units")),
-        ("Transform", track.get("transform")),
-        ("Bases with a value", _counted(output.entry.get("values"))),
+        ("Assay", track.assay),
+        ("Cell type", track.cell_type),
+        ("Ontology", track.ontology),
+        ("Units", track.units),
+        ("Transform", track.transform),
+        ("Bases with a value", _counted(file.values)),
         ("Minimum, mean, maximum", _distribution(output)),
     ]
-    return [(name, plain_text(str(value))) for name, value in rows if value]
+    return [(name, plain_text(value)) for name, value in rows if value]
 
 
 def _counted(number: int | None) -> str:
@@ -86,9 +75,9 @@ def _counted(number: int | None) -> str:
 
 
 def _distribution(output: Output) -> str:
-    parts = [output.entry.get(key) for key in ("min", "mean", "max")]
+    parts = (output.file.min, output.file.mean, output.file.max)
     shown = ", ".join(f"{part:.4g}" for part in parts if part is not None)
-    return f"{shown} {output.track.get('units') or ''}".strip() if shown else ""
+    return f"{shown} {output.track.units}".strip() if shown else ""
 
 
 def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
@@ -130,7 +119,7 @@ def _geometry(record: ModelRecord) -> str:
     kept = record.card.geometry.at_stride(record.stride)
     text = (
         f"{kept.window:,} bp read, {kept.core_length:,} bp predicted from its base "
-        f"{kept.core_start:,} on, one value per {kept.bin:,} bp"
+        f"{kept.core_start:,} on, one value per {f'{kept.bin:,} ' if kept.bin > 1 else ''}bp"
     )
     return text + (", the same for the whole core" if kept.whole_window else "")
 

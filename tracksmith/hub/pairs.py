@@ -23,8 +23,8 @@ def strand_pairs(outputs: Iterable[Output]) -> tuple[list[Pair], list[Output]]:
     pairs: list[Pair] = []
     rest: dict[str, Output] = {}
     for output in listed:
-        partner = by_id.get(str(output.track.get("rc_partner") or ""))
-        strands = output.track.get("strand"), partner.track.get("strand") if partner else None
+        partner = by_id.get(output.track.rc_partner or "")
+        strands = output.track.strand, partner.track.strand if partner else None
         if partner is None or strands not in (("+", "-"), ("-", "+")):
             rest[output.track_id] = output
         elif strands == ("+", "-") and not _signed(output, partner):
@@ -36,7 +36,7 @@ def strand_pairs(outputs: Iterable[Output]) -> tuple[list[Pair], list[Output]]:
 
 
 def _signed(*outputs: Output) -> bool:
-    return any(output.track.get("signed") for output in outputs)
+    return any(output.track.signed for output in outputs)
 
 
 def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
@@ -60,5 +60,5 @@ def strand_title(pair: Pair) -> str:
 def allele_title(pair: Pair) -> str:
     """Name reference and alternative by their track."""
     first = pair[0]
-    label = str(first.track.get("label") or first.track_id)
+    label = first.track.label or first.track_id
     return f"{label}, reference and alternative allele"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from tracksmith.errors import IncompleteError, InputError, UsageError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.hub.values import safe_name
-from tracksmith.models.card import Track
+from tracksmith.models.card import ModelCard, Track
 from tracksmith.runs.genome import contigs_of
-from tracksmith.runs.record import ModelRecord, PlanRecord
+from tracksmith.runs.record import FileEntry, GenomeRecord, ModelRecord, PlanRecord
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS
 
 __all__ = [
     "DELTA_UP",
-    "Facts",
     "Output",
     "ShownModel",
     "ShownRun",
@@ -28,8 +26,6 @@ __all__ = [
     "owner_of",
     "same_genome",
 ]
-
-Facts = Mapping[str, Any]
 
 _KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
 _GREY = (128, 128, 128)
@@ -43,6 +39,7 @@ _STATISTICS = {
     "alt": "alternative allele",
     "delta": "alternative minus reference",
 }
+_NO_TRACK = Track(id="", label="", transform="")
 _NEGATED = ("mean", "ref", "alt", "delta")
 DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
 """What the direction of a difference means, by the sign in which it is stored."""
@@ -55,71 +52,75 @@ class ShownModel:
     record: ModelRecord
     label: str
 
-    @cached_property
-    def card(self) -> Facts:
-        """The model card as plain values, with the chosen tracks only."""
-        return self.record.card.to_dict(self.record.tracks)
+    @property
+    def card(self) -> ModelCard:
+        """The model card; among its tracks may be partners that nobody asked for."""
+        return self.record.card
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.record.name
 
-    def track(self, identifier: str) -> Facts:
-        """Return the facts of a track; {} for a name that the card does not list."""
-        return self._tracks.get(identifier, {})
+    def track(self, identifier: str) -> Track | None:
+        """Return a track that was asked for, None for any other name."""
+        return self._tracks.get(identifier)
 
     @cached_property
-    def _tracks(self) -> dict[str, Facts]:
-        return {str(track["id"]): track for track in self.card["tracks"]}
+    def _tracks(self) -> dict[str, Track]:
+        chosen = frozenset(self.record.tracks)
+        return {track.id: track for track in self.card.tracks if track.id in chosen}
 
 
 @dataclass(frozen=True)
 class Output:
-    """One finished file of a run that a browser can show.
+    """One finished file of a run that a browser can show, with its model and track.
 
-    ``statistic`` is mean, sd, letters, saturation, absmax, or another word
-    that the run's writer chose; '' for a bigBed and for folds.
+    What ``run.json`` says of the file is ``file``: ``statistic`` there is mean,
+    sd, letters, saturation, absmax, or another word that the run's writer
+    chose; '' for a bigBed and for folds.
     """
 
     run: ShownRun = field(repr=False)
     model: ShownModel = field(repr=False)
-    entry: Facts
+    file: FileEntry
 
     @property
     def path(self) -> Path:
         """Where the file lies."""
-        return self.run.folder / str(self.entry["path"])
+        return self.run.folder / self.file.path
 
     @property
     def kind(self) -> str:
         """One of ``bigwig``, ``bigbed``, and ``folds``: a BED of the folds held out."""
-        return str(self.entry["kind"])
+        return self.file.kind
 
     @property
     def statistic(self) -> str:
         """What the values are: the mean over folds, their standard deviation ..."""
-        return str(self.entry.get("statistic", ""))
+        return self.file.statistic
 
     @property
     def track_id(self) -> str:
         """The track's id, '' for a file over all tracks of a model."""
-        return str(self.entry.get("track") or "")
+        return self.file.track
 
     @property
-    def track(self) -> Facts:
-        """The facts of the track."""
-        return self.model.track(self.track_id)
+    def track(self) -> Track:
+        """The track; a nameless one for a file over all tracks of a model."""
+        return self.model.track(self.track_id) or _NO_TRACK
 
     @property
     def title(self) -> str:
         """What to call it in full."""
-        what = str(self.track.get("label") or self.track_id)
+        what = self.track.label or self.track_id
         extra = _STATISTICS.get(self.statistic, self.statistic)
         if self.statistic == "delta":
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
-            extra = f"mutation to {self.entry.get('base', '')}"
+            extra = f"mutation to {self.file.base}"
+        elif self.file.base:
+            extra += f", mutation to {self.file.base}"
         if self.kind == "bigbed":
             extra = "variant effects"
         if self.kind == "folds":
@@ -134,12 +135,8 @@ class Output:
         negative, spreads and effects as they are. Differences of runs that do
         not say it were negated as well.
         """
-        negated = (
-            self.track.get("strand") == "-"
-            and not self.track.get("signed")
-            and self.statistic in _NEGATED
-        )
-        stated = self.entry.get("stored_sign")
+        negated = self.track.strand == "-" and not self.track.signed and self.statistic in _NEGATED
+        stated = self.file.stored_sign
         return -1 if stated == -1 or (stated is None and negated) else 1
 
     @property
@@ -154,14 +151,11 @@ class Output:
 
     def _track_colour(self) -> tuple[int, int, int]:
         """Return the card's colour; red and blue for strands that have the same one there."""
-        own = tuple(self.track.get("color") or Track.color)
-        partner = self.model.track(str(self.track.get("rc_partner") or ""))
-        strand = str(self.track.get("strand") or "")
-        alike = tuple(partner.get("color") or own) == own
-        if strand in _STRAND_COLOURS and alike:
-            return _STRAND_COLOURS[strand]
-        red, green, blue = own
-        return (red, green, blue)
+        track = self.track
+        partner = self.model.track(track.rc_partner or "") or track
+        if track.strand in _STRAND_COLOURS and partner.color == track.color:
+            return _STRAND_COLOURS[track.strand]
+        return track.color
 
     @property
     def owner(self) -> str:
@@ -171,7 +165,7 @@ class Output:
     @property
     def unique(self) -> str:
         """A track name for it, unique within the run up to characters that were replaced."""
-        parts = [self.track_id, str(self.entry.get("base") or "")]
+        parts = [self.track_id, self.file.base]
         if self.statistic != "mean":
             parts.append(self.statistic or {"bigbed": "variants"}.get(self.kind, self.kind))
         return safe_name(self.model.label, *parts)
@@ -191,9 +185,9 @@ class ShownRun:
         return self.run.plan
 
     @property
-    def genome(self) -> Facts:
+    def genome(self) -> GenomeRecord:
         """Name, sha256, size and contigs of the genome."""
-        return _values(self.plan.genome)
+        return self.plan.genome
 
     @property
     def contigs(self) -> Contigs:
@@ -212,14 +206,14 @@ class ShownRun:
         records = self.plan.models
         return [ShownModel(record, safe_name(self.label, record.name)) for record in records]
 
-    def files(self, kind: str) -> list[Facts]:
-        """Return the entries of one kind: bigwig, bigbed, table ..."""
-        return [entry for entry in self.entries if entry["kind"] == kind]
-
     @property
-    def entries(self) -> list[Facts]:
-        """The entries of all files, as plain values."""
-        return [_values(entry) for entry in self.run.files]
+    def files(self) -> tuple[FileEntry, ...]:
+        """All finished files."""
+        return tuple(self.run.files)
+
+    def files_of(self, kind: str) -> list[FileEntry]:
+        """Return the files of one kind: bigwig, bigbed, table ..."""
+        return [file for file in self.files if file.kind == kind]
 
     def alleles(self, model: str) -> int | None:
         """Return how many alleles the run scored with a model, None where it does not say."""
@@ -230,21 +224,20 @@ class ShownRun:
     def outputs(self) -> Iterator[Output]:
         """Yield what a browser can show, in the run's order, empty tracks left out."""
         models = {model.name: model for model in self.models}
-        for entry in self.entries:
-            empty = entry.get("values") == 0 or entry.get("size") == 0
-            if entry["kind"] not in _KINDS or empty:
+        for file in self.files:
+            if file.kind not in _KINDS or file.values == 0 or file.size == 0:
                 continue
-            model = models.get(str(entry.get("model")))
+            model = models.get(file.model)
             if model is None:
                 raise InputError(
-                    f"{self.folder}/run.json lists {entry['path']!r} for the model "
-                    f"{entry.get('model')!r}, which the run does not have. Make the run again."
+                    f"{self.folder}/run.json lists {file.path!r} for the model "
+                    f"{file.model!r}, which the run does not have. Make the run again."
                 )
-            yield Output(self, model, entry)
+            yield Output(self, model, file)
 
     def empty(self) -> list[str]:
         """Return the paths of tracks without any value."""
-        return [entry["path"] for entry in self.files("bigwig") if entry.get("values") == 0]
+        return [file.path for file in self.files_of("bigwig") if file.values == 0]
 
 
 def owner_of(run: ShownRun, model: ShownModel) -> str:
@@ -283,8 +276,8 @@ def _open(folder: Path, label: str) -> ShownRun:
             f"`tracksmith finish {folder}`; `tracksmith status {folder}` says what is missing."
         )
     shown = ShownRun(folder, run, label)
-    for entry in run.files:
-        _check_place(shown, entry.path)
+    for file in run.files:
+        _check_place(shown, file.path)
     return shown
 
 
@@ -321,13 +314,8 @@ def same_genome(runs: Sequence[ShownRun]) -> None:
     """Raise UsageError unless all runs were made on contigs of the same names and lengths."""
     first = runs[0]
     for other in runs[1:]:
-        if other.genome["sha256"] != first.genome["sha256"] and other.contigs != first.contigs:
+        if other.genome.sha256 != first.genome.sha256 and other.contigs != first.contigs:
             raise UsageError(
-                f"{first.folder} was made on {first.genome['name']}, {other.folder} on "
-                f"{other.genome['name']}: their contigs differ. Build one hub per genome."
+                f"{first.folder} was made on {first.genome.name}, {other.folder} on "
+                f"{other.genome.name}: their contigs differ. Build one hub per genome."
             )
-
-
-def _values(record: object) -> Facts:
-    """Return the fields of a record by name."""
-    return dict(vars(record))

@@ -82,9 +82,8 @@ class Scale:
 def scale_key(output: Output) -> Key:
     """Return what tracks must share to share a scale: model, assay, units, statistic."""
     track = output.track
-    shared = (str(track.get(name, "")) for name in ("assay", "units", "transform"))
     statistic = "alleles" if output.statistic in ("ref", "alt") else output.statistic
-    return (output.model.name, *shared, statistic)
+    return (output.model.name, track.assay, track.units, track.transform, statistic)
 
 
 def common_scales(outputs: Iterable[Output]) -> dict[Key, Scale]:
@@ -110,20 +109,16 @@ def _common(outputs: list[Output]) -> Scale:
 
 def _extremes(output: Output) -> Limits:
     """Return the least and the greatest value of a bigWig, 0 at least and at most."""
-    return min(_number(output, "min"), 0.0), max(_number(output, "max"), 0.0)
-
-
-def _number(output: Output, name: str) -> float:
-    return float(output.entry.get(name) or 0.0)
+    return min(output.file.min or 0.0, 0.0), max(output.file.max or 0.0, 0.0)
 
 
 def _size_within(output: Output, lower: str, upper: str) -> float:
     """Return the size that values between two quantiles stay within; all where there are none."""
     low, high = _extremes(output)
-    quantiles = output.entry.get("quantiles") or {}
+    quantiles = output.file.quantiles
     # Quantiles come from a histogram, so that the outermost may lie beyond the extremes.
-    below = max(float(quantiles.get(lower, low)), low)
-    above = min(float(quantiles.get(upper, high)), high)
+    below = max(quantiles.get(lower, low), low)
+    above = min(quantiles.get(upper, high), high)
     return max(above, -below)
 
 
@@ -135,8 +130,8 @@ def _is_sparse(outputs: list[Output], strongest: float) -> bool:
 
 def value_range(output: Output) -> Limits:
     """Return the least and the greatest value of a bigWig, always different, outward-rounded."""
-    low = outward(_number(output, "min"), up=False)
-    high = outward(_number(output, "max"), up=True)
+    low = outward(output.file.min or 0.0, up=False)
+    high = outward(output.file.max or 0.0, up=True)
     return (low, high) if low < high else (min(low, 0.0), max(high, low + 1.0))
 
 
@@ -146,7 +141,7 @@ def strongest_limits(output: Output) -> Limits | None:
     One scale up to the strongest of all: on one of its own, a bar alone would
     fill the row, whatever it is.
     """
-    reach = outward(1.1 * _number(output, "max"), up=True)
+    reach = outward(1.1 * (output.file.max or 0.0), up=True)
     return (0.0, reach) if reach > 0 else None
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,11 +26,13 @@ from starlette.routing import BaseRoute, Route
 
 from tracksmith.errors import ResourceError, UsageError
 from tracksmith.genome.fasta_index import index_files
+from tracksmith.hub.genomes import same_fasta
 from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import find_locus, top_variants
 from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html, page_policy
-from tracksmith.hub.runs import Output, ShownRun, find_fasta, open_runs
+from tracksmith.hub.runs import Output, ShownRun, open_runs
+from tracksmith.hub.sharing import quoted
 from tracksmith.hub.templates import Templates
 
 __all__ = [
@@ -88,7 +89,7 @@ class Site:
 
     def url(self, output: Output) -> str:
         """Return the address of a file relative to the server's root."""
-        return self.place(output.run) + quote(str(output.entry["path"]), safe="/._-~")
+        return self.place(output.run) + quoted(output.file.path)
 
 
 def make_site(
@@ -155,8 +156,8 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
     run = runs[0]
     if genome:
         return {}, Reference(hosted_name(run, genome) or genome)
-    name, fasta = str(run.genome["name"]), find_fasta(runs)
-    indexes = None if fasta is None else _indexes(run, fasta)
+    name, fasta = run.genome.name, same_fasta(runs)
+    indexes = None if fasta is None else index_files(fasta, run.genome.sha256, run.contigs)
     if fasta is not None and indexes is not None:
         index, blocks = indexes
         if blocks is None:
@@ -167,16 +168,6 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
         return files, Reference(name, "", base, f"{base}.fai", f"{base}.gzi")
     hosted = hosted_name(run, None)
     return {}, Reference(hosted) if hosted else Reference(name, sizes="chrom.sizes")
-
-
-def _indexes(run: ShownRun, fasta: Path) -> tuple[Path, Path | None] | None:
-    """Return the indexes of a FASTA if it is the genome of the run; a run could name any file.
-
-    Its size stands for its digest, which would take long to tell.
-    """
-    if fasta.stat().st_size != run.genome["size"]:
-        return None
-    return index_files(fasta, str(run.genome["sha256"]), run.contigs)
 
 
 def _page(site: Site) -> Response:

@@ -67,7 +67,7 @@ class Links:
                     shutil.copyfile(output.path, temporary)
 
     def _copy(self, output: Output) -> Path:
-        return Path(COPIES, output.run.label, str(output.entry["path"]))
+        return Path(COPIES, output.run.label, output.file.path)
 
 
 def quoted(path: str) -> str:

@@ -23,6 +23,8 @@ HEIGHT = "128:48:8"
 MUTATION_HEIGHT = "128:20:8"
 BASE_COLOURS = {"A": "0,150,0", "C": "0,0,220", "G": "230,140,0", "T": "220,0,0"}
 _FACETS = ("assay", "cell_type", "strand", "statistic", "units")
+_GROUPS = {"cell": "cell_type", "assay": "assay", "statistic": "statistic"}
+"""What tells the tracks of a composite apart, by the name of its subgroup."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Maker:
         for output in outputs:
             child = made.adopt(self.leaf(output, grouped=grouped), "on")
             if groups:
-                member = (f"{tag}={_tag(_facet(output, tag))}" for tag in groups)
+                member = (f"{tag}={_tag(_facet(output, _GROUPS[tag]))}" for tag in groups)
                 child.stanza.add("subGroups", " ".join(member))
         return made
 
@@ -182,15 +184,15 @@ class Maker:
     def mutations(self, outputs: Sequence[Output]) -> Node:
         """Return saturation mutagenesis of a track: a composite of one bigWig per new base."""
         first = outputs[0]
-        title = f"{first.track.get('label') or first.track_id}: effect of every mutation"
+        title = f"{first.track.label or first.track_id}: effect of every mutation"
         name = self.names.take(first.model.label, first.track_id, "mutations")
         of = (first.run, first.model)
         made = node("composite", name, title, of, outputs=list(outputs))
         made.stanza.add_all(compositeTrack="on", type=_type(outputs), visibility="dense")
         made.stanza.add_all(maxWindowToDraw=10_000_000, dragAndDrop="subTracks")
         reach = max(max(map(abs, value_range(output))) for output in outputs)
-        for output in sorted(outputs, key=lambda item: str(item.entry.get("base"))):
-            base = str(output.entry.get("base"))
+        for output in sorted(outputs, key=lambda item: item.file.base):
+            base = output.file.base
             child = self._plain(output, self.names.take(name, base), "dense")
             child = made.adopt(_relabelled(child, f"Mutation: {base}", title), "on")
             _mutation_settings(child, base, reach)
@@ -232,7 +234,7 @@ def _relabelled(child: Node, short: str, title: str) -> Node:
 
 
 def _title(output: Output) -> str:
-    units = str(output.track.get("units") or "")
+    units = output.track.units
     return f"{output.owner}: {output.title}" + (f" ({units})" if units else "")
 
 
@@ -252,12 +254,15 @@ def _type(outputs: Sequence[Output]) -> str:
 
 
 def _facet(output: Output, facet: str) -> str:
-    if facet == "cell":
-        facet = "cell_type"
-    value = output.statistic if facet == "statistic" else output.track.get(facet)
-    words = {"+": "plus", "-": "minus", ".": "none"}
-    text = str(value or "")
-    return words.get(text, text) if facet == "strand" else text
+    track = output.track
+    values = {
+        "assay": track.assay,
+        "cell_type": track.cell_type,
+        "strand": {"+": "plus", "-": "minus"}.get(track.strand, "none"),
+        "statistic": output.statistic,
+        "units": track.units,
+    }
+    return values[facet]
 
 
 def _tag(text: str) -> str:
@@ -267,10 +272,10 @@ def _tag(text: str) -> str:
 def _subgroups(outputs: Sequence[Output]) -> dict[str, dict[str, str]]:
     """Return, per facet that tells tracks apart, its members: tag and title without spaces."""
     found = {}
-    for facet in ("cell", "assay", "statistic"):
+    for group, facet in _GROUPS.items():
         members = {_tag(value): value for value in (_facet(out, facet) for out in outputs)}
         if len(members) > 1:
-            found[facet] = {
+            found[group] = {
                 tag: safe_name(value or "none") for tag, value in sorted(members.items())
             }
     return found

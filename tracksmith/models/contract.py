@@ -49,7 +49,8 @@ class LoadRequest:
     ``weights`` holds the files of the folds to load, and only those;
     ``tracks`` the ids wanted, in order, closed under ``rc_partner``;
     ``options`` every option of the card with its value; ``features`` the
-    columns that a region model will be given, in order.
+    columns that a region model will be given, in order; none where only its
+    network is tried, on made-up features.
     """
 
     weights: WeightPaths = field(default_factory=dict)
@@ -295,6 +296,9 @@ class Model:
     ``unpack`` says what of a published archive is wanted: it maps the name of
     a file in the archive to its name in the model's folder, or to None.
 
+    ``golden`` is the file that ``tracksmith plugin freeze`` wrote: inputs, and what
+    the model gave for them. ``tracksmith doctor --self-test`` compares with it.
+
     Raises
     ------
     CardError
@@ -308,6 +312,7 @@ class Model:
     features: Callable[[FeatureRequest], FeatureSource] | None = None
     scores: Mapping[str, TrackScore | RegionScore] = field(default_factory=dict)
     unpack: Callable[[str], str | None] | None = None
+    golden: Path | None = None
 
     def __post_init__(self) -> None:
         card: Any = self.card

@@ -17,6 +17,7 @@ FILES = {
     "{package}/__init__.py": "init.py",
     "{package}/plugin.py": "plugin.py",
     "{package}/network.py": "network.py",
+    "{package}/golden.json": "golden.json",
     "tests/test_plugin.py": "test_plugin.py",
 }
 """What is written, and from which template."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tracksmith.errors import (
     InputError,
@@ -16,13 +17,14 @@ from tracksmith.errors import (
     TrustError,
     UsageError,
 )
-from tracksmith.models.card import Fold, ModelCard, WeightFile
+from tracksmith.files import cache_root
+from tracksmith.models.card import ModelCard, WeightFile
 from tracksmith.models.checked import check_weights, mismatch
 from tracksmith.models.contract import Model, WeightPaths
 
 __all__ = [
     "WeightsState",
-    "cache_root",
+    "bare",
     "describe",
     "find_weights",
     "locate_weights",
@@ -42,16 +44,6 @@ def weights_cache(card: ModelCard) -> Path:
     share a folder.
     """
     return cache_root() / "weights" / (card.weights_of or card.name) / card.version
-
-
-def cache_root() -> Path:
-    """Return ``$TRACKSMITH_CACHE``, or the user's cache folder of the operating system."""
-    chosen = os.environ.get("TRACKSMITH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("tracksmith", appauthor=False))
 
 
 def places(card: ModelCard) -> list[Path]:
@@ -87,6 +79,8 @@ def locate_weights(
     """
     card = model.card
     if not needs_weights(model):
+        if given is not None:
+            raise UsageError(f"{option} {given}: {card.name} reads no weight files. Leave it out.")
         return {fold.name: () for fold in card.folds} or {"": ()}
     if given is not None:
         return _at_given(model, given, option)
@@ -304,7 +298,10 @@ def _shown(names: list[str]) -> str:
 
 
 def select_folds(
-    card: ModelCard, available: tuple[str, ...], rule: str
+    card: ModelCard,
+    available: tuple[str, ...],
+    rule: str,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[str], tuple[str, ...]]:
     """Return a function from a contig to the folds that predict it, in the card's order.
 
@@ -317,6 +314,9 @@ def select_folds(
         training, all where no fold saw it, none otherwise (the contig stays a
         gap). Else the name of one fold. Contigs are compared without a
         leading ``chr``.
+    names
+        What the card calls contigs that the genome calls otherwise, by the
+        genome's name; ``""`` for one that the card does not know.
 
     Raises
     ------
@@ -331,21 +331,23 @@ def select_folds(
     if rule == "mean":
         return lambda contig: present
     if rule == "held-out":
-        return _held_out(card, present)
+        return _held_out(card, present, names)
     if rule not in order or not rule:
         near = difflib.get_close_matches(rule, ["mean", "held-out", *filter(None, order)], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        names = ", ".join(filter(None, order)) or "none"
+        known = ", ".join(filter(None, order)) or "none"
         raise UsageError(
             f"--folds {rule}: use mean, held-out or a fold's name.{hint} "
-            f"Folds of {card.name}: {names}."
+            f"Folds of {card.name}: {known}."
         )
     if rule not in present:
         raise ResourceError(_fold_missing(card, [rule]))
     return lambda contig: (rule,)
 
 
-def _held_out(card: ModelCard, present: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+def _held_out(
+    card: ModelCard, present: tuple[str, ...], names: Mapping[str, str]
+) -> Callable[[str], tuple[str, ...]]:
     if not any(fold.held_out for fold in card.folds) and not card.unseen:
         raise UsageError(
             f"--folds held-out: the card of {card.name} does not say which contigs its folds "
@@ -353,9 +355,10 @@ def _held_out(card: ModelCard, present: tuple[str, ...]) -> Callable[[str], tupl
         )
 
     def choose(contig: str) -> tuple[str, ...]:
-        if _bare(contig) in map(_bare, card.unseen):
+        known = bare(names.get(contig, contig))
+        if known in map(bare, card.unseen):
             return present
-        wanted = [fold.name for fold in card.folds if _held(fold, contig)]
+        wanted = [fold.name for fold in card.folds if known in map(bare, fold.held_out)]
         chosen = tuple(name for name in present if name in wanted)
         if wanted and not chosen:
             raise ResourceError(f"{contig}: " + _fold_missing(card, wanted))
@@ -364,11 +367,8 @@ def _held_out(card: ModelCard, present: tuple[str, ...]) -> Callable[[str], tupl
     return choose
 
 
-def _held(fold: Fold, contig: str) -> bool:
-    return _bare(contig) in map(_bare, fold.held_out)
-
-
-def _bare(contig: str) -> str:
+def bare(contig: str) -> str:
+    """Return the name of a contig as those of folds are compared."""
     return contig.removeprefix("chr")
 
 

@@ -115,7 +115,7 @@ def _write_table(
     The bytes depend on the values alone: the gzip header holds no time or name.
     """
     signal = [] if peaks.signal is None else ["signal"]
-    heading = ["#contig", "start", "end", "name", *signal, *(track.id for track in tracks)]
+    heading = ["chrom", "start", "end", "name", *signal, *(track.id for track in tracks)]
     with (
         aside(run.folder / path) as temporary,
         temporary.open("wb") as raw,

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.engine.calls import as_predictor
 from tracksmith.errors import InputError, PluginError, TracksmithError
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.fasta import Genome
@@ -21,11 +20,13 @@ from tracksmith.models.card import ModelCard, RegionGeometry
 from tracksmith.models.contract import FeatureRequest, FeatureSource, RegionBatch
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
-from tracksmith.regions.forward import RegionForward
 from tracksmith.regions.peaks import Peaks, PeaksRequest, read_peaks
 from tracksmith.regions.windows import PlacedWindows, place_windows
 from tracksmith.runs.device import resolve_device
 from tracksmith.runs.planned import PlannedModel, load_model
+
+if TYPE_CHECKING:
+    from tracksmith.regions.forward import RegionForward
 
 __all__ = ["RegionInputs", "RegionWork", "feature_pieces", "features_of", "region_features"]
 
@@ -117,6 +118,10 @@ class RegionWork:
     @cached_property
     def forward(self) -> RegionForward:
         """The networks on their device, loaded once."""
+        from tracksmith.engine.calls import as_predictor
+        from tracksmith.engine.guard import guard_regions
+        from tracksmith.regions.forward import RegionForward
+
         record, card = self.planned.record, self.card
         device = resolve_device(self.device)
         tracks = tuple(track.id for track in card.tracks)
@@ -124,8 +129,12 @@ class RegionWork:
             loaded = load_model(self.planned, tracks, self.source.names)
         self.trusted = consent.used
         predictor = as_predictor(loaded, record.folds.names)
+        networks = list(predictor.networks.values())
+        guard_regions(
+            card, networks, len(self.source.names), device, record.dtype, len(self.placed)
+        )
         return RegionForward.on(
-            device, list(predictor.networks.values()), (card.name, len(tracks)), self.geometry,
+            device, networks, (card.name, len(tracks)), self.geometry,
             record.batch_size, record.dtype,
         )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tracksmith.genome.fasta import Genome
@@ -12,7 +11,13 @@ from tracksmith.models.card import ModelCard
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_kind, parse_devices
-from tracksmith.runs.genome import asked_genome, genome_record, region_set, regions_text
+from tracksmith.runs.genome import (
+    asked_genome,
+    genome_record,
+    region_places,
+    region_set,
+    regions_text,
+)
 from tracksmith.runs.meaning import check_meaning, refuse_tf32
 from tracksmith.runs.planned import (
     ChosenModel,
@@ -21,7 +26,7 @@ from tracksmith.runs.planned import (
     note_unused,
     reads_regions,
 )
-from tracksmith.runs.record import ModelRecord, Places, PlanRecord
+from tracksmith.runs.record import ALIAS, ModelRecord, Places, PlanRecord
 from tracksmith.runs.request import Request
 from tracksmith.runs.versions import installed_versions
 from tracksmith.tracks.formats import choose_formats
@@ -78,7 +83,7 @@ def base_plan(
     chosen: Sequence[ChosenModel],
     models: Sequence[ModelRecord],
 ) -> tuple[PlanRecord, Places]:
-    """Return a plan without stages, and where its genome and weights are."""
+    """Return a plan without stages, and where its genome, weights and aliases are."""
     note_unused(models, context.progress.note)
     plan = PlanRecord(
         kind=kind,
@@ -92,11 +97,17 @@ def base_plan(
         formats=context.formats,
         regions=region_set(context.regions),
     )
+    saturated = [] if request.saturate is None else [request.saturate]
     places = Places(
         genome=str(context.genome.path.absolute()),
         weights={model.card.name: model.places for model in chosen},
-        regions=tuple(map(_absolute, request.regions)),
+        files={} if request.alias is None else {ALIAS: str(request.alias.absolute())},
+        regions=region_places(request.regions, context.genome.contigs),
         chroms=request.chroms,
+        clip=request.clip,
+        saturate=next(iter(region_places(saturated, context.genome.contigs)), None),
+        allow_other_lengths=request.allow_other_lengths,
+        parts=request.parts,
     )
     return plan, places
 
@@ -104,9 +115,3 @@ def base_plan(
 def reads_of(card: ModelCard) -> str:
     """Return ``windows`` or ``regions``: what a model reads."""
     return "regions" if reads_regions(card) else "windows"
-
-
-def _absolute(region: str) -> str:
-    """Return a region as it was asked for; a file by its whole path."""
-    path = Path(region)
-    return str(path.absolute()) if path.is_file() else region

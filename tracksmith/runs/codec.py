@@ -29,8 +29,13 @@ PLAIN = {
 }
 
 
+LEAVES = frozenset((str, int, float, bool, type(None)))
+
+
 def encode(value: Any, *, full: bool = False) -> Any:
     """Return dataclasses as dictionaries and tuples as lists; ``full`` keeps defaults."""
+    if type(value) in LEAVES:  # most of what there is, where a run has thousands of tracks
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: encode(getattr(value, field.name), full=full)

@@ -18,6 +18,7 @@ __all__ = [
     "device_facts",
     "device_kind",
     "first_device",
+    "has_cuda_driver",
     "parse_devices",
     "resolve_device",
     "resolve_devices",
@@ -73,14 +74,20 @@ def first_device(text: str) -> str:
     return device_kind(name) if name == "auto" else name
 
 
+def has_cuda_driver() -> bool:
+    """Say whether there is a driver without which torch finds no CUDA device."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def _cuda_is_there() -> bool:
     """Say whether torch could use a CUDA device, without importing it where there is none."""
-    if "torch" not in sys.modules:
-        # decision: no-torch-to-plan (three seconds, only to hear that there is no GPU)
-        try:
-            ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-        except OSError:
-            return False
+    # decision: no-torch-to-plan (three seconds, only to hear that there is no GPU)
+    if "torch" not in sys.modules and not has_cuda_driver():
+        return False
     import torch
 
     return torch.cuda.is_available()

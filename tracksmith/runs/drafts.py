@@ -11,9 +11,9 @@ from tracksmith.models import registry as plugins
 from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
 from tracksmith.runs.kind import Draft, Kind
-from tracksmith.runs.record import PlanRecord
+from tracksmith.runs.record import Places, PlanRecord
 from tracksmith.runs.request import Request
-from tracksmith.runs.run import Run
+from tracksmith.runs.run import Run, require_name
 from tracksmith.runs.spool import Spool, spooled
 
 __all__ = ["drafted", "planned_before"]
@@ -24,10 +24,17 @@ def drafted(
     kind: Kind, request: Request, out: Path, progress: Progress
 ) -> Iterator[tuple[Draft, Spool]]:
     """Draft a plan; files that can be read once only are kept in ``out`` first."""
+    require_name(out)
     with trusting(request.trust_weights), spooled(request, out) as (kept, spool):
         with spool.named():
             draft = kind.draft(kept, plugins.load_registry(), progress)
+        for path in _weights(draft.places):
+            require_name(Path(path))  # found in a folder, not named by anybody
         yield replace(draft, places=spool.places(draft.places), now=draft.places), spool
+
+
+def _weights(places: Places) -> Iterator[str]:
+    return (path for folds in places.weights.values() for files in folds.values() for path in files)
 
 
 def planned_before(draft: Draft, out: Path) -> Run | None:
@@ -36,7 +43,7 @@ def planned_before(draft: Draft, out: Path) -> Run | None:
         return None
     run = Run.open(out)
     run.refuse_other(_as_planned(draft.plan, run.plan))
-    run.find_at(draft.places)
+    run.find_at(replace(draft.places, parts=run.places.parts))  # it keeps its own parts
     run.keep_limits(draft.limits)
     return run
 

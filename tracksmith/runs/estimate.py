@@ -72,12 +72,12 @@ class Estimate:
 
 def _line(cost: ModelCost, device: str) -> str:
     record = cost.model
-    seconds = "" if cost.seconds is None else f"about {human_time(cost.seconds)} "
+    seconds = "an unknown time" if cost.seconds is None else f"about {human_time(cost.seconds)}"
     scores = f"scores {', '.join(record.scores)}; " if record.scores else ""
     folds = ", ".join(name for name in record.folds.names if name) or "none"
     return (
         f"{record.name}: {cost.work}, {cost.windows:,} windows and {cost.passes:,} forward "
-        f"passes, {seconds}on {device}; {len(record.tracks):,} tracks; {scores}"
+        f"passes, {seconds} on {device}; {len(record.tracks):,} tracks; {scores}"
         f"folds: {folds} ({record.folds.rule})"
     )
 

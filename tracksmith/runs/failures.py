@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-
-import torch
+from typing import TYPE_CHECKING
 
 from tracksmith.errors import DeviceError, ResourceError, TracksmithError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "device_faults_told",
@@ -17,8 +20,6 @@ __all__ = [
     "is_out_of_memory",
     "no_memory_message",
 ]
-
-MEMORY_ERRORS = (MemoryError, torch.cuda.OutOfMemoryError)
 
 MEMORY_SIGNS = (
     "not enough memory", "can't allocate memory", "CUDA error: out of memory",
@@ -41,7 +42,7 @@ FAILURE_SIGNS = ("CUDA error", "CUBLAS_STATUS_", "CUDNN_STATUS_", "MPS backend")
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether torch, one of its libraries or Python ran out of memory."""
-    if isinstance(error, MEMORY_ERRORS):
+    if isinstance(error, MemoryError) or _is_of_torch(error, "OutOfMemoryError"):
         return True
     text = str(error)
     if any(sign in text for sign in MEMORY_SIGNS):
@@ -53,9 +54,15 @@ def is_device_failure(error: BaseException) -> bool:
     """Say whether a device broke: every later call of this process on it fails too."""
     if isinstance(error, TracksmithError) or is_out_of_memory(error):
         return False
-    if isinstance(error, torch.AcceleratorError):
+    if _is_of_torch(error, "AcceleratorError"):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FAILURE_SIGNS)
+
+
+def _is_of_torch(error: BaseException, name: str) -> bool:
+    """Say whether an error is one of torch's, which nobody raises before it is imported."""
+    known = sys.modules.get("torch")
+    return known is not None and isinstance(error, getattr(known, name))
 
 
 def is_of_device(error: BaseException) -> bool:
@@ -89,8 +96,7 @@ def device_faults_told(device: torch.device | str) -> Iterator[None]:
 def no_memory_message(device: torch.device | str, error: BaseException) -> str:
     """Say how much memory is free on a device and who has the rest."""
     first = _first_words(error)
-    kind = torch.device(device).type
-    if kind != "cuda":
+    if not str(device).startswith("cuda"):
         return (
             f"Out of memory: {first}\nClose other programs, give a smaller --batch-size, "
             "or use a machine with more memory; then repeat the command: finished parts are kept."
@@ -105,6 +111,8 @@ def no_memory_message(device: torch.device | str, error: BaseException) -> str:
 def _who_uses_it(device: torch.device | str) -> str:
     """Return `` (0.7 of 79.2 GiB free, other processes use 78.1 GiB)``; nothing where unknown."""
     with suppress(Exception):
+        import torch
+
         free, total = torch.cuda.mem_get_info(torch.device(device))
         others = max(0, total - free - torch.cuda.memory_reserved(torch.device(device)))
         return (
@@ -130,6 +138,8 @@ def _first_words(error: BaseException) -> str:
 
 
 def _nearly_full() -> bool:
+    import torch
+
     if not torch.cuda.is_available():
         return False
     with suppress(Exception):

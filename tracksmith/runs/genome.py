@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tracksmith.errors import TrustError
@@ -10,7 +10,7 @@ from tracksmith.genome.bed import read_bed
 from tracksmith.genome.contigs import Contigs, browser_problems
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
-from tracksmith.genome.regions import resolve_regions
+from tracksmith.genome.regions import names_file, resolve_regions
 from tracksmith.runs.record import GenomeRecord, RegionSet
 from tracksmith.runs.request import Request
 from tracksmith.runs.run import Run
@@ -22,6 +22,7 @@ __all__ = [
     "genome_record",
     "open_genome",
     "planned_regions",
+    "region_places",
     "region_set",
     "regions_text",
 ]
@@ -41,8 +42,11 @@ def asked_genome(request: Request, notify: Callable[[str], None]) -> tuple[Genom
     genome = Genome.open(request.genome, notify=notify)
     for warning in browser_problems(genome.contigs):
         notify(warning)
+    texts, option = request.regions, "-r"
+    if request.saturate is not None:  # the regions of such a run are those that it changes
+        texts, option = (request.saturate,), "--saturate"
     regions = resolve_regions(
-        request.regions, request.chroms, genome, notify, alias=request.alias, clip=request.clip
+        texts, request.chroms, genome, notify, request.alias, request.clip, option=option
     )
     return genome, regions
 
@@ -99,6 +103,18 @@ def regions_text(regions: Regions | None) -> dict[str, str]:
     if regions is None:
         return {}
     return {REGIONS_FILE: "".join(f"{i.contig}\t{i.start}\t{i.end}\n" for i in regions)}
+
+
+def region_places(asked: Sequence[str], contigs: Contigs) -> tuple[str, ...]:
+    """Return regions as they were asked for, files by their whole path.
+
+    A pipe has no second reading: what it held is in the run's own file.
+    """
+    files = [names_file(text, contigs) for text in asked]
+    return tuple(
+        text if not file else str(Path(text).absolute()) if Path(text).is_file() else REGIONS_FILE
+        for text, file in zip(asked, files, strict=True)
+    )
 
 
 def planned_regions(run: Run, contigs: Contigs) -> Regions | None:

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["LARGE_WINDOW", "Lanes", "own_copy", "threads_per_lane", "threads_restored"]
 
@@ -42,6 +42,8 @@ def threads_per_lane(kind: str, window: int) -> int:
 @contextmanager
 def threads_restored() -> Iterator[None]:
     """Give torch back its number of threads afterwards: lanes change it for the whole process."""
+    import torch
+
     before = torch.get_num_threads()
     try:
         yield
@@ -109,6 +111,8 @@ class Lanes:
         ranges: Sequence[tuple[int, int]],
         stop: threading.Event,
     ) -> list[Raised]:
+        import torch
+
         raised: list[Raised] = []
         for first, last in ranges:
             if stop.is_set():

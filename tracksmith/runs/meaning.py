@@ -39,7 +39,12 @@ def check_meaning(
 
 def _check_numbers(request: Request) -> None:
     numbers = [(request.parts, "--parts")]
-    numbers += [(request.of(name).batch_size, "--batch-size") for name in request.models]
+    for asked in map(request.of, request.models):
+        numbers += [
+            (asked.batch_size, "--batch-size"),
+            (asked.max_allele, "--max-allele"),
+            (asked.counts_column, "--counts-column"),
+        ]
     for value, flag in numbers:
         if value is not None and value < 1:
             raise UsageError(f"{flag} {value}: give 1 or more.")

@@ -22,6 +22,7 @@ from tracksmith.files import (
     reread,
     write_json,
 )
+from tracksmith.runs.pieces import PartFacts
 from tracksmith.runs.record import BaseCounts, Stage
 from tracksmith.runs.run import Run, make_folder
 from tracksmith.runs.versions import installed_versions, refuse_other_versions, same_versions
@@ -68,6 +69,7 @@ class PartStore:
         self.run = run
         self._shape = shape
         self._written: set[int] = set()
+        self._known: dict[int, PartFacts] = {}
         self.bounds = [
             (stage, number)
             for stage, entry in enumerate(run.plan.stages)
@@ -124,6 +126,11 @@ class PartStore:
         # decision: versions-fixed (parts of two versions are never mixed)
         refuse_other_versions(self.run)
         if not self.run.parts_folder.is_dir():
+            if not Run.exists(self.run.folder):
+                raise ResourceError(
+                    f"{self.run.folder} was removed while its run was at work. Repeat the command "
+                    "to start anew."
+                )
             make_folder(self.run.parts_folder)
         data, manifest = self.data_path(part), self.manifest_path(part)
         with aside(data) as temporary, temporary.open("wb") as handle:
@@ -135,6 +142,7 @@ class PartStore:
         entry |= {"lengths": writer.lengths, "size": size, "crc32": writer.checksum}
         write_json(manifest, entry)
         self._written.add(part)
+        self._known.pop(part, None)
         with suppress(FileNotFoundError):
             self.failure_path(part).unlink()
 
@@ -186,6 +194,8 @@ class PartStore:
 
     def _discard_if_broken(self, part: int, *, deep: bool = False) -> str | None:
         problem = self.problem(part, deep=deep)
+        if problem:
+            self._known.pop(part, None)
         if problem and problem != "missing":
             log.warning("part %d: %s; moved aside", part, problem)
             for path in (self.manifest_path(part), self.data_path(part)):
@@ -224,29 +234,32 @@ class PartStore:
             + f"\nFinish them with `tracksmith work {self.run.folder}`."
         )
 
+    def _facts(self, part: int) -> PartFacts:
+        """Return what joining needs of a part's manifest, which is read once."""
+        if part not in self._known:
+            self._known[part] = PartFacts.of(self.manifest(part))
+        return self._known[part]
+
     def counts(self, stage: int) -> BaseCounts:
         """Return the bases that a stage over windows read."""
-        counts = [self.manifest(part)["counts"] for part in self.parts_of(stage)]
+        counts = [self._facts(part).counts for part in self.parts_of(stage)]
         names = ("bases", "unknown", "ambiguous")
         return BaseCounts(*(sum(count[name] for count in counts) for name in names))
 
     def trusted(self) -> set[str]:
         """Return the sha256 of the weight files that were unpickled for any part."""
-        return {
-            digest for part in range(len(self)) for digest in self.manifest(part).get("trusted", [])
-        }
+        return {digest for part in range(len(self)) for digest in self._facts(part).trusted}
 
     def pieces(self, stage: int, output: int) -> Iterator[tuple[int, bytes]]:
         """Yield (item, bytes) of one output of a stage, in order of items."""
         for part in self.parts_of(stage):
-            manifest = self.manifest(part)
+            table = self._facts(part).pieces
             item = self.items(part)[0]
             with self.data_path(part).open("rb") as handle:
-                for lengths in manifest["lengths"]:
-                    handle.seek(sum(lengths[:output]), os.SEEK_CUR)
-                    yield item, handle.read(lengths[output])
-                    handle.seek(sum(lengths[output + 1 :]), os.SEEK_CUR)
-                    item += 1
+                for row in range(len(table)):
+                    offset, size = table.place(row, output)
+                    handle.seek(offset)
+                    yield item + row, handle.read(size)
 
     def remove(self) -> None:
         """Remove all parts, once the files made of them are finished."""

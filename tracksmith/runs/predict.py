@@ -45,7 +45,7 @@ class Predict:
         files = {key: path for draft in drafts for key, path in draft.places.items()}
         return Draft(
             replace(plan, stages=stages),
-            replace(places, files=files),
+            replace(places, files={**places.files, **files}),
             tuple(path for draft in drafts for path, _ in draft.files),
             sum((draft.disk for draft in drafts), Disk()),
             context.texts,

@@ -28,7 +28,9 @@ from tracksmith.models.card import ModelCard
 from tracksmith.runs.codec import encode
 
 __all__ = [
+    "ALIAS",
     "FORMAT",
+    "SATURATION",
     "BaseCounts",
     "FileEntry",
     "FileRecord",
@@ -50,6 +52,12 @@ __all__ = [
 # decision: typed-records (a run of another format is refused, not guessed at)
 FORMAT = 3
 """Version of ``run.json``: raised when a reader of today would misread a file of then."""
+
+ALIAS = "alias"
+"""Under which name :class:`Places` hold the table of aliases."""
+
+SATURATION = "saturation"
+"""The ``source`` of a :class:`VariantsRecord` that has no file."""
 
 LONGEST = 1 << 63
 """Lengths of contigs (bp) are below this: they are kept as int64."""
@@ -81,11 +89,15 @@ class GenomeRecord:
 
 @dataclass(frozen=True)
 class FoldsRecord:
-    """The folds that are used, how they are chosen, and whether their spread is written."""
+    """The folds that are used, how they are chosen, and whether their spread is written.
+
+    ``contigs`` says what the card calls contigs that the genome calls otherwise.
+    """
 
     rule: str = "mean"
     names: tuple[str, ...] = ("",)
     spread: bool = False
+    contigs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,9 +192,9 @@ class RegionSet:
 class VariantsRecord:
     """The alleles of a run of variants.
 
-    ``source`` is vcf, bcf, table or saturation; ``file`` its file, or ``region``
-    the stretch ``(contig, start, end)`` whose every substitution is scored;
-    it has so many ``records`` (or bases), ``alleles`` and ``indels`` among them.
+    ``source`` is vcf, bcf or table, and ``file`` the file; or saturation, of every
+    base of the plan's regions. It has so many ``records`` (or bases), ``alleles``
+    and ``indels`` among them.
     ``alias`` is the sha256 of the table of aliases. ``background`` counts random
     SNVs, drawn with ``seed``. ``around`` names variants that get tracks.
     """
@@ -192,7 +204,6 @@ class VariantsRecord:
     alleles: int = 0
     indels: int = 0
     file: FileRecord | None = None
-    region: tuple[str, int, int] | None = None
     alias: str | None = None
     background: int = 0
     seed: int = 1
@@ -203,8 +214,13 @@ class VariantsRecord:
 
     @property
     def name(self) -> str:
-        """What the file is called; '' for a saturated region."""
+        """What the file is called; '' for saturated regions."""
         return "" if self.file is None else self.file.name
+
+    @property
+    def saturation(self) -> bool:
+        """Whether every substitution of regions is scored, instead of a file."""
+        return self.source == SATURATION
 
 
 @dataclass(frozen=True)
@@ -250,13 +266,21 @@ class PlanRecord:
 
 @dataclass(frozen=True)
 class Places:
-    """Paths on this machine; ``files`` by what they are; ``regions``, ``chroms`` as asked."""
+    """Paths on this machine, ``files`` by what they are; and what was asked, as it was asked.
+
+    What the plan holds as it was resolved, its regions and its parts, a study needs as it was
+    asked: ``regions``, ``chroms``, ``clip``, ``saturate``, ``allow_other_lengths``, ``parts``.
+    """
 
     genome: str
     weights: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
     chroms: tuple[str, ...] = ()
+    clip: bool = False
+    saturate: str | None = None
+    allow_other_lengths: bool = False
+    parts: int | None = None
 
     def file(self, name: str) -> Path:
         """Return where a file is that the plan holds.

@@ -180,15 +180,14 @@ class Request:
         (), read_texts, "Contig name or pattern; repeatable.", reads=(WINDOWS,), group="Genome"
     )
     alias: Path | None = option(None, read_path, "Table of contig aliases.", group="Genome")
-    clip: bool = option(
-        False, read_yes, "Clip regions that pass a contig's end.", kinds=(PREDICT,), group="Genome"
-    )
+    clip: bool = option(False, read_yes, "Clip regions that pass a contig's end.", group="Genome")
     variants: Path | None = option(
         None, read_path, "VCF, BCF or table of variants; - for standard input.", kinds=(VARIANTS,),
         group="Variants",
     )  # fmt: skip
     saturate: str | None = option(
-        None, read_text, "Instead of a file: every substitution of a region, as tracks.",
+        None, read_text,
+        "Instead of a file: every substitution of a region or of those of a BED file, as tracks.",
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     around: tuple[str, ...] = option(

@@ -13,6 +13,7 @@ from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
 from tracksmith.files import (
     TEMPORARY_PREFIX,
     canonical_json,
+    name_fault,
     temporary_name,
     write_json,
 )
@@ -20,7 +21,7 @@ from tracksmith.runs.codec import decode, encode
 from tracksmith.runs.lock import held, is_left_over
 from tracksmith.runs.record import FORMAT, FileEntry, Limits, Places, PlanRecord, Results
 
-__all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder"]
+__all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder", "require_name"]
 
 FILE_FOLDERS = ("tracks", "regions", "variants", "ism")
 """Where the built-in kinds of run put finished files."""
@@ -104,6 +105,7 @@ class Run:
         TrustError
             It was edited, or another format version wrote it.
         """
+        require_name(folder)
         path = folder / "run.json"
         try:
             return _checked(folder, path, _read(path))
@@ -191,6 +193,18 @@ class Run:
                 left.unlink()
 
 
+def require_name(path: Path) -> None:
+    """Refuse a folder or file whose whole path no run can hold.
+
+    Raises
+    ------
+    InputError
+        Its path is not UTF-8.
+    """
+    if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
+        raise InputError(f"Cannot use this path: {fault}")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and prove that it can be written to.
 
@@ -213,6 +227,8 @@ def make_folder(folder: Path) -> None:
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
     """Return one line per leaf in which two JSON values differ: ``path: old, new``."""
+    if old == new:
+        return []
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
         return [
@@ -226,7 +242,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for number, (left, right) in enumerate(zip(old, new, strict=True))
             for line in differences(left, right, f"{path}[{number}]")
         ]
-    return [] if old == new else [f"{path}: {_brief(old)}, {_brief(new)}"]
+    return [f"{path}: {_brief(old)}, {_brief(new)}"]
 
 
 def _brief(value: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
+from tracksmith.files import name_fault
 
 __all__ = [
     "read_number", "read_path", "read_paths_by_name", "read_scheduler", "read_shifts",
@@ -16,19 +17,31 @@ __all__ = [
 
 
 def read_text(value: Any) -> str:
-    """Return a value as text."""
-    return str(value)
+    """Return a text, a number or a path as text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Path)):
+        raise UsageError(f"{shown(value)}: give a text.")
+    text = str(value)
+    if fault := name_fault(text):
+        raise UsageError(f"cannot be used: {fault}")
+    return text
 
 
 def read_path(value: Any) -> Path:
-    """Return a value as a path."""
-    return Path(value)
+    """Return a value as a path; the folder that a relative one is taken from counts, too."""
+    path = Path(value)
+    if not str(value):
+        raise UsageError("names no file: its value is empty.")
+    if fault := name_fault(str(path)) or name_fault(str(path.absolute())):
+        raise UsageError(f"cannot be used: {fault}")
+    return path
 
 
 def read_whole(value: Any) -> int | None:
     """Return a whole number; None for ``auto``."""
     if value == "auto":
         return None
+    if isinstance(value, bool):
+        raise UsageError(f"{shown(value)}: give a whole number.")
     try:
         return int(value) if isinstance(value, str) else operator.index(value)
     except (TypeError, ValueError, OverflowError):
@@ -37,6 +50,8 @@ def read_whole(value: Any) -> int | None:
 
 def read_number(value: Any) -> float:
     """Return a number."""
+    if isinstance(value, bool):
+        raise UsageError(f"{shown(value)}: give a number.")
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -68,12 +83,12 @@ def read_shifts(value: Any) -> tuple[int, ...]:
 
 def read_texts(value: Any) -> tuple[str, ...]:
     """Return several texts, from one or a list."""
-    return tuple(map(str, _listed(value)))
+    return tuple(map(read_text, _listed(value)))
 
 
 def read_texts_by_name(value: Any) -> dict[str, str]:
     """Return texts by name."""
-    return {str(name): str(item) for name, item in _named(value).items()}
+    return {read_text(name): read_text(item) for name, item in _named(value).items()}
 
 
 def read_scheduler(value: Any) -> str:
@@ -88,7 +103,7 @@ def read_scheduler(value: Any) -> str:
 
 def read_paths_by_name(value: Any) -> dict[str, Path]:
     """Return paths by name."""
-    return {str(name): Path(item) for name, item in _named(value).items()}
+    return {read_text(name): read_path(item) for name, item in _named(value).items()}
 
 
 def _named(value: Any) -> Mapping[Any, Any]:
@@ -101,6 +116,8 @@ def _listed(value: Any) -> Iterable[Any]:
     """Return the values of a field that takes several, be it none, one or more."""
     if value is None:
         return ()
+    if isinstance(value, Mapping):
+        raise UsageError(f"{shown(value)}: give a list.")
     one = isinstance(value, (str, Path)) or not isinstance(value, Iterable)
     return (value,) if one else value
 

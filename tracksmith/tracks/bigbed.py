@@ -20,11 +20,11 @@ from tracksmith.tracks.bbi import BIGBED, BLOCK, LITTLE
 from tracksmith.tracks.bedrows import PLACE, BedRow, in_order, row_records, sorted_records
 from tracksmith.tracks.container import FileHead, begin_file, check_contigs, end_file
 from tracksmith.tracks.depth import Depth
-from tracksmith.tracks.encoding import summarise
 from tracksmith.tracks.external_sort import DiskSorter
 from tracksmith.tracks.options import Compressor, TrackOptions
 from tracksmith.tracks.piece import Summary
 from tracksmith.tracks.pyramid import Pyramid, Thinned
+from tracksmith.tracks.survey import summarise
 from tracksmith.tracks.trees import BlockTable, write_name_tree, write_position_tree
 from tracksmith.tracks.verify import Row, verify_bigbed
 

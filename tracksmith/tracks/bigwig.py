@@ -6,7 +6,8 @@ sees the assembly the file belongs to. Data are sorted by contig id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
@@ -18,18 +19,20 @@ from tracksmith.errors import TracksmithError
 from tracksmith.files import aside
 from tracksmith.tracks.bbi import BIGWIG, BLOCK
 from tracksmith.tracks.container import FileHead, begin_file, check_contigs, end_file
-from tracksmith.tracks.histogram import Histogram, quantiles
+from tracksmith.tracks.histogram import HISTOGRAM, Histogram, quantiles
 from tracksmith.tracks.options import TrackOptions
-from tracksmith.tracks.piece import EncodedPiece, Summary
+from tracksmith.tracks.piece import SECTION, EncodedPiece, Summary
 from tracksmith.tracks.pyramid import Checked, Pyramid, Thinned
 from tracksmith.tracks.trees import BlockTable, write_position_tree
 from tracksmith.tracks.verify import Probe, verify_bigwig
-from tracksmith.tracks.zoom import BINS_PER_RECORD
+from tracksmith.tracks.zoom import BINS_PER_RECORD, join_records, join_rows
 
 __all__ = ["Pieces", "TrackSummary", "write_bigwig"]
 
 Pieces: TypeAlias = Callable[[], Iterable[tuple[int, EncodedPiece]]]
 """Yields (number of the contig, piece), contigs in order and starts ascending."""
+
+PIECES_AT_ONCE, BYTES_AT_ONCE = 64, 1 << 20
 
 
 class TrackData(NamedTuple):
@@ -49,6 +52,11 @@ class TrackSummary:
     sections: int = 0
     zoom_levels: int = 0
     block_size: int = 0
+
+    def add(self, piece: EncodedPiece) -> None:
+        """Add what a piece counts, but for its histogram."""
+        self.totals += piece.summary
+        self.block_size = max(self.block_size, piece.block_size)
 
     @property
     def bases(self) -> int:
@@ -132,16 +140,18 @@ class _BigWig:
         table = BlockTable(folder)
         try:
             place = (0, 0)
-            for contig, piece in pieces:
-                place = self._check_place(contig, piece, place)
-                table.append(_blocks(contig, piece, self.out.tell()))
-                self.out.write(piece.data)
-                pyramid.add(piece.zoom)
-                summary.totals += piece.summary
-                summary.histogram.add(piece.histogram)
-                summary.block_size = max(summary.block_size, piece.block_size)
-                for sample in piece.samples:
-                    samples.append((contig, *sample.item()))
+            for batch in _batches(pieces):
+                for contig, piece in batch:
+                    place = self._check_place(contig, piece, place)
+                    summary.add(piece)
+                    for sample in piece.samples.tolist():
+                        samples.append((contig, *sample))
+                only = [piece for _, piece in batch]
+                table.append(_blocks(only, self.out.tell()))
+                for piece in only:
+                    self.out.writelines(piece.blocks)
+                pyramid.add(join_records(piece.zoom for piece in only))
+                summary.histogram.add(join_rows((piece.histogram for piece in only), HISTOGRAM))
             summary.sections = table.count
             self.head.index = self.out.tell()
             write_position_tree(self.out, table, 0, self.options.items_per_block)
@@ -182,11 +192,31 @@ class _BigWig:
         end_file(self.out, self.head)
 
 
-def _blocks(contig: int, piece: EncodedPiece, offset: int) -> NDArray[np.void]:
-    """Return the index rows of a piece whose data begin at ``offset`` of the file."""
-    blocks = np.empty(len(piece.sections), BLOCK)
-    blocks["first_contig"] = blocks["last_contig"] = contig
+def _batches(
+    pieces: Iterable[tuple[int, EncodedPiece]],
+) -> Iterator[list[tuple[int, EncodedPiece]]]:
+    """Yield pieces in groups: what numpy costs a call is shared by small ones."""
+    batch: list[tuple[int, EncodedPiece]] = []
+    size = 0
+    for pair in pieces:
+        batch.append(pair)
+        size += pair[1].nbytes
+        if len(batch) == PIECES_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _blocks(pieces: Sequence[EncodedPiece], offset: int) -> NDArray[np.void]:
+    """Return the index rows of pieces whose data begin at ``offset`` of the file."""
+    sections = join_rows((piece.sections for piece in pieces), SECTION)
+    counts = [len(piece.sections) for piece in pieces]
+    *offsets, _ = itertools.accumulate((piece.size for piece in pieces), initial=offset)
+    blocks = np.empty(len(sections), BLOCK)
+    contigs = np.repeat(np.array([piece.grid.contig for piece in pieces], np.uint32), counts)
+    blocks["first_contig"] = blocks["last_contig"] = contigs
     for name in ("start", "end", "size"):
-        blocks[name] = piece.sections[name]
-    blocks["offset"] = piece.sections["offset"] + np.uint64(offset)
+        blocks[name] = sections[name]
+    blocks["offset"] = sections["offset"] + np.repeat(np.array(offsets, np.uint64), counts)
     return blocks

@@ -47,8 +47,8 @@ class Histogram:
         self.counts = np.zeros(CLASSES, np.int64)
 
     def add(self, sparse: NDArray[np.void]) -> None:
-        """Add a sparse histogram; the order of additions does not matter."""
-        self.counts[sparse["key"]] += sparse["count"].astype(np.int64)
+        """Add sparse histograms, joined or one; the order of additions does not matter."""
+        np.add.at(self.counts, sparse["key"], sparse["count"].astype(np.int64))
 
     @property
     def total(self) -> int:
@@ -62,15 +62,15 @@ def quantiles(histogram: Histogram, probabilities: Sequence[float]) -> list[floa
     The value of rank ``ceil(p * n)`` is looked up and the middle of its class
     given; zero is exact. Without values the answer is NaN.
     """
-    order = np.concatenate([np.arange(CLASSES - 1, CLASSES // 2 - 1, -1), np.arange(CLASSES // 2)])
-    counts = histogram.counts[order]
-    reached = np.cumsum(counts)
-    total = int(reached[-1])
-    if total == 0:
+    keys = np.flatnonzero(histogram.counts)
+    keys = np.concatenate([keys[keys >= CLASSES // 2][::-1], keys[keys < CLASSES // 2]])
+    if len(keys) == 0:
         return [float("nan")] * len(probabilities)
-    ranks = np.clip(np.ceil(np.asarray(probabilities) * total), 1, total)
-    keys = order[np.searchsorted(reached, ranks, side="left")].astype(np.uint32)
-    middle = ((keys << np.uint32(16)) | np.uint32(0x8000)).view(np.float32)
+    reached = np.cumsum(histogram.counts[keys])
+    ranks = np.clip(np.ceil(np.asarray(probabilities) * reached[-1]), 1, reached[-1])
+    chosen = keys[np.searchsorted(reached, ranks, side="left")].astype(np.uint32)
+    middle = ((chosen << np.uint32(16)) | np.uint32(0x8000)).view(np.float32)
     return [
-        0.0 if key & 0x7FFF == 0 else float(value) for key, value in zip(keys, middle, strict=True)
+        0.0 if key & 0x7FFF == 0 else float(value)
+        for key, value in zip(chosen, middle, strict=True)
     ]

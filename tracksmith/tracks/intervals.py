@@ -12,11 +12,12 @@ from tracksmith.errors import InputError, TracksmithError
 from tracksmith.genome.contigs import Contigs, check_lengths, shown
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.tracks.bbi import INTERVAL
-from tracksmith.tracks.encoding import LARGEST_VALUE, SAMPLES, SectionWriter, summarise
+from tracksmith.tracks.encoding import LARGEST_VALUE, compress_sections, thirds
 from tracksmith.tracks.histogram import count_values
 from tracksmith.tracks.options import TrackOptions, round_values
-from tracksmith.tracks.piece import SAMPLE, SECTION, EncodedPiece
+from tracksmith.tracks.piece import SAMPLE, EncodedPiece
 from tracksmith.tracks.reader import open_track
+from tracksmith.tracks.survey import SectionWriter, summarise
 from tracksmith.tracks.zoom import BINS_PER_RECORD, BinGrid, records_of_intervals
 
 __all__ = ["INTERVAL_BIN", "encode_intervals", "sum_over_intervals"]
@@ -66,20 +67,21 @@ def encode_intervals(
     items = np.empty(len(starts), INTERVAL)
     items["start"], items["end"], items["value"] = starts, ends, values
     grid = BinGrid(contig, int(starts[0]) // INTERVAL_BIN * INTERVAL_BIN, INTERVAL_BIN)
-    writer = SectionWriter(options, grid)
+    writer = SectionWriter(options.items_per_block, grid)
     writer.bedgraph(items)
+    blocks, sections, largest = compress_sections(writer.sections(), options)
     cell = BINS_PER_RECORD * INTERVAL_BIN
     zoom = records_of_intervals(starts, ends, values, contig, cell)
     return EncodedPiece(
         grid=grid,
         end=int(ends[-1]),
-        data=b"".join(writer.blocks),
-        sections=np.array(writer.rows, SECTION),
+        blocks=blocks,
+        sections=sections,
         zoom=zoom,
         histogram=count_values(values),
         samples=_samples(items),
         summary=summarise(zoom, len(items)),
-        block_size=writer.block_size,
+        block_size=largest,
     )
 
 
@@ -109,7 +111,7 @@ def _check_intervals(
 
 def _samples(items: NDArray[np.void]) -> NDArray[np.void]:
     """Choose the first, middle and last interval."""
-    chosen = np.unique(np.linspace(0, len(items) - 1, SAMPLES).astype(np.int64))
+    chosen = thirds(len(items))
     samples = np.empty(len(chosen), SAMPLE)
     for name in ("start", "end", "value"):
         samples[name] = items[name][chosen]

@@ -69,8 +69,8 @@ class EncodedPiece:
         Contig (its index in the genome), first base and bin size in bp.
     end : int
         First base after the piece, at most the contig's length.
-    data : bytes
-        Compressed sections, one after the other.
+    blocks : tuple of bytes
+        Compressed sections, in their order: one in each, or all joined.
     sections, zoom, histogram, samples : structured arrays
         Of dtype `SECTION`, `RECORD` (64 bins each, aligned to multiples of 64
         bins), `HISTOGRAM` and `SAMPLE`.
@@ -82,7 +82,7 @@ class EncodedPiece:
 
     grid: BinGrid
     end: int
-    data: bytes | memoryview
+    blocks: tuple[bytes | memoryview, ...]
     sections: NDArray[np.void]
     zoom: NDArray[np.void]
     histogram: NDArray[np.void]
@@ -93,7 +93,17 @@ class EncodedPiece:
     @property
     def nbytes(self) -> int:
         """Length of :meth:`to_bytes`."""
-        return HEADER.size + sum(table.nbytes for table in self._tables) + len(self.data)
+        return HEADER.size + sum(table.nbytes for table in self._tables) + self.size
+
+    @property
+    def size(self) -> int:
+        """Bytes of all compressed sections."""
+        return sum(map(len, self.blocks))
+
+    @property
+    def data(self) -> bytes | memoryview:
+        """All compressed sections, one after the other."""
+        return self.blocks[0] if len(self.blocks) == 1 else b"".join(self.blocks)
 
     @property
     def _tables(self) -> tuple[NDArray[np.void], ...]:
@@ -101,14 +111,14 @@ class EncodedPiece:
 
     def to_bytes(self) -> bytes:
         """Serialise; the same piece always gives the same bytes."""
-        body = [*(table.tobytes() for table in self._tables), self.data]
+        body = [*(table.tobytes() for table in self._tables), *self.blocks]
         body_checksum = functools.reduce(lambda value, part: crc32(part, value), body, 0)
         fields = (
             *self.grid,
             self.end,
             self.block_size,
             *(len(table) for table in self._tables),
-            len(self.data),
+            self.size,
             *self.summary,
         )
         head = HEADER.pack(MAGIC, 0, body_checksum, *fields)
@@ -136,7 +146,7 @@ class EncodedPiece:
         return cls(
             grid=BinGrid(contig, start, bin_size),
             end=end,
-            data=view[offset : offset + length],
+            blocks=(view[offset : offset + length],),
             sections=sections,
             zoom=zoom,
             histogram=histogram,

@@ -84,8 +84,6 @@ class ZoomLevel:
             self.probes.append(done[len(done) // 2].copy())
             self._waiting.append(done)
             self._write_blocks(last=False)
-        if last:
-            self._write_blocks(last=True)
         return done
 
     def _write_blocks(self, *, last: bool) -> None:
@@ -107,6 +105,7 @@ class ZoomLevel:
 
     def write(self, out: BinaryIO) -> tuple[int, int]:
         """Append the level to a file; return the offsets of its data and index."""
+        self._write_blocks(last=True)  # not before: few of the levels are written
         start = out.tell()
         out.write(self.records.to_bytes(4, "little"))
         base = out.tell()
@@ -151,13 +150,18 @@ class Pyramid:
         self._waiting.append(records)
         self._count += len(records)
         if self._count >= RECORDS_AT_ONCE:
-            self._pass_on(last=False)
+            self._pass_on(last=False, halving=False)
 
-    def _pass_on(self, *, last: bool) -> None:
+    def _pass_on(self, *, last: bool, halving: bool) -> None:
+        """Pass records up; of levels that must be ``halving``, none above two of one record."""
         records = join_records(self._waiting)
         self._waiting, self._count = [], 0
+        below = 0
         for level in self._levels:
             records = level.add(records, last=last)
+            if last and halving and level.records == below == 1:
+                return
+            below = level.records
 
     def finish(self, items: int | None = None) -> list[Checked]:
         """Return the levels worth writing, each with records four times as coarse.
@@ -166,7 +170,7 @@ class Pyramid:
         first at most half of ``items`` if given. One is always there when the
         track has a value.
         """
-        self._pass_on(last=True)
+        self._pass_on(last=True, halving=items is None)
         levels = [
             (level, above.probes.items)
             for level, above in itertools.pairwise(self._levels)

@@ -7,7 +7,7 @@ the root first; a node is full except the last of its level.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
@@ -125,13 +125,15 @@ def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_b
 
     The blocks are read twice from the table and never held together.
     """
+    if 0 < table.count <= NODE_ITEMS:
+        _write_one_leaf(out, table, base, items_per_block)
+        return
     levels = [_bounds(table)]
     while len(levels[-1]) > 1:
         levels.append(_enclose(levels[-1]))
     root = levels.pop()
     extent = root[0].tolist()[:4] if table.count else [0] * 4
-    head = (POSITION_TREE, NODE_ITEMS, table.count, *extent, out.tell(), items_per_block)
-    out.write(LITTLE.position_tree.pack(*head))
+    _write_tree_head(out, table.count, extent, items_per_block)
     offsets = _node_offsets(out.tell(), table.count, BLOCK.itemsize, BRANCH.itemsize)
     for level, nodes in enumerate(levels):
         width = BRANCH.itemsize if level else BLOCK.itemsize
@@ -141,6 +143,22 @@ def write_position_tree(out: BinaryIO, table: BlockTable, base: int, items_per_b
     _write_leaves(out, table.chunks(), base)
     if table.count == 0:
         _write_nodes(out, np.empty(0, BLOCK), leaf=True)
+
+
+def _write_tree_head(
+    out: BinaryIO, count: int, extent: Sequence[int], items_per_block: int
+) -> None:
+    head = (POSITION_TREE, NODE_ITEMS, count, *extent, out.tell(), items_per_block)
+    out.write(LITTLE.position_tree.pack(*head))
+
+
+def _write_one_leaf(out: BinaryIO, table: BlockTable, base: int, items_per_block: int) -> None:
+    """Write a tree of one node: of thousands of small tracks, each has some of these."""
+    (blocks,) = table.chunks()
+    last = max(zip(blocks["last_contig"].tolist(), blocks["end"].tolist(), strict=True))
+    extent = int(blocks["first_contig"][0]), int(blocks["start"][0]), *last
+    _write_tree_head(out, table.count, extent, items_per_block)
+    _write_leaves(out, [blocks], base)
 
 
 def _write_leaves(out: BinaryIO, chunks: Iterable[NDArray[np.void]], base: int) -> None:

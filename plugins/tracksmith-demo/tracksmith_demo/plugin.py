@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tracksmith.plugin import (
@@ -194,4 +195,4 @@ def load(request: LoadRequest) -> Any:
 @hookimpl
 def tracksmith_models() -> Sequence[Model]:
     """Return the one model."""
-    return [Model(card=CARD, load=load)]
+    return [Model(card=CARD, load=load, golden=Path(__file__).with_name("golden.json"))]

@@ -232,6 +232,7 @@ def tracksmith_models() -> list[Model]:
             find_weights=find_weights,
             features=open_features,
             scores={"log2fc": LOG2FC},
+            golden=Path(__file__).with_name(f"{card.name}.golden.json"),
         )
         for card in (EXPRESSION, ATAC)
     ]

@@ -79,7 +79,7 @@ def test_a_click_on_a_variant_shows_its_name_and_runs_nothing(
         driver.get(url)
         hand.until("return !!(window.tracksmith && (tracksmith.browser || tracksmith.error))")
         assert driver.execute_script("return tracksmith.error") is None
-        text = hand.click("toy: variant effects", PLACE)
+        text = hand.click("Variant effects", PLACE)
         time.sleep(0.3)
         look(f"popup-{place.__name__}-{attack}-{Path(igv).name}")
         assert ATTACKS[attack] in text
@@ -107,9 +107,9 @@ def test_a_line_of_a_bed_file_sets_no_name_and_runs_nothing(
     with place(run, igv, **(more if place is cell else {"serve": static_server})) as url:
         driver.get(url)
         hand.until("return !!(window.tracksmith && (tracksmith.browser || tracksmith.error))")
-        driver.execute_script(LABEL, "toy: held-out folds")
-        assert "toy: held-out folds" in hand.popup()
-        text = hand.click("toy: held-out folds", PLACE)
+        driver.execute_script(LABEL, "Held-out folds")
+        assert "Held-out folds" in hand.popup()
+        text = hand.click("Held-out folds", PLACE)
         look(f"folds-{place.__name__}-{Path(igv).name}")
         assert attack in text
         assert hand.foreign() == []
@@ -142,7 +142,7 @@ def test_the_policy_of_the_page_alone_lets_nothing_run(
             url = f"{stack.enter_context(static_server(index.parents[1]))}igv/index.html"
         driver.get(url)
         hand.until("return !!(window.tracksmith && (tracksmith.browser || tracksmith.error))")
-        hand.click("toy: variant effects", PLACE)
+        hand.click("Variant effects", PLACE)
         time.sleep(0.3)
         assert hand.foreign() != []
         assert driver.execute_script("return window.pwned") is None
@@ -166,7 +166,7 @@ def test_no_name_of_a_run_its_model_or_its_genome_runs(
         assert driver.execute_script("return tracksmith.error") is None
         (name,) = driver.execute_script(
             "return tracksmith.browser.trackViews.map((view) => view.track.name)"
-            ".filter((name) => /^toy: .img/.test(name))"
+            ".filter((name) => /^.img/.test(name))"
         )
         driver.execute_script(LABEL, name)
         assert name in hand.popup()

@@ -17,6 +17,7 @@ from tracksmith.engine.conformance.basics import (
     check_state,
     check_tracks,
 )
+from tracksmith.engine.conformance.frozen import check_golden
 from tracksmith.engine.conformance.place import check_place
 from tracksmith.engine.conformance.regions import REGION_CHECKS, load_region_subject
 from tracksmith.engine.conformance.report import Finding, Report, Verdict, fails, open_, passes
@@ -58,7 +59,7 @@ STOPS = {"place": ("strands",), "sense": ("place", "strands")}
 def checks_of(model: Model) -> list[str]:
     """Return the names of the checks of a model, in order."""
     regions = isinstance(model.card.geometry, RegionGeometry)
-    return ["card", "import", "load", *(REGION_CHECKS if regions else WINDOW_CHECKS)]
+    return ["card", "import", "load", *(REGION_CHECKS if regions else WINDOW_CHECKS), "golden"]
 
 
 def check_model(model: Model, asked: CheckRequest) -> Report:
@@ -102,6 +103,7 @@ def _steps(model: Model, asked: CheckRequest) -> Iterator[tuple[str, Callable[[]
     checks: Mapping[str, Check] = REGION_CHECKS if regions else WINDOW_CHECKS
     for name, check in checks.items():
         yield name, lambda check=check: check(loaded[0])  # type: ignore[misc]
+    yield "golden", partial(check_golden, model, asked)
 
 
 def _blocked(name: str, findings: list[Finding]) -> Verdict | None:
