@@ -358,3 +358,6 @@ def test_a_plugin_that_raises_gets_a_second_try(genome):
     failures += [RuntimeError("again"), RuntimeError("again")]
     with pytest.raises(PluginError, match="raised RuntimeError: again"):
         scorer.score(alleles_of([variant]))
+    failures += [SystemExit(0), SystemExit(0)]
+    with pytest.raises(PluginError, match="raised SystemExit: 0"):
+        scorer.score(alleles_of([variant]))

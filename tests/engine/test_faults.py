@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -216,12 +217,14 @@ def test_a_plugin_that_breaks_every_part_stops_the_run(register, genome, tmp_pat
         tracksmith.predict("toy", genome, tmp_path / "run", parts=PARTS)
 
 
-def test_a_plugin_that_cannot_load_is_named(register, genome, tmp_path, toy):
+@pytest.mark.parametrize("error", [KeyError("conv1.weight"), SystemExit(0)])
+def test_a_plugin_that_cannot_load_is_named(register, genome, tmp_path, toy, error):
     def load(request):
-        raise KeyError("conv1.weight")
+        raise error
 
     register(Model(toy.card, load))
-    with pytest.raises(PluginError, match=r"toy failed to load: KeyError: 'conv1.weight'"):
+    words = f"toy failed to load: {type(error).__name__}: {error}"
+    with pytest.raises(PluginError, match=re.escape(words)):
         tracksmith.predict("toy", genome, tmp_path / "run")
 
 

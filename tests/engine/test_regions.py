@@ -217,6 +217,11 @@ class Short(BaseCounts):
         return super().features(batch)[:-1]
 
 
+class Leaving(BaseCounts):
+    def features(self, batch):
+        raise SystemExit(0)
+
+
 class Narrow(BaseCounts):
     def normalise(self, features, signal, normalisers):
         return features[:, :1], {}
@@ -228,6 +233,7 @@ class Narrow(BaseCounts):
         (toy(Wrong), r"shape \(1, (\d+), 1\).*promises \(1, \1, 2\)"),
         (toy(NotANumber), r"returned nan as value \d of the region at"),
         (toy(features=Short), "features of .* regions have shape"),
+        (toy(features=Leaving), "features of .* regions .* failed: SystemExit: 0"),
         (toy(features=Narrow), "2 features; float32 is due"),
     ],
 )

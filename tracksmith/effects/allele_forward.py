@@ -141,7 +141,7 @@ class AlleleForward:
                 forward(first, last)
             except TracksmithError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if is_of_device(error):
                     raise
                 log.warning("%s raised %r; trying once more", self.forward.card.name, error)
@@ -156,7 +156,7 @@ class AlleleForward:
             forward(first, last)
         except TracksmithError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_of_device(error):
                 raise
             raise PluginError(

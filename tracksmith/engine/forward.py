@@ -250,7 +250,7 @@ class Forward:
                 return self._read(masks, folds, reverse=reverse, plain=plain)
             except TracksmithError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if is_of_device(error):
                     raise
                 if attempt == 2:

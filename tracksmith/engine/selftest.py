@@ -121,7 +121,7 @@ def _call_load(model: Model, request: LoadRequest) -> Any:
         return model.load(request)
     except TracksmithError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{model.card.name} failed to load: {type(error).__name__}: {error}"
         ) from error

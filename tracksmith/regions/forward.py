@@ -163,7 +163,7 @@ class RegionForward:
             return network(x)
         except TracksmithError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_of_device(error):
                 raise
             raise PluginError(

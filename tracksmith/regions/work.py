@@ -212,7 +212,7 @@ def features_of(work: RegionWork, piece: slice) -> NDArray[np.float32]:
         found = work.source.features(RegionBatch(contig, starts, ends, bases))
     except (TracksmithError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The features of {len(starts)} regions from {peaks.place(piece.start)} on failed: "
             f"{type(error).__name__}: {error}"

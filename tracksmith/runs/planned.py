@@ -230,7 +230,7 @@ def load_model(planned: PlannedModel, tracks: tuple[str, ...], features: tuple[s
         return planned.model.load(asked)
     except TracksmithError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{planned.name} failed to load: {type(error).__name__}: {error}"
         ) from error
