@@ -9,7 +9,7 @@ from torch import nn
 from tracksmith.engine.forward import Forward, ForwardOptions
 from tracksmith.engine.tiling import tile
 from tracksmith.engine.windows import Stretch
-from tracksmith.errors import PluginError
+from tracksmith.errors import PluginError, ResourceError
 from tracksmith.genome.bases import encode
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Predictor
@@ -255,6 +255,26 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does():
     assert max(sizes[2:]) <= 5
     assert sizes[-1] <= 3
     assert closeness(mine, plain) < 1e-6
+
+
+@pytest.mark.parametrize("words", [(), ("",), ("\n",), ("no room\nfor 9 GiB",)])
+def test_a_window_that_does_not_fit_into_memory_is_told_whatever_the_error_says(words):
+    def full(values):
+        raise MemoryError(*words)
+
+    with pytest.raises(ResourceError, match=r"Out of memory with a single window: .*\nFree memory"):
+        run_engine(random_sequence(128), {"1": _Wrong(full)}, CENTRED)
+
+
+@pytest.mark.parametrize("code", [0, None, 3, "gone"])
+def test_a_plugin_that_ends_the_program_has_failed(code):
+    """So that a command never ends with 0 in the middle of its work."""
+
+    def leave(values):
+        raise SystemExit(code)
+
+    with pytest.raises(PluginError, match="toy raised SystemExit"):
+        run_engine(random_sequence(128), {"1": _Wrong(leave)}, CENTRED)
 
 
 def test_a_stretch_gives_the_values_of_its_windows_on_both_strands():

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 
 from tracksmith.errors import ResourceError
-from tracksmith.runs.failures import is_out_of_memory
+from tracksmith.runs.failures import first_words, is_out_of_memory
 from tracksmith.runs.lanes import Lanes
 
 __all__ = ["BatchSize"]
@@ -74,7 +74,7 @@ class BatchSize:
             raise error
         if windows <= 1:
             raise ResourceError(
-                f"Out of memory with a single window: {str(error).splitlines()[0]}\n"
+                f"Out of memory with a single window: {first_words(error)}\n"
                 "Free memory on the device, or use another --device."
             ) from error
         self.let_go()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "device_faults_told",
+    "first_words",
     "is_device_failure",
     "is_of_device",
     "is_out_of_memory",
@@ -95,7 +96,7 @@ def device_faults_told(device: torch.device | str) -> Iterator[None]:
 
 def no_memory_message(device: torch.device | str, error: BaseException) -> str:
     """Say how much memory is free on a device and who has the rest."""
-    first = _first_words(error)
+    first = first_words(error)
     if not str(device).startswith("cuda"):
         return (
             f"Out of memory: {first}\nClose other programs, give a smaller --batch-size, "
@@ -124,14 +125,14 @@ def _who_uses_it(device: torch.device | str) -> str:
 
 def _broken_message(device: torch.device | str, error: BaseException) -> str:
     return (
-        f"{device} failed: {_first_words(error)}\n"
+        f"{device} failed: {first_words(error)}\n"
         "This is neither a fault of the model nor of your data. Parts that were done are safe: "
         "repeat the command. If it happens again, look at "
         "`nvidia-smi` and `dmesg` for errors of the GPU, or use another --device."
     )
 
 
-def _first_words(error: BaseException) -> str:
+def first_words(error: BaseException) -> str:
     """Return what an error says, without the advice that torch adds for programmers."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return re.split(r" GPU \d+ has ", line)[0]
