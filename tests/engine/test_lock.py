@@ -60,6 +60,19 @@ def test_the_lock_of_a_dead_driver_of_this_machine_is_taken_over_at_once(run, mo
     assert verbs.finish(run.folder).finished
 
 
+def test_the_lock_of_a_killed_driver_whose_parent_never_asks_is_taken_over_at_once(run):
+    """As in a container whose first process waits for no child."""
+    holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    text = json.dumps(facts(machine=machine(), pid=holder.pid, born=lock._born(holder.pid)))
+    (run.folder / ".lock").write_text(f"{text}\n0\n")
+    try:
+        assert verbs.finish(run.folder).finished
+    finally:
+        holder.communicate()
+
+
 @pytest.mark.parametrize("since", [-86_400, 0, 86_400], ids=["behind", "same", "ahead"])
 def test_a_driver_killed_on_another_machine_frees_the_run_after_a_while(run, since):
     """Whatever its clock said."""

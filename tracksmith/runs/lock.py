@@ -195,11 +195,16 @@ def _changes(path: Path, holder: _Holder) -> bool:
 
 def _born(pid: int) -> str:
     """Return when a process started, in clock ticks since boot; '' where /proc is absent."""
+    return (_stat(pid) or [""] * 20)[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what Linux says of a process from its state on; nothing where /proc is absent."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def _alive(pid: int, born: str) -> bool:
@@ -211,6 +216,9 @@ def _alive(pid: int, born: str) -> bool:
         return False
     except PermissionError:
         return True
+    # Dead, and not yet waited for: in a container without an init, for ever.
+    if _stat(pid)[:1] in (["Z"], ["X"]):
+        return False
     return not born or _born(pid) in ("", born)
 
 
