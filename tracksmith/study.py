@@ -85,7 +85,7 @@ def read_study(path: Path) -> Study:
     require_file(path, "study")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no study: {error}.") from None
     tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
     shared, folder = content, path.parent
@@ -100,7 +100,10 @@ def read_study(path: Path) -> Study:
     hubs = _tables(path, "hub", tables["hub"])
     if len(hubs) > 1:
         raise UsageError(f"{path}: there is one [hub] of all runs; this study has {len(hubs)}.")
-    return Study(tuple(steps), _hub(path, hubs[0], folder) if hubs else None)
+    hub = _hub(path, hubs[0], folder) if hubs else None
+    if hub is not None and Path(hub["out"]).absolute() in [step.out.absolute() for step in steps]:
+        raise UsageError(f"{path}: {hub['out']} is the folder of a run and of the hub.")
+    return Study(tuple(steps), hub)
 
 
 def _refuse_shared_folder(path: Path | None, folders: Sequence[Path]) -> None:
@@ -160,9 +163,20 @@ def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
     except UsageError as error:
         raise UsageError(f"{path}, [hub]: copy {error}") from None
     texts = {name: str(value) for name, value in table.items() if name != "copy"}
+    _refuse_words(path, texts)
     for name in {"out", "templates"} & texts.keys():
         texts[name] = str(folder / texts[name])
     return {**texts, "copy": copy}
+
+
+def _refuse_words(path: Path, texts: Mapping[str, str]) -> None:
+    """Refuse what no hub may be called before the runs are made, which may take days."""
+    from tracksmith.hub.build import checked_words
+
+    try:
+        checked_words(texts["email"], texts.get("name", "hub"), texts.get("base_url"))
+    except UsageError as error:
+        raise UsageError(f"{path}, [hub]: {error}") from None
 
 
 def _placed(name: str, value: Any, folder: Path) -> Any:

@@ -155,6 +155,9 @@ STUDY = (
 )
 
 
+HUB = '[predict]\nout = "o"\n[hub]\nout = "{}"\nemail = "{}"\n'
+
+
 def test_a_dry_run_of_a_study_says_what_every_run_costs_and_writes_nothing(world):
     write_vcf(3_000)
     Path("study.toml").write_text(STUDY.format("2,000"))
@@ -204,12 +207,21 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         ('[predict]\nout = "o"\nfolds = ["1"]\n', "--folds ['1']: give a text"),
         ('[predict]\nout = "o"\nchroms = {a = 1}\n', "--chroms {'a': 1}: give a list"),
         ('[[predict]]\nout = "o"\n[[predict]]\nout = "o"\n', "o is the folder of two runs"),
+        (HUB.format("h", "me"), "--email 'me' must be an e-mail address"),
+        (HUB.format("h", "me@x.org") + 'name = "a b"\n', "--name 'a b' must be one word"),
+        (HUB.format("h", "me@x.org") + 'base_url = "x"\n', "--base-url 'x' must be the http(s)"),
+        (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],
 )
 def test_what_a_table_cannot_hold_is_refused_by_name(world, text, message):
     Path("bad.toml").write_text('models = ["core-promoter"]\ngenome = "genome.fa"\n' + text)
     assert message in call("run", "bad.toml", code=2)
     assert not Path("o").exists()
+
+
+def test_a_file_of_brackets_is_no_study(world):
+    Path("deep.toml").write_text("a = " + "[" * 50_000)
+    assert "deep.toml is no study" in call("run", "deep.toml", code=4)
 
 
 def test_a_study_that_is_not_there_is_said_to_be_missing(world):

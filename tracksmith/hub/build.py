@@ -20,7 +20,7 @@ from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
 from tracksmith.hub.values import mail, safe_name
 
-__all__ = ["HubReport", "build_hub"]
+__all__ = ["HubReport", "build_hub", "checked_words"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def build_hub(
     opened = open_runs(runs)
     first = opened[0].folder
     identity = Identity(email, name or safe_name(first.name), title or f"tracksmith {first.name}")
-    _check_words(identity)
-    base = _checked_base(base_url)
+    base = checked_words(identity.email, identity.name, base_url)
     links = Links(opened, hub_folder(out or first / "hub", opened), copy)
     chosen = choose_genome(opened[0], genome)
     tops = _top_nodes(links, chosen.hosted)
@@ -126,15 +125,18 @@ def _report(plan: HubPlan) -> HubReport:
     )
 
 
-def _check_words(identity: Identity) -> None:
-    email, name = identity.email, identity.name
+def checked_words(email: str, name: str, base_url: str | None) -> str:
+    """Return the address of a hub's folder, '' for none, else ending in a slash.
+
+    Raises
+    ------
+    UsageError
+        Browsers take no such contact, name or address.
+    """
     if mail(email):
         raise UsageError(f"--email {email!r} must be an e-mail address: UCSC requires a contact.")
     if name != "".join(name.split()) or not name.isprintable() or not name:
         raise UsageError(f"--name {name!r} must be one word; --title may hold spaces.")
-
-
-def _checked_base(base_url: str | None) -> str:
     if base_url is None:
         return ""
     parts = urlsplit(base_url)
