@@ -181,6 +181,26 @@ def test_workers_that_do_not_see_the_run_are_refused(scheduler, genome, tmp_path
         verbs.run_all(asked, tmp_path / "run")
 
 
+def test_what_is_finished_by_networks_is_not_finished_on_another_kind_of_device(
+    demo_variants, tmp_path
+):
+    """The workers may have GPUs; tracks around variants are predicted here."""
+    source, genome = demo_variants
+    asked = verbs.asked(
+        ("core-promoter",), genome, variants=source, device="cuda", dask="tcp://127.0.0.1:1",
+        around=["top:3"],
+    )  # fmt: skip
+    with pytest.raises(ResourceError, match="finds no CUDA device"):
+        verbs.run_all(asked, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbered_devices_are_refused_with_a_scheduler(genome, tmp_path):
+    asked = verbs.asked(("core-promoter",), genome, device="cpu,cpu", dask="h:1")
+    with pytest.raises(UsageError, match="--device cuda or --device cpu"):
+        verbs.run_all(asked, tmp_path / "run")
+
+
 def test_planning_refuses_a_scheduler(genome, tmp_path):
     with pytest.raises(UsageError, match="planning computes nothing"):
         tracksmith.plan("core-promoter", genome, tmp_path / "run", device="cpu", dask="h:1")

@@ -37,10 +37,10 @@ MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 GresTypes=gpu
-NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:1 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
-echo "NodeName=$(hostname) Name=gpu Count=2" > "$place/gres.conf"
+echo "NodeName=$(hostname) Name=gpu File=/dev/null" > "$place/gres.conf"
 export SLURM_CONF=$place/slurm.conf
 munged --force --key-file="$place/munge.key" --socket="$place/munge.socket" \
     --log-file="$place/munged.log" --pid-file="$place/run/munged.pid" \

@@ -72,3 +72,9 @@ def test_parts_that_nobody_began_are_one_line(run):
 def test_numbers_that_follow_one_another_are_said_as_ranges():
     assert ranges([0]) == "0"
     assert ranges([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
+
+
+def test_the_next_command_takes_a_folder_whose_name_begins_with_a_dash(run, monkeypatch):
+    monkeypatch.chdir(run.folder.parent)
+    run.folder.rename("-r")
+    assert next_command(tracksmith.status("-r").next) == ["tracksmith", "work", "./-r"]

@@ -70,6 +70,8 @@ def compute(task: Task) -> None:
     """
     broken: dict[int, str] = {}
     with _turn, trusting(task.trusted), threads_restored():
+        if task.threads is not None:
+            torch.set_num_threads(task.threads)
         try:
             with device_faults_told(task.device):
                 worker = _worker(task)
@@ -80,8 +82,7 @@ def compute(task: Task) -> None:
         except PluginError as error:  # it could not even be opened
             broken = dict.fromkeys(task.parts, str(error))
         except DeviceError:
-            # decision: broken-device-leaves (a broken context answers at once, and would take
-            # part after part)
+            # decision: broken-device-leaves (it answers at once, and would take all parts)
             timer = threading.Timer(LEAVE_AFTER, os._exit, (1,))
             timer.daemon = True
             timer.start()
@@ -98,16 +99,9 @@ def _worker(task: Task) -> Worker:
         for old in _opened.values():
             old.close()
         _opened.clear()
-        _use(task)
+        if task.device.startswith("cuda"):
+            # What a plugin does with plain "cuda" belongs on this worker's device as well.
+            torch.cuda.set_device(resolve_device(task.device))
         run.places = task.places
         _opened[key] = task.kind.open(run, task.device, Silent())
     return _opened[key]
-
-
-def _use(task: Task) -> None:
-    """Make the device and the threads of a task those of this process."""
-    if task.device.startswith("cuda"):
-        # What a plugin does with plain "cuda" belongs on this worker's device as well.
-        torch.cuda.set_device(resolve_device(task.device))
-    if task.threads is not None:
-        torch.set_num_threads(task.threads)

@@ -105,7 +105,7 @@ def run_all(
             return run
         with run.lock():
             devices = devices_of(run, request.device, request.dask)
-            worker = worker or kind.open(run, devices.own, progress)
+            worker = worker or kind.open(run, _own_device(kind, run, devices), progress)
             with closing(worker):
                 _compute(kind, worker, devices, worker.store.missing(), progress)
                 _finish(run, worker, progress, keep_parts=keep_parts)
@@ -181,7 +181,8 @@ def status(run: Run, *, deep: bool = False) -> RunStatus:
     problems = {part: problem for part, problem in every.items() if problem}
     said = {part: failure_reason(store, part) for part in problems}
     reasons = {part: reason for part, reason in said.items() if reason}
-    following = f"`tracksmith {'work' if problems else 'finish'} {shlex.quote(str(run.folder))}`"
+    place = f"./{run.folder}" if str(run.folder).startswith("-") else str(run.folder)
+    following = f"`tracksmith {'work' if problems else 'finish'} {shlex.quote(place)}`"
     if reasons:
         trace = store.failure_path(min(reasons))
         following = f"mend what failed (the trace is in {trace}), then {following}"
@@ -220,9 +221,10 @@ def _claim(
     with TemporaryDirectory() as aside:
         run = draft.write(Path(aside), aside=True)
         devices = devices_of(run, request.device, request.dask)
-        worker = kind.open(run, devices.own, progress)
+        own = _own_device(kind, run, devices)
+        worker = kind.open(run, own, progress)
         try:
-            load(worker, devices.own)
+            load(worker, own)
             if Run.exists(out):
                 remove_run(Run.open(out))
             draft.settle(run, out)
@@ -233,6 +235,11 @@ def _claim(
         return run, worker
     worker.close()  # each device gets a process of its own
     return run, None
+
+
+def _own_device(kind: Kind, run: Run, devices: Devices) -> str:
+    """Return the device of this process, which finishes what a scheduler's workers computed."""
+    return kind.finishes_on(run) if devices.scheduler else devices.own
 
 
 def _compute(
