@@ -103,6 +103,10 @@ def round_values(values: NDArray[np.float32], precision: Precision | None) -> ND
     return result
 
 
+SMALL_BLOCK = 1024
+"""Bytes below which a block is compressed by zlib: it takes microseconds there."""
+
+
 @functools.cache
 def default_compressor() -> Compressor:
     """Return the fastest installed compressor: isal, then deflate, then zlib."""
@@ -130,7 +134,13 @@ def compress_function(compressor: Compressor) -> Compress:
         if compressor == "isal":
             from isal import isal_zlib
 
-            return functools.partial(isal_zlib.compress, level=2)
+            def compress(buffer: Any) -> bytes:
+                # decision: small-blocks-by-zlib (isal does not always choose the same matches)
+                if memoryview(buffer).nbytes < SMALL_BLOCK:
+                    return zlib.compress(buffer, 1)
+                return bytes(isal_zlib.compress(buffer, 2))
+
+            return compress
         if compressor == "deflate":
             import deflate
 
