@@ -131,7 +131,8 @@ def test_parts_are_computed_with_the_consent_of_each_command(world):
 
 def test_worker_processes_get_the_consent(world):
     pytest.importorskip("distributed")
-    predict = ("predict", *world.what, "--weights", world.coded.parent, "--parts", "2",
+    what = [word for word in world.what if word not in ("-d", "cpu")]
+    predict = ("predict", *what, "--weights", world.coded.parent, "--parts", "2",
                "-d", "cpu,cpu", "-o", world.out("run"))  # fmt: skip
     assert " ".join(world.trust) in run(*predict, code=6)
     assert not world.ran()

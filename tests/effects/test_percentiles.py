@@ -140,3 +140,12 @@ def test_a_damaged_background_is_named_and_made_again(many, tmp_path, damage):
     assert path.read_bytes() == whole
     both = [(tmp_path / f"{n}/variants/toy.tsv.gz").read_bytes() for n in ("first", "again")]
     assert both[0] == both[1]
+
+
+def test_the_strongest_of_very_many_has_not_100_percent_below_it():
+    ranks = Ranks(1)
+    values = np.ones((99_999, 1), np.float32)
+    ranks.add(values)
+    ranks.add(np.full((1, 1), 50, np.float32))
+    found = ranks.percentiles(np.array([[50], [1]], np.float32))
+    assert [f"{value:.2f}" for value in found[:, 0]] == ["99.99", "0.00"]

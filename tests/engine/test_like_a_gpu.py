@@ -8,7 +8,7 @@ import pytest
 import torch
 import verbs
 from engine_toys import Dense
-from test_runs import GEOMETRY, toy
+from test_runs import GEOMETRY, Notes, toy
 
 import tracksmith
 from tracksmith.engine import work
@@ -131,3 +131,23 @@ def test_leaving_early_gives_up_the_parts_under_way_and_begins_no_other():
         parts.throw(KeyboardInterrupt)
     assert worker.given_up == [part for part in worker.begun if part]
     assert len(worker.begun) <= 3
+
+
+@pytest.mark.parametrize("cards", [["A"], ["A", "B"]])
+def test_a_finished_run_names_the_gpus_and_says_that_they_differ(
+    register, write_genome, random_bases, tmp_path, monkeypatch, cards
+):
+    register(toy())
+    genome = write_genome(chr1=random_bases(30_000, 4))
+    turn = iter(range(99))
+
+    def facts(device):
+        card = cards[next(turn) % len(cards)]
+        return {"device": "cuda:0", "gpu": card, "capability": "9.0", "cuda": "13.0", "cudnn": "9"}
+
+    monkeypatch.setattr("tracksmith.engine.work.device_facts", facts)
+    notes = Notes()
+    run = tracksmith.predict("toy", genome, tmp_path / "run", parts=4, progress=notes)
+    named = tuple(f"{card} (capability 9.0), CUDA 13.0, cuDNN 9" for card in cards)
+    assert run.results.gpus == named
+    assert any("2 kinds of GPU" in text for text in notes.said) is (len(cards) > 1)

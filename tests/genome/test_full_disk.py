@@ -66,7 +66,7 @@ def fill(monkeypatch):
 
     def full_for(pattern: str) -> None:
         def is_full(path) -> bool:
-            return fnmatchcase(Path(path).name, f".tmp-{pattern}-??????-*")
+            return fnmatchcase(Path(path).name, f".tmp-{pattern}-*")
 
         def open_path(self, mode="r", *arguments, **options):
             if "w" in mode and is_full(self):

@@ -115,7 +115,8 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
         "variants", "reverse_complement", "device",
     }  # fmt: skip
-    elsewhere = {"trust_weights", "weights", "folds", "spread", "accessibility", "normalisers"}
+    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread"}
+    elsewhere |= {"accessibility", "normalisers"}
     assert {item.name for item in request_fields()} - elsewhere <= used
     assert isinstance(Request().own, dict) and ModelRequest().folds == "mean"
 

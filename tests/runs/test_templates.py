@@ -83,12 +83,11 @@ def test_snakemake_gives_the_shell_the_very_folder(tmp_path, name):
     finish, work = (shell(eval(texts[rule, "shell"])) for rule in ("finish", "work"))
     assert shlex.split(finish)[2:4] == [str(folder), ">"]
     assert shlex.split(work)[2:5] == [str(folder), "--part", "2/3"]
-    done = texts["finish", "input"]
-    path = eval(done.removeprefix("expand(").rpartition(", share")[0]).format(share=2)
-    assert path == f"{folder}/.tasks/2.done"
-    touched = texts["work", "output"].removeprefix("touch(").removesuffix(")")
-    assert eval(touched).format(share=2) == path
-    assert eval(texts["work", "log"]).format(share=2) == f"{folder}/logs/snakemake-2.log"
+    (place,) = re.findall(r"^workdir: (.*)$", script, re.MULTILINE)
+    assert eval(place) == str(folder)
+    assert texts["finish", "input"] == 'expand(".tasks/{share}.done", share=range(3))'
+    assert texts["work", "output"] == 'touch(".tasks/{share}.done")'
+    assert texts["work", "log"] == '"logs/snakemake-{share}.log"'
 
 
 def shell(text):
@@ -154,7 +153,7 @@ def test_tasks_are_minutes_of_work_and_one_where_stages_wait_for_each_other(
     run = run_at(tmp_path, parts, device, waves)
     assert task_count(run) == tasks
     assert f"--array=0-{tasks - 1} " in cluster_script("slurm", run, "cpu")
-    assert f"TASKS = range({tasks})" in cluster_script("snakemake", run, "cpu")
+    assert f"share=range({tasks})" in cluster_script("snakemake", run, "cpu")
     assert f"channel.of(0..{tasks - 1})" in cluster_script("nextflow", run, "cpu")
 
 

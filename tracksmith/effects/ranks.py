@@ -65,6 +65,8 @@ class Ranks:
         smaller = before[np.searchsorted(self.keys, keys, side="left")] - edges[:-1]
         total = np.diff(edges)
         share = np.divide(100.0 * smaller, total, out=np.full(keys.shape, np.nan), where=total > 0)
+        # Files show two decimals: 100 stands where every counted value is smaller.
+        share[(smaller < total) & (share > 99.99)] = 99.99
         share[np.isnan(values)] = np.nan
         single: NDArray[np.float32] = share.astype(np.float32)
         return single

@@ -119,7 +119,10 @@ def summary_page(results: Sequence[ModelResults], tops: Sequence[list[TopRow]]) 
 def _model(model: ModelResults, rows: list[TopRow]) -> str:
     scores = [model.scores[number] for number in model.headline]
     formulas = "; ".join(f"{score.name} = {score.formula} ({score.unit})" for score in scores)
-    which = "of the track or strand pair where it is strongest"
+    which = (
+        "of the track or strand pair where it is strongest; of a pair, reference and alternative "
+        "are of both strands, and track names the one that changes most"
+    )
     if len(scores) > 1:
         which = "whichever of them is the strongest"
     return (

@@ -71,6 +71,7 @@ class DaskDriver:
         self.waiting: list[tuple[int, ...]] = [(part,) for part in parts]
         self.running: dict[Any, tuple[Member, tuple[int, ...]]] = {}
         self.leaving: set[str] = set()
+        self.missed: set[Any] = set()
         self.losses = _Losses()
         self.failed: dict[int, TracksmithError] = {}
         self.asked = len(parts)
@@ -124,11 +125,14 @@ class DaskDriver:
             self._looked = now
             alive = self.pool.refresh()
             self.leaving &= alive.keys()
-            for future, (member, parts) in list(self.running.items()):
-                if member.address not in alive and not future.done():
-                    del self.running[future]
+            gone = {future for future, (it, _) in self.running.items() if it.address not in alive}
+            # Twice in a row: what a worker said last may still be on its way.
+            for future in gone & self.missed:
+                if not future.done():
+                    _, parts = self.running.pop(future)
                     future.cancel()
                     self._died(parts)
+            self.missed = gone
         if self.running or self._usable():
             self._lived = now
         elif self._all_given_up() or now - self._lived > WORKERS_SECONDS:

@@ -23,8 +23,8 @@ from tracksmith.runs.run import Run
 
 __all__ = ["PartsBroken", "Task", "compute"]
 
-LEAVE_AFTER = 1.0
-"""Seconds in which a worker whose device broke still tells of it."""
+LEAVE_AFTER = 4.0
+"""Seconds in which a worker whose device broke still tells of it, on a busy machine too."""
 
 _turn = threading.Lock()
 _opened: dict[tuple[str, str, str], Worker] = {}

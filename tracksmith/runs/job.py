@@ -273,7 +273,13 @@ def _finish(run: Run, worker: Worker, progress: Progress, *, keep_parts: bool) -
     worker.store.require_all()
     results = worker.finish(progress)
     trusted = trusted_files(run.plan.models, worker.store.trusted())
-    run.results = replace(results, trusted_weights=trusted)
+    gpus = worker.store.gpus()
+    if len(gpus) > 1:
+        progress.note(
+            f"Parts were computed on {len(gpus)} kinds of GPU, which may differ in last digits: "
+            + "; ".join(gpus)
+        )
+    run.results = replace(results, trusted_weights=trusted, gpus=gpus)
     run.save()
     crash_point("finished")
     if not keep_parts:

@@ -250,6 +250,11 @@ class PartStore:
         """Return the sha256 of the weight files that were unpickled for any part."""
         return {digest for part in range(len(self)) for digest in self._facts(part).trusted}
 
+    def gpus(self) -> tuple[str, ...]:
+        """Return the kinds of GPU that computed the parts, by name; none on CPUs."""
+        found = {self._facts(part).gpu for part in range(len(self))} - {""}
+        return tuple(sorted(found))
+
     def pieces(self, stage: int, output: int) -> Iterator[tuple[int, bytes]]:
         """Yield (item, bytes) of one output of a stage, in order of items."""
         for part in self.parts_of(stage):

@@ -46,12 +46,13 @@ class PartFacts:
     """What joining needs of a manifest, which is too large to be read for every output anew.
 
     ``counts`` are the bases that were read where they are counted; ``trusted`` the digests of the
-    weights that were unpickled.
+    weights that were unpickled. ``gpu`` names the card and its libraries, '' without one.
     """
 
     pieces: PieceTable
     counts: Mapping[str, int]
     trusted: tuple[str, ...]
+    gpu: str = ""
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> PartFacts:
@@ -60,4 +61,15 @@ class PartFacts:
             PieceTable.of(manifest["lengths"]),
             manifest.get("counts", {}),
             tuple(manifest.get("trusted", ())),
+            _gpu_of(manifest),
         )
+
+
+def _gpu_of(manifest: Mapping[str, Any]) -> str:
+    """Return the card that computed a part, with all that decides its last digits."""
+    if "gpu" not in manifest:
+        return ""
+    card, capability, cuda, cudnn = (
+        str(manifest.get(key, "?")) for key in ("gpu", "capability", "cuda", "cudnn")
+    )
+    return f"{card} (capability {capability}), CUDA {cuda}, cuDNN {cudnn}"

@@ -388,3 +388,4 @@ class Results:
     counts: Mapping[str, VariantCounts] = field(default_factory=dict)
     without_value: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     trusted_weights: tuple[TrustedFile, ...] = ()
+    gpus: tuple[str, ...] = ()

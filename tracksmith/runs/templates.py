@@ -45,18 +45,18 @@ echo "Tasks: job $array; joining their parts: job $finish. What they say is in" 
 
 SNAKEMAKE = """\
 # snakemake -s THIS_FILE --cores all{limit}
-TASKS = range({tasks})
+workdir: {folder}
 
 rule finish:
-    input: expand({done}, share=TASKS)
-    log: {finish_log}
+    input: expand("{marks}/{{share}}.done", share=range({tasks}))
+    log: "{logs}/snakemake-finish.log"
     threads: {cores}
     resources: {finish_resources}
     shell: {finish}
 
 rule work:
-    output: touch({done})
-    log: {log}
+    output: touch("{marks}/{{share}}.done")
+    log: "{logs}/snakemake-{{share}}.log"
     threads: {cores}
     resources: {resources}
     shell: {work}
@@ -121,7 +121,7 @@ def _slurm(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
 
 
 def _snakemake(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
-    """Write texts as Python reads them; braces of a path are not Snakemake's own."""
+    """Write texts as Python reads them; in commands, braces of a path are not Snakemake's own."""
 
     def text(template: str, path: str) -> str:
         return repr(template.replace("PATH", path.replace("{", "{{").replace("}", "}}")))
@@ -135,10 +135,9 @@ def _snakemake(run: Run, folder: Path, tasks: int, needs: _Needs) -> str:
         tasks=tasks, cores=needs.cores,
         limit=" --resources gpu=1  # or as many as there are" if needs.gpu else "",
         resources=resources(gpu=needs.gpu), finish_resources=resources(gpu=needs.finish_gpu),
-        # In the run's folder, where --overwrite removes them with the run.
-        done=text(f"PATH/{MARKS}/{{share}}.done", str(folder)),
-        log=text(f"PATH/{LOGS}/snakemake-{{share}}.log", str(folder)),
-        finish_log=text(f"PATH/{LOGS}/snakemake-finish.log", str(folder)),
+        # Relative to the run: a brace in its path would be a wildcard, and --overwrite removes
+        # the marks together with the run.
+        folder=repr(str(folder)), marks=MARKS, logs=LOGS,
         finish=text(f"tracksmith finish PATH{consent().options} > {{log:q}} 2>&1", quoted),
         work=text(f"tracksmith work PATH {part} {options} > {{log:q}} 2>&1", quoted),
     )  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
@@ -29,6 +31,13 @@ MOST_LEVELS = 10
 ZOOM_RATIO = 4
 RECORDS_PER_BLOCK = 1024
 RECORDS_AT_ONCE = 1 << 14
+THREADS = 4
+"""Threads that compress the zoom levels of one track: four keep pace with joining its pieces."""
+
+BLOCKS_AT_ONCE = 16
+"""Blocks of a level that may wait for their turn; as many are compressed before threads are used,
+so that small tracks start none."""
+
 ZOOM_BLOCK_BYTES = 32 * RECORDS_PER_BLOCK
 COPY_BYTES = 1 << 20
 LARGEST_REDUCTION = 0xFFFFFFFF
@@ -58,8 +67,13 @@ class Thinned(Generic[Item]):
 class ZoomLevel:
     """Records of one reduction, compressed block by block into a temporary file."""
 
-    def __init__(self, reduction: int, folder: Path, options: TrackOptions) -> None:
+    def __init__(
+        self, reduction: int, folder: Path, options: TrackOptions, pool: Executor | None = None
+    ) -> None:
         self.reduction = reduction
+        self._pool = pool
+        self._blocks = 0
+        self._coming: deque[tuple[Future[bytes] | bytes, tuple[int, ...]]] = deque()
         self.records = 0
         self.probes: Thinned[NDArray[np.void]] = Thinned(16)
         self._options = options
@@ -96,16 +110,33 @@ class ZoomLevel:
             self._write_block(records[first : min(whole, first + RECORDS_PER_BLOCK)])
 
     def _write_block(self, records: NDArray[np.void]) -> None:
-        data = self._options.compress(records.astype(ZOOM_RECORD).tobytes())
-        self._data.write(data)
+        """Compress a block, in a thread once there are many, and write it when its turn comes."""
         a, b = records[0], records[-1]
-        row = (a["contig"], a["start"], b["contig"], b["end"], self._size, len(data))
-        self._table.append(np.array([row], BLOCK))
-        self._size += len(data)
+        data: Future[bytes] | bytes
+        if self._pool is None or self._blocks < BLOCKS_AT_ONCE:
+            data = self._compressed(records)
+        else:
+            data = self._pool.submit(self._compressed, records)
+        self._blocks += 1
+        self._coming.append((data, (a["contig"], a["start"], b["contig"], b["end"])))
+        self._store(BLOCKS_AT_ONCE)
+
+    def _compressed(self, records: NDArray[np.void]) -> bytes:
+        return self._options.compress(records.astype(ZOOM_RECORD).tobytes())
+
+    def _store(self, left: int) -> None:
+        """Write the blocks that came first, but for so many."""
+        while len(self._coming) > left:
+            coming, place = self._coming.popleft()
+            data = coming if isinstance(coming, bytes) else coming.result()
+            self._data.write(data)
+            self._table.append(np.array([(*place, self._size, len(data))], BLOCK))
+            self._size += len(data)
 
     def write(self, out: BinaryIO) -> tuple[int, int]:
         """Append the level to a file; return the offsets of its data and index."""
         self._write_blocks(last=True)  # not before: few of the levels are written
+        self._store(0)
         start = out.tell()
         out.write(self.records.to_bytes(4, "little"))
         base = out.tell()
@@ -131,7 +162,8 @@ class Pyramid:
 
     def __init__(self, reduction: int, folder: Path, options: TrackOptions) -> None:
         reductions = [reduction * ZOOM_RATIO**level for level in range(MOST_LEVELS + 1)]
-        self._levels = [ZoomLevel(value, folder, options) for value in reductions]
+        self._pool = ThreadPoolExecutor(THREADS, "zoom")  # of large tracks alone: see ZoomLevel
+        self._levels = [ZoomLevel(value, folder, options, self._pool) for value in reductions]
         self._waiting: list[NDArray[np.void]] = []
         self._count = 0
 
@@ -139,6 +171,7 @@ class Pyramid:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
         for level in self._levels:
             level.close()
 

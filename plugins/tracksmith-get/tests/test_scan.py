@@ -2,6 +2,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracksmith_get import scan
@@ -148,3 +149,17 @@ def test_regions_without_bases_or_shorter_than_motifs_have_no_hits(scanner):
     masks = [encode(text) for text in ("", "A", "NNNNNNNNNN")]
     np.testing.assert_array_equal(motif_features(masks, motifs, scanner), np.zeros((3, 2)))
     assert motif_features([], motifs, scanner).shape == (0, 2)
+
+
+def test_the_scan_leaves_cudnn_on_without_tf32(monkeypatch, jaspar):
+    seen = set()
+    plain = torch.conv1d
+
+    def watched(*arguments):
+        flags = torch.backends.cudnn
+        seen.add((flags.enabled, flags.allow_tf32, flags.deterministic, flags.benchmark))
+        return plain(*arguments)
+
+    monkeypatch.setattr("torch.conv1d", watched)
+    find_hits(Stream.of([encode("ACGT" * 20)]), jaspar, "convolution")
+    assert seen == {(True, False, True, False)}

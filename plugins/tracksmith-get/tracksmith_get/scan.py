@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -225,9 +226,19 @@ def candidates_by_convolution(
         step = max(1, limit // len(bank.scores))
         for start in range(0, len(codes) - bank.width + 1, step):
             piece = onehot[..., start : start + step + bank.width - 1]
-            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            with torch.inference_mode(), _exact_convolutions():
                 found = torch.nonzero(torch.conv1d(piece, kernel)[0] >= lowest).cpu().numpy()
             yield bank.width, found[:, 1] + start, found[:, 0]
+
+
+def _exact_convolutions() -> AbstractContextManager[None]:
+    """Return a context without TF32; every other flag is said, for the default of each is off."""
+    import torch
+
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def has_lightmotif() -> bool:
