@@ -129,9 +129,9 @@ class DaskDriver:
             # Twice in a row: what a worker said last may still be on its way.
             for future in gone & self.missed:
                 if not future.done():
-                    _, parts = self.running.pop(future)
+                    member, parts = self.running.pop(future)
                     future.cancel()
-                    self._died(parts)
+                    self._died(member, parts)
             self.missed = gone
         if self.running or self._usable():
             self._lived = now
@@ -198,7 +198,7 @@ class DaskDriver:
             elif future.status == "error":
                 self._take_error(member, parts, future.exception())
             else:
-                self._died(parts)
+                self._died(member, parts)
 
     def _take(self, member: Member, parts: Sequence[int], broken: dict[int, str]) -> None:
         self.losses.in_a_row.pop(member.name, None)
@@ -224,7 +224,7 @@ class DaskDriver:
         elif isinstance(error, DeviceError):
             self._broke(member, parts, error)
         elif isinstance(error, (distributed.KilledWorker, distributed.CancelledError)):
-            self._died(parts)
+            self._died(member, parts)
         elif isinstance(error, TracksmithError):
             raise type(error)(f"On the worker {member.name} ({member.host}): {error}") from None
         else:
@@ -255,8 +255,10 @@ class DaskDriver:
                 missing.remove(part)
         self.waiting[:0] = [(part,) for part in missing]
 
-    def _died(self, parts: Sequence[int]) -> None:
+    def _died(self, member: Member, parts: Sequence[int]) -> None:
         """Try parts again whose worker died; one on which it dies each time is set aside."""
+        # Until the workers are looked at again, or the part would die at once on the dead one.
+        self.leaving.add(member.address)
         missing = self._lost(parts)
         deaths = self.losses.deaths
         for part in missing[:1]:  # they are computed in this order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -184,6 +185,10 @@ def _started(distributed: Any, workers: int, environment: dict[str, str]) -> Any
             f"The {workers} worker processes could not be started: "
             f"{type(error).__name__}: {error}. Give fewer devices, then repeat the command."
         ) from error
+    except BaseException:
+        # Stopped by a signal: at exit Dask would close what it only began, and print a trace.
+        atexit.unregister(distributed.deploy.spec.close_clusters)
+        raise
 
 
 @contextmanager
