@@ -1,5 +1,6 @@
 """What a command takes and keeps: nothing when it fails, and what can be read once only."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from engine_toys import Dense, toy_card
 import tracksmith
 from tracksmith.cli import main
 from tracksmith.errors import InputError, PluginError, ResourceError, TrustError
+from tracksmith.files import machine
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.models.registry import RegisteredModel, Registry
@@ -164,11 +166,9 @@ def test_a_lock_that_nobody_can_read_says_what_to_do(world, text):
 
 
 def test_a_lock_with_a_process_id_beyond_all_is_taken_over(world):
-    import socket
-
     run = predict("good")
-    holder = f'{{"host": "{socket.gethostname()}", "pid": {10**30}, "born": "", "since": 0}}'
-    (run.folder / ".lock").write_text(holder)
+    holder = {"host": "here", "machine": machine(), "pid": 10**30, "born": "", "since": 0}
+    (run.folder / ".lock").write_text(json.dumps(holder))
     with run.lock():
         pass
 
