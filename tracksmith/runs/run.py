@@ -271,7 +271,7 @@ def _checked(folder: Path, path: Path, content: Any) -> Run:
         shown = ascii(content["format"])[:40]
         raise TrustError(
             f"{path} has format version {shown}; this tracksmith writes {FORMAT}. "
-            "Finish it with the tracksmith that planned it, or start anew."
+            f"Finish it with the tracksmith that planned it, or delete {folder} and start anew."
         )
     plan = decode(PlanRecord, content.get("plan"), f"{path}: plan")
     if content.get("id") != plan.id:
