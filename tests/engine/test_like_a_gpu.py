@@ -12,7 +12,7 @@ from test_runs import GEOMETRY, Notes, toy
 
 import tracksmith
 from tracksmith.engine import work
-from tracksmith.engine.feed import Feed
+from tracksmith.engine.feed import Feed, on_device
 from tracksmith.engine.windows import Encoder
 from tracksmith.errors import IncompleteError
 from tracksmith.genome.bases import COMPLEMENT
@@ -151,3 +151,22 @@ def test_a_finished_run_names_the_gpus_and_says_that_they_differ(
     named = tuple(f"{card} (capability 9.0), CUDA 13.0, cuDNN 9" for card in cards)
     assert run.results.gpus == named
     assert any("2 kinds of GPU" in text for text in notes.said) is (len(cards) > 1)
+
+
+def test_each_thread_works_on_the_device_of_its_worker(monkeypatch):
+    entered = []
+
+    class Current:
+        def __init__(self, device):
+            self.device = device
+
+        def __enter__(self):
+            entered.append(str(self.device))
+
+        def __exit__(self, *_):
+            entered.append("left")
+
+    monkeypatch.setattr("torch.cuda.device", Current)
+    with on_device(torch.device("cuda", 1)), on_device(CPU):
+        assert entered == ["cuda:1"]
+    assert entered == ["cuda:1", "left"]

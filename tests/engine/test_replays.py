@@ -21,18 +21,24 @@ class Graph:
 
 
 class OnCpu(Replays):
-    """Records as on a GPU; ``error`` is raised instead, ``wrong`` spoils what a replay gives."""
+    """Records as on a GPU; ``error`` is raised instead, ``wrong`` spoils what a replay gives.
 
-    def __init__(self, error=None, *, wrong=False, wanted=True):
+    An ``empty`` recording holds nothing: a replay leaves the outputs as they are.
+    """
+
+    def __init__(self, error=None, *, wrong=False, empty=False, wanted=True):
         super().__init__(CUDA, wanted=wanted)
-        self.error, self.wrong, self.made = error, wrong, []
+        self.error, self.wrong, self.empty, self.made = error, wrong, empty, []
 
     def _record(self, inputs, call):
         if self.error:
             raise self.error
         outputs = call(inputs)
         factor = 1 + 1e-6 * self.wrong
-        self.made.append(Graph(lambda bases: call(bases) * factor, inputs, outputs))
+        if self.empty:  # as one recorded on another device than the one that works
+            self.made.append(Graph(lambda bases: outputs, inputs, outputs))
+        else:
+            self.made.append(Graph(lambda bases: call(bases) * factor, inputs, outputs))
         return Recording(self.made[-1], inputs, outputs)
 
 
@@ -101,6 +107,12 @@ def test_a_recording_that_gives_other_bits_is_thrown_away(caplog):
     replays, call = OnCpu(wrong=True), Counted()
     run(replays, call)
     assert replays.made[0].replayed == 1 and "other values" in caplog.text
+
+
+def test_a_recording_that_holds_nothing_is_thrown_away(caplog):
+    replays, call = OnCpu(empty=True), Counted()
+    run(replays, call)
+    assert len(replays.made) == 1 and "other values" in caplog.text
 
 
 def test_nan_is_equal_to_itself():

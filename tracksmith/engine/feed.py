@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +12,15 @@ from torch import Tensor
 from tracksmith.engine.windows import Encoder
 from tracksmith.genome.bases import COMPLEMENT
 
-__all__ = ["Feed", "to_device"]
+__all__ = ["Feed", "on_device", "to_device"]
+
+
+def on_device(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which streams, events and graphs are those of a device.
+
+    Each thread has a current device of its own, which is the first GPU until it is said.
+    """
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:

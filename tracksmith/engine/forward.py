@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracksmith.engine.calls import Networks, stretch_bases
-from tracksmith.engine.feed import Feed, to_device
+from tracksmith.engine.feed import Feed, on_device, to_device
 from tracksmith.engine.pending import Blank, ChunkPlace, Pending
 from tracksmith.engine.replays import Replays
 from tracksmith.engine.returned import Returned
@@ -146,6 +146,17 @@ class Forward:
         wanted: NDArray[np.bool_] | None = None,
     ) -> Coming:
         """Begin what :meth:`predict` does; a GPU works on while the next chunk is launched."""
+        with on_device(self.device):
+            return self._launch(stretch, (start, end), folds, wanted)
+
+    def _launch(
+        self,
+        stretch: Stretch,
+        span: tuple[int, int],
+        folds: Sequence[str],
+        wanted: NDArray[np.bool_] | None,
+    ) -> Coming:
+        start, end = span
         bins = -(-(end - start) // self.tiling.bin)
         gaps = self._gaps(stretch, start, bins, wanted)
         if not folds or gaps.all():
@@ -281,9 +292,9 @@ class Forward:
             folds, then, with ``spread``, every fold. Values of minus-strand
             tracks are not negated here.
         """
-        return self._run(
-            as_read(masks, reverse=reverse), folds, reverse=reverse, plain=plain, complement=reverse
-        )
+        read = as_read(masks, reverse=reverse)
+        with on_device(self.device):
+            return self._run(read, folds, reverse=reverse, plain=plain, complement=reverse)
 
     @property
     def offers_alleles(self) -> bool:
@@ -310,13 +321,14 @@ class Forward:
         if reverse:
             changed = (window - changed[1], window - changed[0])
         own, other = as_read(reference, reverse=reverse), as_read(alternative, reverse=reverse)
-        channels = [
-            self._feed.channels(
-                self._feed.load(masks, plain=plain, complement=reverse), complement=reverse
-            )
-            for masks in (own, other)
-        ]
-        first, second = self._calls.alleles(channels[0], channels[1], changed, folds)
+        with on_device(self.device):
+            channels = [
+                self._feed.channels(
+                    self._feed.load(masks, plain=plain, complement=reverse), complement=reverse
+                )
+                for masks in (own, other)
+            ]
+            first, second = self._calls.alleles(channels[0], channels[1], changed, folds)
         return (
             self._returned.sets(first, windows, self.tiling, reverse=reverse),
             self._returned.sets(second, windows, self.tiling, reverse=reverse),

@@ -178,7 +178,7 @@ class _Block(nn.Module):
         self.register_buffer("shift", _float32(shift)[:, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
-        if image.is_cuda and can_fuse():
+        if image.is_cuda and can_fuse(image.device):
             return self._fused(image)
         added = functional.relu(self.convolution(image), inplace=True).add_(image)
         # Under autocast the sum is bfloat16: float32 factors would widen the rest of the trunk.
@@ -235,7 +235,7 @@ def _pool(image: Tensor) -> Tensor:
 
 def _pooled_relu(layer: nn.Conv2d, image: Tensor) -> Tensor:
     """Return ``relu`` of a pooled convolution."""
-    if image.is_cuda and can_fuse():
+    if image.is_cuda and can_fuse(image.device):
         convolved = _without_bias(layer, image)
         even = convolved.shape[-1] // 2 * 2
         pair = convolved[..., 0:even:2], convolved[..., 1:even:2]
