@@ -29,7 +29,7 @@ PLUGIN_WORDS = re.compile(
 """What only a plugin knows: whole words, in the plural too, and as parts of a name."""
 COMPUTERS = re.compile(
     r"\b(on a cluster|for clusters|as cluster|Client\(cluster\)|self\._cluster|def _cluster"
-    r"|no cluster script|cluster_script)"
+    r"|no cluster script|cluster_script|close_clusters)"
 )
 """Clusters of computers, of which the core does speak."""
 MOST_LINES = 400

@@ -104,15 +104,23 @@ class LazyGroup(GuessingGroup):
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
         except Terminated:
-            click.echo(STOPPED, err=True)
+            _say_last(STOPPED)
             sys.exit(128 + signal.SIGTERM)
         except KeyboardInterrupt:
-            click.echo(STOPPED, err=True)
+            _say_last(STOPPED)
             sys.exit(128 + signal.SIGINT)
         except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
             sys.exit(_exit_code(error))
+
+
+def _say_last(text: str) -> None:
+    """Say something after which nothing is said: Dask tells of workers that it only began."""
+    click.echo(text, err=True)
+    if "distributed" in sys.modules:
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _exit_code(error: Exception) -> int:

@@ -202,11 +202,17 @@ def silent() -> Iterator[None]:
     before = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    stopped = False
     try:
         yield
+    except BaseException as error:
+        # After a signal the process ends: what Dask then says of what it only began stays unsaid.
+        stopped = not isinstance(error, Exception)
+        raise
     finally:
         for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+            if not stopped:
+                logging.getLogger(name).setLevel(level)
 
 
 def import_distributed() -> Any:
