@@ -10,7 +10,12 @@ import tracksmith
 from tracksmith.cli import main
 from tracksmith.errors import DeviceError, PluginError, ResourceError
 from tracksmith.models.contract import Model, Predictor
-from tracksmith.runs.failures import is_device_failure, is_of_device, is_out_of_memory
+from tracksmith.runs.failures import (
+    is_device_failure,
+    is_of_device,
+    is_out_of_memory,
+    said_of_device,
+)
 
 ILLEGAL = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ..."
 SMALL = "CUDA out of memory. Tried to allocate 32.00 MiB. GPU 0 has a total capacity of ..."
@@ -143,6 +148,17 @@ def test_memory_that_ends_outside_of_a_batch_is_no_fault_of_tracksmith(
     done = CliRunner().invoke(main, command.split())
     assert done.exit_code == 5 and words in done.stderr
     assert "fault of tracksmith" not in done.stderr and not list(tmp_path.glob("*.log"))
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=repr)
+def test_a_broken_device_is_never_told_as_a_full_one(error):
+    said = said_of_device(error)
+    assert "The device failed" in said and "memory:" not in said
+
+
+@pytest.mark.parametrize("error", OF_PLUGINS, ids=repr)
+def test_of_a_mistake_of_a_plugin_nothing_is_said_of_the_device(error):
+    assert said_of_device(error) is None
 
 
 def test_how_much_is_free_and_who_has_the_rest_is_said(monkeypatch):

@@ -170,7 +170,8 @@ def test_a_lock_with_a_process_id_beyond_all_is_taken_over(world):
     holder = {"host": "here", "machine": machine(), "pid": 10**30, "born": "", "since": 0}
     (run.folder / ".lock").write_text(json.dumps(holder))
     with run.lock():
-        pass
+        taken = json.loads((run.folder / ".lock").read_text().partition("\n")[0])
+        assert taken["pid"] == os.getpid()
 
 
 class Remover(Silent):

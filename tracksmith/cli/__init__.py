@@ -148,9 +148,9 @@ def _said_of_device(error: Exception) -> str | None:
     """Return the sentence for a device that failed or was full, where no other place said it."""
     if "torch" not in sys.modules:
         return None
-    from tracksmith.runs.failures import is_of_device, no_memory_message
+    from tracksmith.runs.failures import said_of_device
 
-    return no_memory_message("cpu", error) if is_of_device(error) else None
+    return said_of_device(error)
 
 
 def _leave_closed_pipes() -> bool:

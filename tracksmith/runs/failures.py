@@ -20,6 +20,7 @@ __all__ = [
     "is_of_device",
     "is_out_of_memory",
     "no_memory_message",
+    "said_of_device",
 ]
 
 MEMORY_SIGNS = (
@@ -92,6 +93,13 @@ def device_faults_told(device: torch.device | str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise ResourceError(no_memory_message(device, error)) from error
         raise
+
+
+def said_of_device(error: BaseException) -> str | None:
+    """Return the sentence for an error of a device whose name is not known; None for others."""
+    if is_device_failure(error):
+        return _broken_message("The device", error)
+    return no_memory_message("cpu", error) if is_out_of_memory(error) else None
 
 
 def no_memory_message(device: torch.device | str, error: BaseException) -> str:
