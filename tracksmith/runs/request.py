@@ -8,7 +8,7 @@ may be said for every model, or for one: ``{"": value, "MODEL": value}``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
+from tracksmith.runs.fields import PERTURB, PREDICT, REGIONS, VARIANTS, WINDOWS, option
+from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -34,6 +36,7 @@ __all__ = [
     "FORMAT_NAMES",
     "LISTS",
     "MAPPINGS",
+    "PERTURB",
     "PREDICT",
     "SCORE_NAMES",
     "VARIANTS",
@@ -46,10 +49,6 @@ __all__ = [
     "request_fields",
 ]
 
-PREDICT, VARIANTS = "predict", "variants"
-WINDOWS, REGIONS = "windows", "regions"
-
-
 MAPPINGS = (read_texts_by_name, read_paths_by_name)
 LISTS = (read_texts,)
 
@@ -59,27 +58,6 @@ SCORE_NAMES = tuple(WINDOW_SCORES)
 
 FORMAT_NAMES = ("bigwig", "bedgraph")
 """The formats of a track; a test holds them against the formats, which are slow to import."""
-
-
-def option(
-    default: Any,
-    read: Callable[[Any], Any],
-    about: str,
-    *,
-    flag: str = "",
-    group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS),
-    reads: tuple[str, ...] = (WINDOWS, REGIONS),
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Return a dataclass field that is also an option of the command line."""
-    known = {
-        "read": read, "about": about, "flag": flag, "group": group, "kinds": kinds,
-        "reads": reads, "choices": choices,
-    }  # fmt: skip
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=known)
-    return field(default=default, metadata=known)
 
 
 @dataclass(frozen=True)
@@ -103,7 +81,7 @@ class ModelRequest:
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        group="Models",
+        kinds=(PREDICT, VARIANTS), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -125,27 +103,33 @@ class ModelRequest:
     )
     peaks: Path | None = option(
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     # decision: inputs-by-name (the command line knows no plugin's words)
     inputs: Mapping[str, Path] = option(
         {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
-        reads=(REGIONS,), group="Models over regions",
+        reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS), group="Models over regions",
     )  # fmt: skip
     accessibility: Path | None = option(
         None, read_path, "bigWig, summed over each region.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     counts_column: int | None = option(
         None, read_whole, "Column of the regions with counts, from 1.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     overlaps: str = option(
         "refuse", read_text, "What to do with regions that share a base.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         choices=("refuse", "merge"), group="Models over regions",
     )  # fmt: skip
     normalisers: Path | None = option(
         None, read_path, "Normalisers of an earlier run.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     scores: tuple[str, ...] = option(
@@ -160,7 +144,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(PerturbRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -191,8 +175,9 @@ class Request:
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     around: tuple[str, ...] = option(
-        (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
-        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+        (), read_texts, "Variants: tracks around the strongest (top:20) or those of a region. "
+        "Perturbations: bp to either side of a start site that are read.",
+        kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     background: int = option(
         0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
@@ -255,6 +240,8 @@ class Request:
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.readouts is not None:
+            return PERTURB
         return PREDICT if self.variants is None and self.saturate is None else VARIANTS
 
     def of(self, model: str) -> ModelRequest:

@@ -1,0 +1,42 @@
+"""The models of a new run of perturbations, with every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracksmith.engine.record import window_record
+from tracksmith.errors import UsageError
+from tracksmith.runs.begin import Context
+from tracksmith.runs.planned import ChosenModel, PlannedModel, reads_regions
+from tracksmith.runs.record import ModelRecord
+
+__all__ = ["draft_models"]
+
+
+def draft_models(
+    chosen: Sequence[ChosenModel], context: Context
+) -> tuple[list[ModelRecord], list[PlannedModel]]:
+    """Return the records of the models, and the models as a plan holds them.
+
+    Raises
+    ------
+    UsageError
+        A model reads regions.
+    """
+    _refuse_regions(chosen)
+    records = [window_record(model, context) for model in chosen]
+    planned = [
+        PlannedModel(model.registered.model, model.card, record, model.weights)
+        for model, record in zip(chosen, records, strict=True)
+    ]
+    return records, planned
+
+
+def _refuse_regions(chosen: Sequence[ChosenModel]) -> None:
+    for model in chosen:
+        if reads_regions(model.card):
+            raise UsageError(
+                f"{model.card.name} reads a list of regions with their features, not a window of "
+                "bases, so that an edit far from a region cannot reach it: `tracksmith perturb` "
+                "takes models over windows. `tracksmith variants` scores edits inside its regions."
+            )
