@@ -6,24 +6,19 @@ from collections.abc import Sequence
 
 from tracksmith.engine.record import window_record
 from tracksmith.errors import UsageError
+from tracksmith.models.registry import Registry
 from tracksmith.runs.begin import Context
-from tracksmith.runs.planned import ChosenModel, PlannedModel, reads_regions
+from tracksmith.runs.planned import ChosenModel, PlannedModel, choose_models, reads_regions
 from tracksmith.runs.record import ModelRecord
+from tracksmith.runs.request import Request
 
-__all__ = ["draft_models"]
+__all__ = ["draft_models", "refuse_regions"]
 
 
 def draft_models(
     chosen: Sequence[ChosenModel], context: Context
 ) -> tuple[list[ModelRecord], list[PlannedModel]]:
-    """Return the records of the models, and the models as a plan holds them.
-
-    Raises
-    ------
-    UsageError
-        A model reads regions.
-    """
-    _refuse_regions(chosen)
+    """Return the records of the models, and the models as a plan holds them."""
     records = [window_record(model, context) for model in chosen]
     planned = [
         PlannedModel(model.registered.model, model.card, record, model.weights)
@@ -32,8 +27,15 @@ def draft_models(
     return records, planned
 
 
-def _refuse_regions(chosen: Sequence[ChosenModel]) -> None:
-    for model in chosen:
+def refuse_regions(request: Request, registry: Registry) -> None:
+    """Refuse models over regions, before anything else is said of them.
+
+    Raises
+    ------
+    UsageError
+        With the reason.
+    """
+    for model in choose_models(request, registry):
         if reads_regions(model.card):
             raise UsageError(
                 f"{model.card.name} reads a list of regions with their features, not a window of "

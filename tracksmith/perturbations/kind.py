@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tracksmith.models.registry import Registry
-from tracksmith.perturbations.drafts import draft_models
+from tracksmith.perturbations.drafts import draft_models, refuse_regions
 from tracksmith.perturbations.forecast import forecast, stage_of
 from tracksmith.perturbations.inputs import read_inputs
 from tracksmith.perturbations.model import model_plans
@@ -30,6 +30,7 @@ class Perturb:
     def draft(self, request: Request, registry: Registry, progress: Progress) -> Draft:
         """See :meth:`tracksmith.runs.kind.Kind.draft`."""
         check_request(request)
+        refuse_regions(request, registry)
         chosen, context = begin(request, registry, progress)
         records, planned = draft_models(chosen, context)
         recipe, paths = recipe_of(request)
