@@ -30,11 +30,6 @@ Values = NDArray[np.float32]
 SHARED_BATCH = 16
 """Edits of a readout that share the work on its reference, where nobody chose a batch size."""
 
-WIDE = 8
-"""Edits are predicted together while they change less than so many times their own bases ..."""
-NARROW = 1 << 12
-"""... or less than so many bp."""
-
 
 @dataclass
 class Asked:
@@ -116,7 +111,7 @@ class EditForward:
         """Predict the edits of a readout by the networks' shortcut, near ones together."""
         first_time = True
         changed = [_columns(group.reference.masks, one.masks) for one in group.edited]
-        for run in _near(changed):
+        for run in _near(changed, self.forward.tiling.window):
             asked = [group.edited[number] for number in run]
             columns = (min(changed[n][0] for n in run), max(changed[n][1] for n in run))
             self._run_of_pairs(group, asked, columns, first_time=first_time)
@@ -219,17 +214,23 @@ def _columns(reference: Masks, edited: Masks) -> tuple[int, int]:
     return (int(differ[0]), int(differ[-1]) + 1) if len(differ) else (0, 0)
 
 
-def _near(changed: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the numbers of edits in runs that change neighbouring bases."""
+def _near(changed: Sequence[tuple[int, int]], window: int) -> list[list[int]]:
+    """Return the numbers of edits in runs that are predicted together.
+
+    A run reads its reference, and of each edit all bases that any of the run changes: one more
+    joins while that costs no more bases than to begin another run.
+    """
     runs: list[list[int]] = []
     low = high = 0
     for number in sorted(range(len(changed)), key=lambda one: changed[one]):
         start, end = changed[number]
-        room = max(NARROW, WIDE * (end - start))
-        if runs and max(high, end) - min(low, start) <= room:
-            runs[-1].append(number)
-            high = max(high, end)
-        else:
-            runs.append([number])
-            low, high = start, end
+        if runs:
+            first, last = min(low, start), max(high, end)
+            joined = (len(runs[-1]) + 1) * (last - first) - len(runs[-1]) * (high - low)
+            if joined <= window + end - start:
+                runs[-1].append(number)
+                low, high = first, last
+                continue
+        runs.append([number])
+        low, high = start, end
     return runs
