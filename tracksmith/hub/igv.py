@@ -233,7 +233,8 @@ class _Maker:
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
         # Strands lie apart; an allele would hide the other one.
-        rows = [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
+        rows = [self.arcs(item) for item in outputs if item.kind == "biginteract"]
+        rows += [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
         rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
         rows += [self.overlay(pair, allele_title(pair), "ref/alt", alpha=0.5) for pair in alleles]
@@ -308,6 +309,24 @@ class _Maker:
     def variants(self, output: Output) -> Row:
         """Return the row of a bigBed, in the colours that the file holds."""
         return self._items(output, format="bigbed", displayMode="EXPANDED", height=80)
+
+    def arcs(self, output: Output) -> Row:
+        """Return the row of arcs from edits to readouts, in the colours that the file holds."""
+        config: Config = {
+            "type": "interact",
+            "format": "biginteract",
+            "name": _name(output),
+            "url": self.url_of(output),
+            "height": 120,
+            "thickness": 2,
+            "showBlocks": True,
+            # As high as the effect is strong: of many edits, the weak lie flat.
+            "arcType": "proportional",
+            "useScore": True,
+            "min": 0,
+            "max": 1000,
+        }
+        return Row(config, (output,))
 
     def folds(self, output: Output) -> Row:
         """Return the row that names the folds which predicted a contig."""

@@ -127,15 +127,23 @@ def _title(runs: Sequence[ShownRun]) -> str:
     """Name the models and what they were asked for; folders' names say neither."""
     models = dict.fromkeys(model.name for run in runs for model in run.models)
     outputs = [output for run in runs for output in run.outputs()]
-    predicted = any(out.kind == "bigwig" and not _is_effect(out) for out in outputs)
+    predicted = any(
+        out.kind == "bigwig" and not _is_effect(out) and not _is_of_edits(out) for out in outputs
+    )
     what = ["predicted tracks"] if predicted else []
     what += ["variant effects"] if any(map(_is_effect, outputs)) else []
+    what += ["effects of edits"] if any(map(_is_of_edits, outputs)) else []
     return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
 
 
 def _is_effect(output: Output) -> bool:
     """Say whether a file shows variants; of a run of variants, every one does."""
     return output.kind == "bigbed" or output.run.plan.variants is not None
+
+
+def _is_of_edits(output: Output) -> bool:
+    """Say whether a file is of perturbations."""
+    return output.kind == "biginteract" or bool(output.file.readout)
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
@@ -147,19 +155,28 @@ def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
     numbers = [
         at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
     ]
-    values = {"model": name, "columns": table.columns, "rows": rows, "note": _note(table)}
+    heading = "Variants" if table.what == "alleles" else "Edits"
+    values = {
+        "heading": heading,
+        "model": name,
+        "columns": table.columns,
+        "rows": rows,
+        "note": _note(table),
+    }
     return values | {"numbers": numbers, "linked": any(locus for locus, _ in rows)}
 
 
 def _note(table: VariantTable) -> str:
-    """Say of how many alleles the rows of a table are the strongest."""
+    """Say of how many the rows of a table are the strongest."""
     shown, total = f"{len(table.rows):,}", f"{table.total:,}"
     if not table.complete:
         looked_at = f"; only the first {MOST_LINES:,} rows were looked at"
-        return f"The {shown} strongest of {total} alleles{looked_at}"
+        return f"The {shown} strongest of {total} {table.what}{looked_at}"
     if len(table.rows) < table.total:
-        return f"The {shown} strongest of {total} alleles"
-    return "1 allele" if total == "1" else f"All {total} alleles, the strongest first"
+        return f"The {shown} strongest of {total} {table.what}"
+    if total == "1":
+        return "1 allele" if table.what == "alleles" else "1 effect of an edit"
+    return f"All {total} {table.what}, the strongest first"
 
 
 def _is_number(text: str) -> bool:
