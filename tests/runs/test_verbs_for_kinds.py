@@ -125,10 +125,11 @@ def test_the_verbs_can_be_seen_from_python():
 
 
 def test_commands_have_the_fields_of_a_request_as_options():
-    commands = {name: main.get_command(None, name) for name in ("predict", "variants", "plan")}
+    names = ("predict", "variants", "perturb", "plan")
+    commands = {name: main.get_command(None, name) for name in names}
     options = {name: {param.name for param in command.params} for name, command in commands.items()}
     for item in request_fields():
-        if item.name in ("variants", "trust_weights"):
+        if item.name in ("variants", "edits", "trust_weights"):
             continue
         for kind in item.metadata["kinds"]:
             assert item.name in options[kind], f"{kind} lacks {item.name}"
