@@ -19,8 +19,8 @@ from tracksmith.tracks.options import Compressor
 
 __all__ = ["Arcs", "shown_place"]
 
+# decision: arcs-in-hexadecimal (igv.js takes no red,green,blue here)
 INCREASE, DECREASE = "#ca0020", "#0571b0"
-"""As browsers all read colours: igv.js takes no red,green,blue here."""
 
 LONGEST_NAME = 100
 

@@ -41,6 +41,7 @@ def effect_intervals(plan: ModelPlan, found: ReadoutResults) -> Intervals:
         first, last = np.searchsorted(edges, place)
         total[first:last] += effect[number]
         count[first:last] += 1
+    # decision: mean-where-edits-overlap (a sum would count sliding tiles many times over)
     kept = count > 0
     return edges[:-1][kept], edges[1:][kept], total[kept] / count[kept, None]
 
