@@ -31,7 +31,7 @@ def _table_names(model: ModelRecord, outline: Outline) -> list[str]:
 def _write_table(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     path = f"variants/{model.name}.tsv.gz"
     with aside(job.folder / path) as temporary:
-        with BgzfWriter(temporary) as out:
+        with BgzfWriter(temporary, job.options.compress_text) as out:
             out.write(("\t".join(COLUMNS) + "\n").encode())
             for record in _table_rows(job, model):
                 out.write(record[_ORDER.size :])
