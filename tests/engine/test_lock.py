@@ -119,7 +119,7 @@ def test_of_many_that_take_over_one_dead_lock_one_wins(run):
 
     def drive():
         try:
-            with lock.held(run.folder / ".lock"):
+            with lock.locked(run.folder / ".lock"):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 time.sleep(0.5)

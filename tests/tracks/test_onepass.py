@@ -169,7 +169,7 @@ def test_no_room_is_an_error_and_nothing_is_written_beyond(native):
     given = compiled._Bins(values.ctypes.data, 5_000, 0, 5_000, 1, 0, 4096)
     room, place = compiled._room("a test", 1 << 17)
     assert len(room) == 1 << 17  # and stays alive
-    found = compiled._Found()
+    found = compiled._Result()
     counts = np.zeros(1 << 16, np.uint32)
     survey_to = (ctypes.byref(given), counts.ctypes.data, place, place + 4096)
     for most in (0, 1, 100):
