@@ -36,8 +36,8 @@ def run(monkeypatch):
 
     def invoke(*arguments, models=None, code=0):
         if models is not None:
-            found = {m.card.name: RegisteredModel(m, "toys", "1", "toys") for m in models}
-            monkeypatch.setattr(module, "load_registry", lambda: Registry(found, []))
+            registered = {m.card.name: RegisteredModel(m, "toys", "1", "toys") for m in models}
+            monkeypatch.setattr(module, "load_registry", lambda: Registry(registered, []))
         done = CliRunner().invoke(main, ["doctor", "--self-test", "-d", "cpu", *arguments])
         assert done.exit_code == code, done.output
         rows = [re.split(r"  +", line) for line in done.stdout.splitlines()]
@@ -265,8 +265,8 @@ def test_what_is_no_size_is_refused(text):
 
 
 def test_a_model_is_frozen_and_then_compared(run, tmp_path, monkeypatch):
-    found = Registry({"toy": RegisteredModel(toy(), "toys", "1", "toys")}, [])
-    monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: found)
+    registry = Registry({"toy": RegisteredModel(toy(), "toys", "1", "toys")}, [])
+    monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: registry)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["plugin", "freeze", "toy"])
     assert done.exit_code == 0, done.output

@@ -41,10 +41,10 @@ def letters(count: int) -> str:
     return "".join(text[: count // 2]) + "".join(text[count // 2 :]).lower()
 
 
-def frozen(model: Model, folder: Path, asked: SelfTestRequest | None = None) -> Model:
+def frozen(model: Model, folder: Path, self_test: SelfTestRequest | None = None) -> Model:
     """Freeze a model and give it the file."""
     path = folder / "golden.json"
-    write_golden(path, freeze(model, asked or SelfTestRequest()))
+    write_golden(path, freeze(model, self_test or SelfTestRequest()))
     return replace(model, golden=path)
 
 
@@ -94,8 +94,8 @@ def test_every_shipped_golden_file_can_be_used():
         read_golden(item.model.golden, item.card.name)
 
 
-def check(model: Model, **asked):
-    return check_golden(model, CheckRequest(**asked))
+def check(model: Model, **fields):
+    return check_golden(model, CheckRequest(**fields))
 
 
 def test_the_demonstration_gives_what_was_frozen():
@@ -242,12 +242,12 @@ numbers = st.lists(
 def test_a_difference_is_the_worst_over_the_largest_and_nan_is_never_small(plain, data):
     mine = data.draw(st.lists(st.floats(-1e3, 1e3, width=32), min_size=len(plain),
                               max_size=len(plain)))  # fmt: skip
-    found = difference(np.array(mine, np.float32), np.array(plain, np.float32))
+    measured = difference(np.array(mine, np.float32), np.array(plain, np.float32))
     finite = [abs(p) for p in plain if np.isfinite(p)]
     if len(finite) < len(plain):
-        assert not found <= 1e300
+        assert not measured <= 1e300
     else:
         worst, largest = max(abs(m - p) for m, p in zip(mine, plain, strict=True)), max(finite)
-        assert found == pytest.approx(worst / largest if largest else worst)
+        assert measured == pytest.approx(worst / largest if largest else worst)
     both = np.array(plain, np.float32)
     assert difference(both, both) == 0
