@@ -16,7 +16,14 @@ from tracksmith.files import Closing
 from tracksmith.genome.bgzf import EOF_MARKER
 from tracksmith.genome.htslib import quiet_htslib
 
-__all__ = ["INDEX_SUFFIXES", "BgzfWriter", "Compress", "by_zlib", "index_suffix", "write_tabix_index"]
+__all__ = [
+    "INDEX_SUFFIXES",
+    "BgzfWriter",
+    "Compress",
+    "by_zlib",
+    "index_suffix",
+    "write_tabix_index",
+]
 
 Compress: TypeAlias = Callable[[Any], bytes]
 """From a buffer to a zlib stream."""
