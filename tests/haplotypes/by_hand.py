@@ -38,7 +38,10 @@ class Spliced:
         self.text = "".join(bases)
 
 
-def ways(geometry: WindowGeometry, shifts: Sequence[int], *, rc: bool) -> Iterator[tuple[int, int, bool]]:  # fmt: skip
+Way = tuple[int, int, bool]
+
+
+def ways(geometry: WindowGeometry, shifts: Sequence[int], *, rc: bool) -> Iterator[Way]:
     """Yield how far windows move, by how many bins, and whether they are turned."""
     off = 2 * geometry.core_start + geometry.core_length - geometry.window
     for shift in shifts:
@@ -51,7 +54,7 @@ def ways(geometry: WindowGeometry, shifts: Sequence[int], *, rc: bool) -> Iterat
 def value(
     network, geometry: WindowGeometry, text: str, place: int, number: int, way
 ) -> np.ndarray:  # fmt: skip
-    """The value of bin ``number`` of the grid, whose place ``place`` lies ``number * bin`` there."""
+    """The value of bin ``number`` of the grid, which begins at ``place`` of the text."""
     moved, bins, turned = way
     core = (number - bins) // (geometry.core_length // geometry.bin)
     window = core * geometry.core_length - geometry.core_start + moved

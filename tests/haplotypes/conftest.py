@@ -60,7 +60,8 @@ def write_people(tmp_path: Path) -> Callable[..., Path]:
         keys: str = "GT",
     ) -> Path:
         declared = "".join(f"##contig=<ID={n},length={s}>\n" for n, s in (contigs or {}).items())
-        columns = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT".split() + list(people)
+        fixed = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
+        columns = [*fixed, *people]
         lines = [HEAD, declared, "\t".join(columns) + "\n"]
         for contig, position, ref, alt, genotypes in rows:
             row = [contig, str(position), ".", ref, alt, ".", ".", ".", keys, *genotypes]

@@ -22,16 +22,19 @@ class Cut:
     people: list[str]
 
 
-def cut(genome: Path, vcf: Path, contig: str, start: int, end: int, people: list[str], folder: Path) -> Cut:  # fmt: skip
-    """Write [start, end) of a contig, and the records that lie in it, moved."""
+def cut(
+    source: tuple[Path, Path], place: tuple[str, int, int], people: list[str], folder: Path
+) -> Cut:
+    """Write a piece of a genome, and the records of a VCF that lie in it, moved."""
+    (genome, vcf), (contig, start, end) = source, place
     bases = pysam.FastaFile(str(genome)).fetch(contig, start, end).upper()
     fasta = folder / "piece.fa"
     fasta.write_text(
         f">{contig}\n" + "".join(f"{bases[i : i + 60]}\n" for i in range(0, len(bases), 60))
     )
     lines = []
-    with gzip.open(vcf, "rt") as source:
-        for line in source:
+    with gzip.open(vcf, "rt") as records:
+        for line in records:
             if line.startswith("##"):
                 if not line.startswith("##contig"):
                     lines.append(line)
@@ -60,10 +63,10 @@ def without(piece: Cut, places: set[int]) -> Cut:
     """The same people without the records at some positions (1-based)."""
     if not places:
         return piece
-    with gzip.open(piece.vcf, "rt") as source:
+    with gzip.open(piece.vcf, "rt") as records:
         lines = [
             line
-            for line in source
+            for line in records
             if line.startswith("#") or int(line.split("\t")[1]) not in places
         ]
     folder = piece.folder / "fewer"

@@ -30,11 +30,12 @@ def piece(shared: Path, tmp_path_factory) -> Cut:
         pytest.skip("the plugin tracksmith_demo is not installed")
     data = shared / "data" / "hg19_chr20"
     people, span = (PEOPLE, 1_000_000) if EVERY else (PEOPLE[:3], 120_000)
-    made = cut(
+    source = (
         data / "chr20.hg19.0-2Mb.Npad.fa.gz",
         data / "1000G_300samples_phased.chr20_1-2Mb.ucscnames.vcf.gz",
-        "chr20", 1_000_000, 1_000_000 + span, people, tmp_path_factory.mktemp("piece"),
-    )  # fmt: skip
+    )
+    place = ("chr20", 1_000_000, 1_000_000 + span)
+    made = cut(source, place, people, tmp_path_factory.mktemp("piece"))
     # bcftools also leaves out an edit that only adjoins the one before.
     skipped = [consensus(made, person, hap).skipped for person in people for hap in (1, 2)]
     return without(made, set().union(*skipped))

@@ -84,7 +84,7 @@ def _write_person(run: Run, rows: EditRows) -> list[FileEntry]:
             run.folder, big, "bigbed", rows=summary.rows, statistic="edits",
             values=None if summary.rows else 0, **facts,
         ),
-        FileEntry.of(run.folder, table, "table", rows=listed, statistic="edits", **facts),
+        FileEntry.of(run.folder, table, "edits-table", rows=listed, statistic="edits", **facts),
         FileEntry.of(run.folder, sets, "phase-sets", statistic="phase_sets", **facts),
     ]  # fmt: skip
 
