@@ -20,13 +20,14 @@ if TYPE_CHECKING:
         status,
         work,
     )
-    from tracksmith.evaluate.verbs import evaluate_tracks
+    from tracksmith.evaluate.verbs import evaluate_effects, evaluate_tracks
 
 __all__ = [
     "__version__",
     "build_hub",
     "check_hub",
     "estimate",
+    "evaluate_effects",
     "evaluate_tracks",
     "finish",
     "notebook",

@@ -30,6 +30,7 @@ def few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Draw none where a test does not look at them."""
     if "pictures" not in request.fixturenames:
         monkeypatch.setattr("tracksmith.evaluate.track_run._pictures", lambda found: [])
+        monkeypatch.setattr("tracksmith.evaluate.effect_run._pictures", lambda found, truth: [])
 
 
 def random_sequence(length: int, seed: int) -> str:
@@ -60,6 +61,34 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made[name]
 
     return predict
+
+
+@pytest.fixture(scope="session")
+def scored(predicted) -> Callable[..., Path]:
+    """Return a function that scores substitutions of the toy genome, once for each model."""
+    genome = predicted().parent / "genome.fa"
+    contigs = dict(entry.split("\n")[:2] for entry in genome.read_text().split(">")[1:])
+    rows = [
+        f"{name}\t{at + 1}\tv{at}\t{text[at]}\t{'ACGT'[('ACGT'.index(text[at]) + 1) % 4]}\t.\t.\t."
+        for name, text in contigs.items()
+        for at in range(40, len(text) - 40, 23)
+        if text[at] != "N"
+    ]
+    vcf = genome.parent / "variants.vcf"
+    head = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    vcf.write_text(head + "".join(f"{row}\n" for row in rows))
+
+    def score(name: str = "effects", model: Model | None = None, **options) -> Path:
+        if not (genome.parent / name).exists():
+            toy = model or peaks_model()
+            found = {toy.card.name: RegisteredModel(toy, "toys", "1", "toys")}
+            with pytest.MonkeyPatch.context() as patch:
+                registry = Registry(found, [])
+                patch.setattr("tracksmith.models.registry.load_registry", lambda: registry)
+                tracksmith.score_variants(vcf, "toy", genome, genome.parent / name, **options)
+        return genome.parent / name
+
+    return score
 
 
 @pytest.fixture

@@ -28,14 +28,14 @@ class Peaks(nn.Module):
         return torch.exp(0.1 * linear)
 
 
-def peaks_model(geometry=GEOMETRY, folds=(("1", ("chr1",)), ("2", ("chr2",)))) -> Model:
+def peaks_model(geometry=GEOMETRY, folds=(("1", ("chr1",)), ("2", ("chr2",))), first=0) -> Model:
     tracks = (
         Track("plus", "plus", "+", rc_partner="minus"),
         Track("minus", "minus", "-", rc_partner="plus"),
     )
     named = tuple(Fold(name, held_out) for name, held_out in folds)
     card = toy_card(geometry, (), tracks=tracks, folds=named)
-    networks = {name: Peaks(geometry, seed) for seed, (name, _) in enumerate(folds)}
+    networks = {name: Peaks(geometry, seed) for seed, (name, _) in enumerate(folds, first)}
     return Model(card, lambda request: Predictor(networks or {"": Peaks(geometry, 0)}))
 
 

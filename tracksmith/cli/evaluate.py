@@ -23,6 +23,7 @@ _EXAMPLES = """\b
 Examples:
   tracksmith evaluate tracks RUN --measured plus.bw minus.bw --regions peaks.bed -o OUT
   tracksmith evaluate tracks RUN --measured TRACK=file.bw -o OUT
+  tracksmith evaluate effects RUN --measured mpra.tsv --value log2fc -o OUT
 """
 
 
@@ -99,6 +100,52 @@ def tracks(
     found = evaluate_tracks(
         run, list(measured), out, regions=regions, missing=missing, bins=_widths(bins),
         alias=alias, allow_other_lengths=allow_other_lengths, progress=LineProgress(quiet=quiet),
+    )  # fmt: skip
+    if not quiet:
+        _say(found)
+
+
+@evaluate.command()
+@click.argument("runs", nargs=-1, required=True, type=NamedPath())
+@click.option(
+    "--measured",
+    required=True,
+    type=NamedPath(),
+    help="Table with chrom, pos (1-based), ref, alt and what was measured.",
+)
+@click.option("--value", help="Its column of effects; found by its name where it can be.")
+@click.option("--label", help="Its column of 0 and 1.")
+@click.option("--score", help="Score to compare; by default the run's first.")
+@click.option("--track", "tracks", multiple=True, help="Track or pair; repeatable. Default: all.")
+@click.option("--alias", type=NamedPath(), help="Table of contig aliases.")
+@click.option("--resamples", type=int, default=1_000, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the bootstrap.")
+@out_option
+@quiet_option
+def effects(
+    runs: tuple[Path, ...],
+    measured: Path,
+    value: str | None,
+    label: str | None,
+    score: str | None,
+    tracks: tuple[str, ...],
+    alias: Path | None,
+    resamples: int,
+    seed: int,
+    out: Path,
+    *,
+    quiet: bool,
+) -> None:
+    """Compare the predicted effects of RUNS with a table of measured ones.
+
+    Several runs are compared with the first one, too.
+    """
+    from tracksmith.evaluate.verbs import evaluate_effects
+    from tracksmith.progress import LineProgress
+
+    found = evaluate_effects(
+        list(runs), measured, out, value=value, label=label, score=score, tracks=tracks,
+        alias=alias, resamples=resamples, seed=seed, progress=LineProgress(quiet=quiet),
     )  # fmt: skip
     if not quiet:
         _say(found)

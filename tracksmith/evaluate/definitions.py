@@ -55,7 +55,8 @@ _EVERY = (
         "profile_jsd", "profile, Jensen-Shannon distance",
         "median over the regions of the square root of the Jensen-Shannon divergence (base 2; 0 is "
         "equal, 1 is disjoint) of both profiles, each divided by its sum; not defined where a "
-        "value is negative or a sum is 0", "Lin 1991, Endres and Schindelin 2003; scipy.spatial.distance.jensenshannon", _QUARTILES,
+        "value is negative or a sum is 0", "Lin 1991, Endres and Schindelin 2003; "
+        "scipy.spatial.distance.jensenshannon", _QUARTILES,
     ),
     Definition(
         "quantity_pearson", "quantity, Pearson r",
@@ -136,8 +137,8 @@ def difference_definition(key: str) -> Definition:
     return Definition(
         f"difference_{key}",
         f"difference in {base.name}",
-        f"{base.name} of this prediction minus that of the first one, on the variants that both "
-        "have; p is twice the smaller share of resamples on either side of 0",
+        f"{base.name} of this model minus that of the first one, on the variants that both have, "
+        "with the same resamples; p is twice the smaller share of resamples on either side of 0",
         "Efron and Tibshirani 1993, paired bootstrap; as He and Danko 2024",
         _BOOTSTRAP,
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from scipy.stats.contingency import odds_ratio
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 __all__ = [
     "Estimate",
@@ -23,6 +23,7 @@ __all__ = [
     "jensen_shannon",
     "odds_at_top",
     "pearson",
+    "precision_recall",
     "quartiles",
     "sign_agreement",
     "slope",
@@ -114,6 +115,12 @@ def auprc(label: NDArray[np.generic], size: Values) -> float:
 def auroc(label: NDArray[np.generic], size: Values) -> float:
     """Return the area under the ROC curve; NaN with one class alone."""
     return float(roc_auc_score(label, size)) if _both(label) else NAN
+
+
+def precision_recall(label: NDArray[np.bool_], size: Values) -> tuple[Values, Values]:
+    """Return the curve of :func:`auprc`: recall, ascending, and precision."""
+    precision, recall, _ = precision_recall_curve(label, size)
+    return recall[::-1], precision[::-1]
 
 
 def _both(label: NDArray[np.generic]) -> bool:

@@ -13,7 +13,7 @@ from tracksmith.progress import Progress, Silent
 if TYPE_CHECKING:
     from tracksmith.evaluate.results import Evaluation
 
-__all__ = ["evaluate_tracks"]
+__all__ = ["evaluate_effects", "evaluate_tracks"]
 
 MISSING = ("gap", "zero")
 File: TypeAlias = str | Path
@@ -70,6 +70,61 @@ def evaluate_tracks(
         tuple(bins),
     )  # fmt: skip
     return compare(Path(run), asked, Path(out), progress or Silent())
+
+
+def evaluate_effects(
+    runs: File | Sequence[File],
+    measured: File,
+    out: File,
+    *,
+    value: str | None = None,
+    label: str | None = None,
+    score: str | None = None,
+    tracks: Sequence[str] = (),
+    alias: File | None = None,
+    resamples: int = 1_000,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Compare the predicted effects of finished runs with measured ones.
+
+    Parameters
+    ----------
+    runs
+        Folder of a run of variants, or several on one genome, which are compared with each other.
+    measured
+        Table with the columns chrom, pos (1-based), ref and alt.
+    out
+        Folder for ``numbers.tsv``, ``variants.tsv``, ``evaluation.json`` and ``report.html``.
+    value, label
+        Its columns of effects, and of 0 and 1; ``value`` is found by its name where it can be.
+    score, tracks
+        The score to compare, the run's first by default; the tracks or pairs, all by default.
+    resamples, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    evaluation
+        ``evaluation.value("effects_pearson", "plus+minus log2fc")``; all numbers in ``.rows``.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    require_libraries("scipy", "sklearn", "matplotlib")
+    from tracksmith.evaluate.effect_run import EffectsAsked
+    from tracksmith.evaluate.effect_run import evaluate_effects as compare
+    from tracksmith.evaluate.effects import Resampling
+    from tracksmith.evaluate.truth import Columns
+
+    several = [runs] if isinstance(runs, (str, Path)) else runs
+    asked = EffectsAsked(
+        Path(measured), Columns(value, label), score, tuple(tracks), _path(alias),
+        Resampling(resamples, seed),
+    )  # fmt: skip
+    return compare([Path(run) for run in several], asked, Path(out), progress or Silent())
 
 
 def _texts(files: File | Sequence[File] | Mapping[str, File]) -> list[str]:
