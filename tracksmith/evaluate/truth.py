@@ -22,6 +22,7 @@ Key = tuple[str, int, str, str]
 VALUES = ("value", "effect", "measured", "log2fc", "logfc", "lfc", "beta", "delta", "slope")
 """Names of a column of measured effects, where none is given."""
 
+VCF_NAMES = {"chrom": "contig", "pos": "position", "ref": "ref", "alt": "alt"}
 ABSENT = {"", ".", "na", "nan", "none", "null"}
 TRUE, FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "no", "negative")
 
@@ -85,7 +86,7 @@ def read_truth(path: Path, asked: Columns, names: ContigNames) -> Truth:
     """
     rows = _rows(path)
     first, titles = next(rows, (1, []))
-    places, twice = table_columns(titles)
+    places, twice = _places(titles)
     if not places or twice:
         raise InputError(
             f"{path}:{first}: the first line must name the columns chrom, pos, ref and alt"
@@ -118,6 +119,17 @@ def read_truth(path: Path, asked: Columns, names: ContigNames) -> Truth:
         labels.append(_label(path, line, cells, at_label))
     truth.values, truth.labels = np.array(values, float), np.array(labels, np.int8)
     return truth
+
+
+def _places(titles: list[str]) -> tuple[dict[str, int], str]:
+    """Return where contig, position, ref and alt stand, as :func:`table_columns` does.
+
+    Names as in VCF count before others: tables of runs have ``reference`` beside ``ref``.
+    """
+    plain = [title.strip(" #").lower() for title in titles]
+    if all(plain.count(name) == 1 for name in VCF_NAMES):
+        return {word: plain.index(name) for name, word in VCF_NAMES.items()}, ""
+    return table_columns(titles)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
