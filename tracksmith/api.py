@@ -63,6 +63,7 @@ def predict(
         :class:`tracksmith.runs.request.ModelRequest`, such as ``regions``,
         ``folds``, ``weights`` or ``peaks``. The latter take a value for every
         model, or a mapping from model to value: ``folds={"MODEL": "mean:1,2"}``.
+        With ``vcf`` and ``sample`` the haplotypes of people are predicted, too.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def predict(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, options)
-    if request.kind != "predict":
+    if request.kind not in ("predict", "haplotypes"):
         raise UsageError("predict writes tracks along a genome; for variants use score_variants.")
     return job.run_all(
         kind_of_request(request), request, Path(out), progress or Silent(),

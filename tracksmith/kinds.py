@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tracksmith.errors import TrustError
 from tracksmith.runs.kind import Kind
-from tracksmith.runs.request import PREDICT, VARIANTS, Request
+from tracksmith.runs.request import HAPLOTYPES, PREDICT, VARIANTS, Request
 from tracksmith.runs.run import Run
 
 __all__ = ["KINDS", "kind_of_request", "kind_of_run"]
@@ -26,8 +26,18 @@ def _variants() -> Kind:
     return Variants()
 
 
+def _haplotypes() -> Kind:
+    from tracksmith.haplotypes.kind import Haplotypes
+
+    return Haplotypes()
+
+
 # decision: one-driver (a kind is an object that says what differs; job.py does the rest)
-KINDS: dict[str, Callable[[], Kind]] = {PREDICT: _predict, VARIANTS: _variants}
+KINDS: dict[str, Callable[[], Kind]] = {
+    PREDICT: _predict,
+    VARIANTS: _variants,
+    HAPLOTYPES: _haplotypes,
+}
 """Makes each kind of run, by its name; what a kind needs is imported when it is used."""
 
 

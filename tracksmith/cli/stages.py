@@ -37,7 +37,7 @@ MOST_SHOWN = 20
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
 @click.argument("source", metavar="[IN]", required=False, type=NamedPath())
-@request_options("predict", "variants")
+@request_options("predict", "variants", "haplotypes")
 @run_options
 @click.option(
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),

@@ -8,7 +8,7 @@ may be said for every model, or for one: ``{"": value, "MODEL": value}``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
+from tracksmith.runs.fields import HAPLOTYPES, PREDICT, REGIONS, VARIANTS, WINDOWS, option
+from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -32,6 +34,7 @@ from tracksmith.runs.values import (
 
 __all__ = [
     "FORMAT_NAMES",
+    "HAPLOTYPES",
     "LISTS",
     "MAPPINGS",
     "PREDICT",
@@ -46,10 +49,6 @@ __all__ = [
     "request_fields",
 ]
 
-PREDICT, VARIANTS = "predict", "variants"
-WINDOWS, REGIONS = "windows", "regions"
-
-
 MAPPINGS = (read_texts_by_name, read_paths_by_name)
 LISTS = (read_texts,)
 
@@ -61,29 +60,8 @@ FORMAT_NAMES = ("bigwig", "bedgraph")
 """The formats of a track; a test holds them against the formats, which are slow to import."""
 
 
-def option(
-    default: Any,
-    read: Callable[[Any], Any],
-    about: str,
-    *,
-    flag: str = "",
-    group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS),
-    reads: tuple[str, ...] = (WINDOWS, REGIONS),
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Return a dataclass field that is also an option of the command line."""
-    known = {
-        "read": read, "about": about, "flag": flag, "group": group, "kinds": kinds,
-        "reads": reads, "choices": choices,
-    }  # fmt: skip
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=known)
-    return field(default=default, metadata=known)
-
-
 @dataclass(frozen=True)
-class ModelRequest:
+class ModelRequest(HaplotypeModelRequest):
     """What one model of a run was asked."""
 
     tracks: tuple[str, ...] = option(
@@ -160,7 +138,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(HaplotypeRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -207,24 +185,24 @@ class Request:
         group="Variants",
     )  # fmt: skip
     max_skipped: float = option(
-        0.05, read_number, "Largest share of alleles that may be skipped.", kinds=(VARIANTS,),
-        group="Variants",
+        0.05, read_number, "Largest share of alleles that may be skipped.",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     strict: bool = option(
         False,
         read_yes,
         "Fail when any allele cannot be scored.",
-        kinds=(VARIANTS,),
+        kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )
     allow_truncated: bool = option(
-        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS,),
+        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )  # fmt: skip
     allow_other_lengths: bool = option(
         False, read_yes,
         "Contigs may have other lengths than the file declares (a genome that was cut).",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
     dask: str = option(
@@ -255,7 +233,9 @@ class Request:
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
-        return PREDICT if self.variants is None and self.saturate is None else VARIANTS
+        if self.variants is not None or self.saturate is not None:
+            return VARIANTS
+        return PREDICT if self.vcf is None else HAPLOTYPES
 
     def of(self, model: str) -> ModelRequest:
         """Return what one model is asked: what is said for it before what is said for all."""
@@ -280,9 +260,10 @@ class Request:
         return replace(self, own={**self.own, model: {**self.own.get(model, {}), **values}})
 
 
+_OWN = (*fields(HaplotypeRequest), *fields(HaplotypeModelRequest))
 _FIELDS: dict[str, Field[Any]] = {
-    item.name: item for item in (*fields(Request), *fields(ModelRequest))
-}
+    item.name: item for item in (*fields(Request), *fields(ModelRequest)) if item not in _OWN
+} | {item.name: item for item in _OWN}
 _OF_MODEL = frozenset(item.name for item in fields(ModelRequest))
 
 
