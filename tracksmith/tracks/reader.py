@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
 
-__all__ = ["open_track", "read_contigs", "read_summary", "read_values"]
+__all__ = [
+    "OpenTrack",
+    "open_track",
+    "read_contigs",
+    "read_summary",
+    "read_values",
+]
 
 Statistic = Literal["mean", "min", "max", "coverage", "std", "sum"]
 
@@ -37,6 +43,55 @@ def open_track(path: Path) -> Iterator[Any]:
         yield handle
     finally:
         handle.close()
+
+
+class OpenTrack:
+    """A bigWig that stays open for many reads, which are not checked one by one.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_track`, or the file is a bigBed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = ExitStack()
+        self._handle = self._stack.enter_context(open_track(path))
+        if not self._handle.isBigWig():
+            self.close()
+            raise InputError(f"{path} is a bigBed. Give a bigWig: it holds a value for each base.")
+        self.contigs: dict[str, int] = self._handle.chroms()
+        """The contigs that the file lists, with lengths in bp."""
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._stack.close()
+
+    def values(self, contig: str, start: int, end: int) -> NDArray[np.float64]:
+        """Return one float64 per base of ``[start, end)``, NaN where there is no value.
+
+        Raises
+        ------
+        InputError
+            A block of the file cannot be read.
+        """
+        if start >= end:
+            return np.empty(0, np.float64)
+        try:
+            found = self._handle.values(contig, start, end, numpy=True)
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.path}: {contig}:{start + 1}-{end} cannot be read: {error}. The file is "
+                "damaged: copy or make it again."
+            ) from error
+        return np.asarray(found, np.float64)
+
+    def extremes(self, contig: str) -> tuple[float, float] | None:
+        """Return the smallest and largest value of a contig, None where it has none."""
+        length = self.contigs[contig]
+        low, high = (self._handle.stats(contig, 0, length, type=t)[0] for t in ("min", "max"))
+        return None if low is None or high is None else (float(low), float(high))
 
 
 def read_contigs(path: Path) -> dict[str, int]:
