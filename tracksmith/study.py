@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
-from tracksmith.genome.kinds import require_file
+from tracksmith.genome.kinds import is_file, require_file
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
@@ -185,7 +185,7 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
     if name in ("regions", "saturate") and isinstance(value, str):
-        return str(folder / value) if (folder / value).is_file() else value
+        return str(folder / value) if is_file(folder / value) else value
     if name == "regions" and isinstance(value, list):
         return [_placed("saturate", item, folder) for item in value]
     return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
