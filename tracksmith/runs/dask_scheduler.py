@@ -13,6 +13,7 @@ from typing import Any
 from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
 from tracksmith.runs.dask_pool import Member, Pool, import_distributed, silent
 from tracksmith.runs.run import Run
+from tracksmith.runs.values import is_address
 from tracksmith.runs.versions import installed_versions, same_versions
 
 __all__ = ["workers_of"]
@@ -78,7 +79,7 @@ def _sight(folder: str) -> Callable[..., str | None]:
 def _client(distributed: Any, scheduler: str) -> Any:
     """Connect to a scheduler; raises ResourceError where it does not answer."""
     named = scheduler
-    if "://" not in scheduler and not _is_host(scheduler):
+    if not is_address(scheduler):
         named = _address_in(Path(scheduler))
     try:
         with warnings.catch_warnings():
@@ -90,12 +91,6 @@ def _client(distributed: Any, scheduler: str) -> Any:
             f"seconds ({type(error).__name__}: {_first_line(error)}). Start one with "
             "`dask scheduler`, or give the address that it printed."
         ) from None
-
-
-def _is_host(text: str) -> bool:
-    """Say whether this is HOST:PORT."""
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdigit() and "/" not in text
 
 
 def _address_in(path: Path) -> str:
