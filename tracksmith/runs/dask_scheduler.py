@@ -16,7 +16,7 @@ from tracksmith.runs.run import Run
 from tracksmith.runs.values import is_address
 from tracksmith.runs.versions import installed_versions, same_versions
 
-__all__ = ["workers_of"]
+__all__ = ["refuse_unreachable", "workers_of"]
 
 REACH_SECONDS = 20
 """How long a scheduler may take to answer."""
@@ -56,6 +56,20 @@ def workers_of(scheduler: str, run: Run, notify: Callable[[str], None]) -> Itera
         pool = Pool(client, admit, notify)
         pool.wait()
         yield pool
+
+
+def refuse_unreachable(scheduler: str) -> None:
+    """Raise as :func:`workers_of` where a scheduler has no workers of use, before there is a run.
+
+    Whether they see its folder is not asked: it may not be there yet.
+    """
+
+    def admit(address: str, said: Any) -> Member:
+        _refuse_stranger(address, said)
+        return Member(address, said["name"], said["host"], device="")
+
+    with silent(), _client(import_distributed(), scheduler) as client:
+        Pool(client, admit, lambda note: None).wait()
 
 
 def _sight(folder: str) -> Callable[..., str | None]:
