@@ -48,7 +48,7 @@ from tracksmith.runs.request import (
 )
 from tracksmith.runs.run import Run
 from tracksmith.runs.spool import FOLDER as SPOOL_FOLDER
-from tracksmith.runs.values import is_address, read_text, read_yes
+from tracksmith.runs.values import is_address, read_text, read_texts, read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
@@ -56,7 +56,7 @@ PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "no
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
 TABLES = (PREDICT, VARIANTS, "hub")
-HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
+HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy", "add", "alias")
 
 
 @dataclass(frozen=True)
@@ -175,16 +175,18 @@ def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not {"out", "email"} <= table.keys():
         raise UsageError(f"{path}: [hub] needs out and email.")
     values = {name: _hub_value(path, name, value) for name, value in table.items()}
-    copy = values.pop("copy", False)
+    copy, add = values.pop("copy", False), values.pop("add", ())
     texts: dict[str, str] = values
     _refuse_words(path, texts)
-    for name in {"out", "templates"} & texts.keys():
+    for name in {"out", "templates", "alias"} & texts.keys():
         texts[name] = str(folder / texts[name])
-    return {**texts, "copy": copy}
+    return {**texts, "copy": copy, "add": [str(folder / item) for item in add]}
 
 
 def _hub_value(path: Path, name: str, value: Any) -> Any:
     try:
+        if name == "add":
+            return read_texts(value)
         return read_yes(value) if name == "copy" else read_text(value)
     except UsageError as error:
         raise UsageError(f"{path}, [hub]: {name} {error}") from None
