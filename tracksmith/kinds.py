@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tracksmith.errors import TrustError
 from tracksmith.runs.kind import Kind
-from tracksmith.runs.request import PREDICT, VARIANTS, Request
+from tracksmith.runs.request import EXPLAIN, PREDICT, VARIANTS, Request
 from tracksmith.runs.run import Run
 
 __all__ = ["KINDS", "kind_of_request", "kind_of_run"]
@@ -26,8 +26,17 @@ def _variants() -> Kind:
     return Variants()
 
 
+def _explain() -> Kind:
+    from tracksmith.attributions.kind import Explain
+
+    return Explain()
+
+
 # decision: one-driver (a kind is an object that says what differs; job.py does the rest)
-KINDS: dict[str, Callable[[], Kind]] = {PREDICT: _predict, VARIANTS: _variants}
+KINDS: dict[str, Callable[[], Kind]] = {
+    PREDICT: _predict, VARIANTS: _variants,
+    EXPLAIN: _explain,
+}  # fmt: skip
 """Makes each kind of run, by its name; what a kind needs is imported when it is used."""
 
 

@@ -37,7 +37,7 @@ MOST_SHOWN = 20
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
 @click.argument("source", metavar="[IN]", required=False, type=NamedPath())
-@request_options("predict", "variants")
+@request_options("predict", "variants", "explain")
 @run_options
 @click.option(
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),
@@ -62,7 +62,7 @@ def plan(
     """Fix a run and its parts without computing anything.
 
     With IN (a VCF, BCF or table) or --saturate it is a run of variants, with
-    --peaks one over regions.
+    --peaks one over regions; with --method it explains regions.
     """
     from tracksmith.cli.report import say_estimate, say_plan
     from tracksmith.kinds import kind_of_request

@@ -8,7 +8,7 @@ may be said for every model, or for one: ``{"": value, "MODEL": value}``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
+from tracksmith.runs.explain_fields import ExplainRequest
+from tracksmith.runs.fields import EXPLAIN, PREDICT, REGIONS, VARIANTS, WINDOWS, option
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -31,6 +33,7 @@ from tracksmith.runs.values import (
 )
 
 __all__ = [
+    "EXPLAIN",
     "FORMAT_NAMES",
     "LISTS",
     "MAPPINGS",
@@ -46,10 +49,6 @@ __all__ = [
     "request_fields",
 ]
 
-PREDICT, VARIANTS = "predict", "variants"
-WINDOWS, REGIONS = "windows", "regions"
-
-
 MAPPINGS = (read_texts_by_name, read_paths_by_name)
 LISTS = (read_texts,)
 
@@ -59,27 +58,6 @@ SCORE_NAMES = tuple(WINDOW_SCORES)
 
 FORMAT_NAMES = ("bigwig", "bedgraph")
 """The formats of a track; a test holds them against the formats, which are slow to import."""
-
-
-def option(
-    default: Any,
-    read: Callable[[Any], Any],
-    about: str,
-    *,
-    flag: str = "",
-    group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS),
-    reads: tuple[str, ...] = (WINDOWS, REGIONS),
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Return a dataclass field that is also an option of the command line."""
-    known = {
-        "read": read, "about": about, "flag": flag, "group": group, "kinds": kinds,
-        "reads": reads, "choices": choices,
-    }  # fmt: skip
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=known)
-    return field(default=default, metadata=known)
 
 
 @dataclass(frozen=True)
@@ -151,7 +129,7 @@ class ModelRequest:
     scores: tuple[str, ...] = option(
         (), read_texts,
         f"A score: {', '.join(SCORE_NAMES)}, or a model's own; repeatable. Default by model.",
-        flag="--score", kinds=(VARIANTS,), group="Variants",
+        flag="--score", kinds=(VARIANTS, EXPLAIN), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
         None, read_whole, "Longest allele that is scored, in bp; default by model.",
@@ -160,7 +138,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(ExplainRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -255,6 +233,8 @@ class Request:
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.method:
+            return EXPLAIN
         return PREDICT if self.variants is None and self.saturate is None else VARIANTS
 
     def of(self, model: str) -> ModelRequest:
