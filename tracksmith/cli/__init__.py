@@ -94,7 +94,7 @@ class LazyGroup(GuessingGroup):
         # decision: commands-by-summary (the help imports no plugin)
         if added := added_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, entry.summary) for name, entry in added.items()])
+                formatter.write_dl([(name, plugin.summary) for name, plugin in added.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every error becomes a message and an exit code here."""

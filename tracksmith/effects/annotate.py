@@ -28,9 +28,9 @@ SKIPPED = "TS_SKIPPED"
 
 def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:
     """Return the fields that are added, with their descriptions."""
-    found = [field for model in results for field in _fields_of(model)]
+    fields = [field for model in results for field in _fields_of(model)]
     text = "Why the allele was not scored by the last of the models that skipped it"
-    return [*found, InfoField(SKIPPED, "A", "String", text)]
+    return [*fields, InfoField(SKIPPED, "A", "String", text)]
 
 
 def _fields_of(model: ModelResults) -> Iterator[InfoField]:
@@ -140,7 +140,8 @@ class _Stream:
                 )
             )
             skipped = (
-                _Allele(entry.record, entry.allele, (), entry.reason) for entry in result.skipped
+                _Allele(left_out.record, left_out.allele, (), left_out.reason)
+                for left_out in result.skipped
             )
             yield from heapq.merge(scored, skipped) if result.skipped else scored
 

@@ -37,8 +37,8 @@ def _write_table(job: FilesJob, model: ModelResults) -> list[FileEntry]:
                 out.write(record[_ORDER.size :])
         with aside(job.folder / f"{path}{job.outline.index}") as index:
             write_tabix_index(temporary, index, "table", job.outline.longest)
-    entry = FileEntry.of(job.folder, path, "effects", model=model.name, rows=_rows(model))
-    return [entry, *job.index_entries(path)]
+    file = FileEntry.of(job.folder, path, "effects", model=model.name, rows=_rows(model))
+    return [file, *job.index_entries(path)]
 
 
 def _table_rows(job: FilesJob, model: ModelResults) -> Iterator[bytes]:

@@ -121,11 +121,11 @@ class Networks:
         for fold in folds:
             network = self._network(fold)
             with in_precision(self.dtype, self.device):
-                found = network.predict_alleles(reference, alternative, *changed)
-            if not isinstance(found, tuple) or len(found) != 2:
+                pair = network.predict_alleles(reference, alternative, *changed)
+            if not isinstance(pair, tuple) or len(pair) != 2:
                 raise PluginError(f"{self.name}: predict_alleles must return two tensors.")
-            first.append(self._checked(found[0]))
-            second.append(self._checked(found[1]))
+            first.append(self._checked(pair[0]))
+            second.append(self._checked(pair[1]))
         return first, second
 
     def _network(self, fold: str) -> Any:

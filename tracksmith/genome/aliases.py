@@ -56,7 +56,7 @@ class ContigNames:
         self._notify = notify
         self._aliases = aliases or {}
         self._known: dict[str, int | None] = {}
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
 
     def find(self, name: str, length: int | None = None) -> int | None:
         """Return the number of the genome's contig that ``name`` means, or None.
@@ -90,8 +90,8 @@ class ContigNames:
             target, how = self.contigs.resolve(name, length), "since their lengths agree"
         if target is None:
             return None
-        if how not in self._told:
-            self._told.add(how)
+        if how not in self._noted:
+            self._noted.add(how)
             self._notify(
                 f"{self.source}: contig {name!r} is read as the genome's {target!r}, {how}."
             )

@@ -220,9 +220,9 @@ class _Rows:
     def _contig(self, number: int, raw: bytes) -> tuple[int, int]:
         name = raw.decode("utf-8", "surrogateescape")
         contig = self.names.require(name, f"{self.path}:{number}")
-        found = contig, int(self.names.contigs.lengths[contig])
-        self._contigs[raw] = found
-        return found
+        contig_and_length = contig, int(self.names.contigs.lengths[contig])
+        self._contigs[raw] = contig_and_length
+        return contig_and_length
 
     def _past_end(self, contig: int, end: bytes, length: int) -> str:
         return (

@@ -86,7 +86,7 @@ class AnnotatedVcfWriter:
 
         A field whose values are all None is left out.
         """
-        added = [text for key, value in values.items() if (text := self._entry(key, value))]
+        added = [text for key, value in values.items() if (text := self._info_text(key, value))]
         self.write_info(record, line, b";".join(added))
 
     def write_info(self, record: VariantRecord, line: bytes, info: bytes) -> None:
@@ -109,7 +109,7 @@ class AnnotatedVcfWriter:
         entries = info.split(b";")
         return b";".join(e for e in entries if e.partition(b"=")[0] not in self._bytes)
 
-    def _entry(self, key: str, value: Value | Sequence[Value]) -> bytes:
+    def _info_text(self, key: str, value: Value | Sequence[Value]) -> bytes:
         several = [value] if isinstance(value, str | int | float) or value is None else list(value)
         texts = [_text(one) for one in several]
         if all(text == "." for text in texts):

@@ -184,11 +184,11 @@ def parse_autosql(text: str) -> tuple[Field, ...]:
     _, paren, body = text.partition("(")
     if not paren:
         return ()
-    found = (
+    lines = (
         (re.sub(r'"[^"\n]*"', "", line), line) for line in body.rpartition(")")[0].splitlines()
     )
     columns = []
-    for bare, _ in found:
+    for bare, _ in lines:
         match = _FIELD.match(bare)
         if match:
             columns.append(Field(re.sub(r"\s", "", match["type"]), match["name"]))

@@ -42,9 +42,9 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
 
 def _order(tops: Sequence[Node]) -> None:
     """Number all nodes in reading order, so that browsers keep it."""
-    for position, found in enumerate((item for top in tops for item in top.walk()), 1):
-        found.stanza.add("priority", position)
-        found.stanza.add("html", f"html/{found.name}.html")
+    for position, track_node in enumerate((item for top in tops for item in top.walk()), 1):
+        track_node.stanza.add("priority", position)
+        track_node.stanza.add("html", f"html/{track_node.name}.html")
 
 
 def _model_nodes(
@@ -134,5 +134,5 @@ def _variant_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
 
 def effect_reach(outputs: Sequence[Output]) -> float:
     """Return the largest absolute variant effect of a model, 1 where nothing tells it."""
-    found = [value_range(output)[1] for output in outputs if output.statistic == "absmax"]
-    return max(found, default=1.0)
+    reaches = [value_range(output)[1] for output in outputs if output.statistic == "absmax"]
+    return max(reaches, default=1.0)

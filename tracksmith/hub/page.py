@@ -78,8 +78,8 @@ def find_igv(choice: str | None = None) -> IgvScript:
         if not path.is_file():
             raise UsageError(f"--igv {choice}: no such file. Give igv.min.js, or `cdn`.")
         return IgvScript(path)
-    found = importlib.util.find_spec("igv_notebook")
-    for place in (found.submodule_search_locations or []) if found else []:
+    spec = importlib.util.find_spec("igv_notebook")
+    for place in (spec.submodule_search_locations or []) if spec else []:
         path = Path(place) / "js" / "igv.iife.js"
         if path.is_file():
             return IgvScript(path)
@@ -191,9 +191,9 @@ def _model_values(run: ShownRun, model: ShownModel) -> dict[str, Any]:
     }
 
 
-def hosted_name(run: ShownRun, asked: str | None) -> str | None:
+def hosted_name(run: ShownRun, name: str | None) -> str | None:
     """Return the hosted genome to use: the one asked for, or the one that the lengths prove."""
-    return canonical(asked) if asked else assembly_of(run.contigs)
+    return canonical(name) if name else assembly_of(run.contigs)
 
 
 def write_page(

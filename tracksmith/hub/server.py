@@ -212,9 +212,9 @@ def _run_file(run: ShownRun, request: Request) -> Response:
 
 
 def _headers(policy: str) -> dict[str, str]:
-    found = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
              "Referrer-Policy": "no-referrer"}  # fmt: skip
-    return found | ({"Content-Security-Policy": policy} if policy else {})
+    return headers | ({"Content-Security-Policy": policy} if policy else {})
 
 
 def open_socket(

@@ -67,10 +67,10 @@ def _sight(folder: str) -> Callable[..., str | None]:
         try:
             os.listdir(folder)  # noqa: PTH208 - has a shared disk look anew
             with open(os.path.join(folder, "run.json"), encoding="utf-8") as handle:  # noqa: PTH118, PTH123
-                found = json.load(handle)["id"]
+                identity = json.load(handle)["id"]
         except (OSError, ValueError, KeyError):
             return None
-        return str(found)
+        return str(identity)
 
     return seen
 

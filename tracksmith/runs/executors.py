@@ -110,12 +110,12 @@ def run_parts(
     worker: Worker,
     devices: Devices,
     parts: Sequence[int],
-    told_as: tuple[str, str],
+    labels: tuple[str, str],
     progress: Progress,
 ) -> None:
     """Compute parts: in this process on one device, by Dask workers on several.
 
-    ``told_as`` is what progress calls the work, and its unit.
+    ``labels`` is what progress calls the work, and its unit.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def run_parts(
     DeviceError
         The device broke; of several, every one did again and again.
     """
-    what, unit = told_as
+    what, unit = labels
     if devices.elsewhere:
         _run_elsewhere(kind, worker.store, devices, parts, progress, what)
     else:
@@ -152,11 +152,11 @@ def _run_elsewhere(
     from tracksmith.runs.dask_scheduler import workers_of
 
     if devices.scheduler:
-        found = workers_of(devices.scheduler, store.run, progress.note)
+        workers = workers_of(devices.scheduler, store.run, progress.note)
     else:
         resolve_devices(",".join(devices.names))
-        found = own_workers(devices.names, progress.note)
-    with found as pool:
+        workers = own_workers(devices.names, progress.note)
+    with workers as pool:
         DaskDriver(kind, store, parts, pool, progress).run(what)
 
 

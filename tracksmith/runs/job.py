@@ -171,7 +171,7 @@ def status(run: Run, *, deep: bool = False) -> RunStatus:
     IncompleteError
         With ``deep``: files of a finished run are missing or changed.
     """
-    files = [entry.path for entry in run.files]
+    files = [file.path for file in run.files]
     if run.finished:
         if deep:
             refuse_damage(run)

@@ -102,15 +102,15 @@ def _text(most: int) -> Formatter:
 
 def _all_whole(low: int, high: int) -> BatchCheck:
     def check(values: Sequence[Any]) -> bool:
-        found = np.array(values)
-        return found.dtype.kind in "iu" and low <= found.min() and found.max() <= high
+        array = np.array(values)
+        return array.dtype.kind in "iu" and low <= array.min() and array.max() <= high
 
     return check
 
 
 def _all_real(values: Sequence[Any]) -> bool:
-    found = np.array(values)
-    return found.dtype.kind in "iuf" and bool(np.isfinite(found).all())
+    array = np.array(values)
+    return array.dtype.kind in "iuf" and bool(np.isfinite(array).all())
 
 
 def _all_text(most: int) -> BatchCheck:

@@ -80,8 +80,8 @@ def read_summary(
     """
     with open_track(path) as handle:
         _check_interval(handle, path, contig, start, end)
-        found = handle.stats(contig, start, end, type=statistic, nBins=bins, exact=exact)
-        return np.array([np.nan if value is None else value for value in found], np.float64)
+        values = handle.stats(contig, start, end, type=statistic, nBins=bins, exact=exact)
+        return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _check_interval(handle: Any, path: Path, contig: str, start: int, end: int) -> None:

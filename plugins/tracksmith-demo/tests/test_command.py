@@ -16,9 +16,9 @@ from tracksmith.hub.server import make_site
 
 
 def invoke(*arguments):
-    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert found.exit_code == 0, found.output
-    return found.stdout
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
