@@ -37,6 +37,7 @@ from tracksmith.genome.kinds import require_file
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
+    EXPLAIN,
     PREDICT,
     VARIANTS,
     ModelRequest,
@@ -52,6 +53,9 @@ __all__ = ["Step", "Study", "read_study", "study_text"]
 
 PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
+
+KINDS = (PREDICT, VARIANTS, EXPLAIN)
+"""The tables of a study that are runs."""
 
 HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
 
@@ -87,11 +91,11 @@ def read_study(path: Path) -> Study:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no study: {error}.") from None
-    tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
+    tables = {name: content.pop(name, []) for name in (*KINDS, "hub")}
     shared, folder = content, path.parent
     steps = [
         _step(path, kind, {**_of_kind(shared, kind), **table}, folder)
-        for kind in (PREDICT, VARIANTS)
+        for kind in KINDS
         for table in _tables(path, kind, tables[kind])
     ]
     if not steps:
@@ -138,6 +142,8 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
             f"{path}, [{kind}]: whether to trust weights is for whoever runs the study to say: "
             "take trust_weights out, and give --trust-weights to tracksmith run."
         )
+    if kind == EXPLAIN:
+        table = {"method": "ism", **table}
     try:
         # decision: study-is-a-request (the same names, checks and ids as a command)
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
@@ -194,7 +200,7 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
 def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
     """Return the study that would make these runs again, as TOML with absolute paths."""
     _refuse_shared_folder(None, [run.folder for run in runs])
-    names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
+    names = [run.plan.kind for run in runs]
     lines = []
     for kind, run in zip(names, runs, strict=True):
         title = f"[[{kind}]]" if names.count(kind) > 1 else f"[{kind}]"
@@ -227,6 +233,7 @@ def _said(run: Run) -> dict[str, Any]:
         "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
         "parts": places.parts,
         **_said_of_variants(run),
+        **_said_of_explanations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -265,6 +272,11 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     }
 
 
+def _said_of_explanations(run: Run) -> dict[str, Any]:
+    details = run.plan.details if run.plan.kind == EXPLAIN else {}
+    return {name: value for name, value in details.items() if value not in ("", False)}
+
+
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     """Return what is said for one model, its defaults left out."""
     folds = model.folds
@@ -280,7 +292,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     if files:
         several = os.path.commonpath([Path(path).parent for path in files])
         values["weights"] = files[0] if len(files) == 1 else several
-    if run.plan.variants is None:
+    if run.plan.kind == PREDICT:
         values["stride"] = model.stride
     if model.regions is None:
         rule = folds.rule

@@ -36,12 +36,21 @@ AGREE = 1e-4
 """Largest difference of a value from that of plain calls, in parts of the largest value."""
 
 
+WRITES = ("inplace", "in-place", "out=")
+"""What torch says where it cannot differentiate because something is written in place."""
+
+VALUES = frozenset({"numpy", "__array__", "tolist", "item", "data_ptr", "__dlpack__"})
+"""What reads the numbers of a tensor, which those of a functional one do not survive."""
+
+
 class _CopiesOfViews(TorchFunctionMode):
     """Lets ``as_strided`` give a copy: a view of overlapping memory cannot be made functional."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if getattr(func, "__name__", "") in VALUES:
+            raise RuntimeError(f"the network reads numbers by Tensor.{func.__name__}")
         result = func(*args, **(kwargs or {}))
         strided = func in (torch.Tensor.as_strided, torch.as_strided)
         return result.clone() if strided else result
@@ -143,10 +152,10 @@ class Differentiable:
             for functional in (False, True):
                 self._functional[fold] = functional
                 reason = self._fault(fold, channels, way, plain)
-                if not reason:
-                    break
                 reasons.append(reason)
-            else:
+                if not any(word in reason for word in WRITES):
+                    break
+            if reason:
                 self._refuse(fold, reasons[0])
 
     def _fault(self, fold: str, channels: Tensor, way: Orientation, plain: Tensor) -> str:

@@ -80,6 +80,6 @@ def _letters(
     effects = np.zeros((scores * units, BASES, bases))
     effects[:, place[1], place[0]] = values.reshape(alleles, -1).T
     others = effects.sum(1, keepdims=True) - effects
-    found: NDArray[np.float64] = effects - others / (BASES - 1)
-    found[:, :, ~_there(place, bases).any(0)] = np.nan
-    return found
+    contributions: NDArray[np.float64] = effects - others / (BASES - 1)
+    contributions[:, :, ~_there(place, bases).any(0)] = np.nan
+    return contributions

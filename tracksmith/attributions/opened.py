@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from tracksmith.attributions.plan import Asked, ExplainedModel
+from tracksmith.attributions.plan import ExplainedModel, Recipe
 from tracksmith.errors import TrustError
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome
@@ -32,14 +32,14 @@ class OpenedRun:
         registry = plugins.load_registry()
         refuse_other_plugins(run, registry)
         self.run, self.notify = run, notify
-        self.asked = Asked.read(run.plan.details)
+        self.recipe = Recipe.read(run.plan.details)
         self.contigs: Contigs = contigs_of(run.plan.genome)
         regions = planned_regions(run, self.contigs)
         if regions is None:
             raise TrustError(f"{run.folder} was planned without regions. Start anew.")
         self.regions = regions
         self.models = [
-            ExplainedModel(planned, self.asked, self.contigs, regions)
+            ExplainedModel(planned, self.recipe, self.contigs, regions)
             for planned in open_models(run, registry)
         ]
 

@@ -17,10 +17,10 @@ from tracksmith.attributions.steps import Steps
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.fasta import Genome
 
-__all__ = ["FACTS", "PLAIN", "ByGradients", "ByMutations", "Explained", "Explainer", "letters_of"]
+__all__ = ["CHECKS", "PLAIN", "ByGradients", "ByMutations", "Explained", "Explainer", "letters_of"]
 
 PLAIN = np.array([1, 2, 4, 8], np.uint8)
-FACTS = ("prediction", "reference", "total", "delta")
+CHECKS = ("prediction", "reference", "total", "delta")
 
 
 @dataclass(frozen=True)
@@ -29,25 +29,25 @@ class Explained:
 
     ``hypothetical`` is float32 ``(targets, 4, bases)``, ``spread`` the standard deviation over
     folds of the letter that is there, float32 ``(targets, bases)``, None where it is not asked
-    for; ``facts`` are float64 ``(targets, 4)``: see ``FACTS``, NaN where a method has none.
+    for; ``checks`` are float64 ``(targets, 4)``: see ``CHECKS``, NaN where a method has none.
     """
 
     hypothetical: NDArray[np.float32]
     spread: NDArray[np.float32] | None
-    facts: NDArray[np.float64]
+    checks: NDArray[np.float64]
 
     def to_pieces(self) -> list[bytes]:
         """Return the bytes of every array."""
         spread = b"" if self.spread is None else self.spread.tobytes()
-        return [self.hypothetical.tobytes(), spread, self.facts.tobytes()]
+        return [self.hypothetical.tobytes(), spread, self.checks.tobytes()]
 
     @classmethod
     def of_pieces(cls, pieces: Sequence[bytes], targets: int, *, spread: bool) -> Explained:
         """Read what :meth:`to_pieces` wrote."""
         hypothetical = np.frombuffer(pieces[0], np.float32).reshape(targets, 4, -1)
         own = np.frombuffer(pieces[1], np.float32).reshape(targets, -1) if spread else None
-        facts = np.frombuffer(pieces[2], np.float64).reshape(targets, len(FACTS))
-        return cls(hypothetical, own, facts)
+        checks = np.frombuffer(pieces[2], np.float64).reshape(targets, len(CHECKS))
+        return cls(hypothetical, own, checks)
 
 
 def letters_of(hypothetical: NDArray[Any], masks: Masks) -> NDArray[np.float64]:
@@ -79,13 +79,13 @@ class ByMutations:
         """See :class:`Explainer`."""
         edges = self.steps.first[first : last + 1]
         values, spread = self.mutations.explain(int(edges[0]), int(edges[-1]))
-        facts = np.full((len(values), len(FACTS)), np.nan)
+        checks = np.full((len(values), len(CHECKS)), np.nan)
         cuts = (edges - edges[0]).tolist()
         return [
             Explained(
                 np.ascontiguousarray(values[:, :, start:end], np.float32),
                 None if spread is None else np.ascontiguousarray(spread[:, start:end], np.float32),
-                facts,
+                checks,
             )
             for start, end in pairwise(cuts)
         ]
@@ -107,12 +107,12 @@ class ByGradients:
 
     def explain(self, first: int, last: int) -> list[Explained]:
         """See :class:`Explainer`."""
-        found: list[Explained] = []
+        explained: list[Explained] = []
         contigs = self.steps.contig[first:last]
         cuts = np.flatnonzero(np.diff(contigs)) + 1
         for some in np.split(np.arange(first, last), cuts):
-            found += self._of_contig(some.tolist())
-        return found
+            explained += self._of_contig(some.tolist())
+        return explained
 
     def _of_contig(self, numbers: list[int]) -> list[Explained]:
         """Explain steps that the same folds predict."""
@@ -145,7 +145,7 @@ class _Sum:
         self.bases = int(owner.steps.end[number] - owner.steps.start[number])
         targets = len(owner.model.targets)
         self.values = np.zeros((max(1, len(folds)), targets, 4, self.bases))
-        self.facts = np.zeros((targets, len(FACTS)))
+        self.checks = np.zeros((targets, len(CHECKS)))
 
     def add(self, where: tuple[int, int], one: Contribution, row: int, skip: int) -> None:
         """Add what a fold says of a target in one orientation."""
@@ -153,25 +153,25 @@ class _Sum:
         start = self.offset - skip
         mine = one.hypothetical[row, :, start : start + self.bases]
         self.values[fold, target] += mine.double().cpu().numpy()
-        for column, name in enumerate(FACTS):
+        for column, name in enumerate(CHECKS):
             values = getattr(one, name)
             value = np.nan if values is None else values[row]
             if name == "delta":
-                self.facts[target, column] = np.maximum(self.facts[target, column], value)
+                self.checks[target, column] = np.maximum(self.checks[target, column], value)
             else:
-                self.facts[target, column] += value
+                self.checks[target, column] += value
 
     def mean(self, stretch: Masks) -> Explained:
         """Return the mean over folds and strands."""
         values = self.values / self.ways
         masks = stretch[self.offset : self.offset + self.bases]
-        facts = self.facts.copy()
-        facts[:, :3] /= self.ways * max(1, len(self.folds))
+        checks = self.checks.copy()
+        checks[:, :3] /= self.ways * max(1, len(self.folds))
         if not self.folds:
-            values, facts = values + np.nan, facts + np.nan
+            values, checks = values + np.nan, checks + np.nan
         spread = None
         if self.owner.spread:
             spread = spread_of(letters_of(values, masks)).astype(np.float32)
         mean = values.mean(0)
         mean[:, :, ~np.isin(masks, PLAIN)] = np.nan
-        return Explained(mean.astype(np.float32), spread, facts)
+        return Explained(mean.astype(np.float32), spread, checks)

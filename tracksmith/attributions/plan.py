@@ -19,7 +19,7 @@ from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord, Stage
 from tracksmith.runs.request import Request
 
-__all__ = ["METHODS", "Asked", "ExplainedModel", "functions_of"]
+__all__ = ["METHODS", "ExplainedModel", "Recipe", "functions_of"]
 
 METHODS = ("ism", "gradient", "integrated", "deeplift")
 
@@ -31,7 +31,7 @@ BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
 
 
 @dataclass(frozen=True)
-class Asked:
+class Recipe:
     """What a run was asked: stored in its plan."""
 
     method: str
@@ -43,7 +43,7 @@ class Asked:
     hypothetical: bool
 
     @classmethod
-    def of(cls, request: Request) -> Asked:
+    def of(cls, request: Request) -> Recipe:
         """Return what a request asks; what the method does not use has its default.
 
         Raises
@@ -55,19 +55,19 @@ class Asked:
         for flag, value in numbers.items():
             if value is None or value < 1:
                 raise UsageError(f"{flag} {value}: give 1 or more.")
-        asked = cls(
+        recipe = cls(
             request.method, request.reduce, request.baseline, request.references or 1,
             request.reference_seed or 0, request.path_points or 1, request.hypothetical,
         )  # fmt: skip
-        if asked.method == "deeplift" and asked.baseline == "uniform":
+        if recipe.method == "deeplift" and recipe.baseline == "uniform":
             raise UsageError(
                 "--baseline uniform: DeepLIFT is defined here over shuffled references. Leave it "
                 "out, or use --method integrated."
             )
-        return asked
+        return recipe
 
     @classmethod
-    def read(cls, details: Any) -> Asked:
+    def read(cls, details: Any) -> Recipe:
         """Read what a plan holds.
 
         Raises
@@ -76,14 +76,14 @@ class Asked:
             It is none of this version's.
         """
         try:
-            asked = cls(**details)
+            recipe = cls(**details)
         except TypeError as error:
             raise TrustError(
                 f"run.json does not say what was asked: {error}. Start anew."
             ) from None
-        if asked.method not in METHODS or asked.baseline not in BASELINES:
+        if recipe.method not in METHODS or recipe.baseline not in BASELINES:
             raise TrustError("run.json names a method of another version. Start anew.")
-        return asked
+        return recipe
 
     def details(self) -> dict[str, Any]:
         """Return it as a plan holds it."""
@@ -102,7 +102,7 @@ class ExplainedModel:
     """One model over windows of a run of explanations."""
 
     planned: PlannedModel
-    asked: Asked
+    recipe: Recipe
     contigs: Contigs
     regions: Regions
 
@@ -130,7 +130,7 @@ class ExplainedModel:
     def targets(self) -> Targets:
         """What is explained."""
         frame: Frame = self.windows.frame
-        reduce = self.asked.reduce or self.card.variants.reduce
+        reduce = self.recipe.reduce or self.card.variants.reduce
         return Targets(self.card, self.record.tracks, self.record.scores, reduce, frame)
 
     @cached_property
@@ -141,21 +141,21 @@ class ExplainedModel:
     @property
     def together(self) -> int:
         """Steps that are explained together; a part is a whole number of these."""
-        if self.asked.method in ("integrated", "deeplift"):
+        if self.recipe.method in ("integrated", "deeplift"):
             return 1
         return max(1, min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window))
 
     @property
     def windows_of_a_step(self) -> int:
         """Windows that a step of the longest kind needs, of one fold in one orientation."""
-        asked = self.asked
+        recipe = self.recipe
         each = {
             "ism": 4 * self.steps.longest,
             "gradient": 2,
-            "integrated": asked.references * asked.path_points * 2,
-            "deeplift": asked.references * 4 * len(self.targets),
+            "integrated": recipe.references * recipe.path_points * 2,
+            "deeplift": recipe.references * 4 * len(self.targets),
         }
-        return each[asked.method]
+        return each[recipe.method]
 
     @property
     def folds(self) -> list[tuple[str, ...]]:

@@ -170,13 +170,13 @@ class Targets:
 
         def compute(pairs: Pairs) -> ScoreValues:
             sets = len(pairs.reference)
-            found = np.empty((2, sets, len(targets), pairs.shape[2]))
+            results = np.empty((2, sets, len(targets), pairs.shape[2]))
             for number in range(sets):
                 both = [_double(side[number]) for side in (pairs.reference, pairs.alternative)]
                 for which, bins in enumerate(both):
                     for row, target in enumerate(targets):
-                        found[which, number, row] = self._value(target, bins, both[0]).numpy()
-            reference, alternative = found
+                        results[which, number, row] = self._value(target, bins, both[0]).numpy()
+            reference, alternative = results
             return ScoreValues(alternative - reference, reference, alternative)
 
         return compute

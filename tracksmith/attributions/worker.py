@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from typing import Any
 
-import numpy as np
-
-from tracksmith.attributions.differentiable import Differentiable
 from tracksmith.attributions.files import write_files
-from tracksmith.attributions.methods import Gradient, Integrated, Method
-from tracksmith.attributions.mutate import Mutations
+from tracksmith.attributions.loading import load_explainer
 from tracksmith.attributions.opened import OpenedRun
-from tracksmith.attributions.passes import ByGradients, ByMutations, Explainer
-from tracksmith.attributions.plan import ExplainedModel
-from tracksmith.attributions.references import References, require_extra
-from tracksmith.effects.saturation import SaturationSource
-from tracksmith.effects.scorer import Scorer
-from tracksmith.engine.guard import guard_windows
-from tracksmith.engine.loading import load_forward, load_predictor
+from tracksmith.attributions.passes import Explainer
 from tracksmith.files import crash_point
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_facts, resolve_device
@@ -50,51 +39,10 @@ class ExplainWorker:
 
     def _model(self, number: int) -> tuple[Explainer, list[str]]:
         if number not in self._loaded:
-            model = self.opened.models[number]
-            by_mutation = model.asked.method == "ism"
-            load = self._mutations if by_mutation else self._gradients
-            self._loaded[number] = load(model)
+            device = resolve_device(self._device)
+            model, genome = self.opened.models[number], self.opened.genome
+            self._loaded[number] = load_explainer(model, genome, device)
         return self._loaded[number]
-
-    def _mutations(self, model: ExplainedModel) -> tuple[Explainer, list[str]]:
-        device, genome = resolve_device(self._device), self.opened.genome
-        bases = int(model.steps.first[-1])
-        forward, trusted = load_forward(model.plan, device, 4 * bases)
-        scorer = Scorer(
-            forward, genome, model.targets.scores(), model.folds, model.record.tracks,
-            max_allele=1, keep_folds=model.record.folds.spread,
-        )  # fmt: skip
-        source = SaturationSource(genome, model.regions)
-        return ByMutations(Mutations(scorer, source), model.steps), trusted
-
-    def _gradients(self, model: ExplainedModel) -> tuple[Explainer, list[str]]:
-        asked = model.asked
-        if asked.needs_shuffles:
-            require_extra(f"--method {asked.method}")
-        device = resolve_device(self._device)
-        predictor, trusted = load_predictor(model.plan)
-        if device.type != "cpu":  # what networks keep from there has no gradient
-            windows = len(model.steps) * model.windows_of_a_step
-            guard_windows(model.plan, copy.deepcopy(predictor), device, windows)
-        network = Differentiable(model.record, predictor, model.targets, model.windows, device)
-        folds = list(dict.fromkeys(name for names in model.folds for name in names))
-        network.probe(self._any_stretch(model), folds)
-        method = self._method(model, network)
-        spread = model.record.folds.spread
-        genome, steps = self.opened.genome, model.steps
-        return ByGradients(network, method, genome, steps, model.folds, spread), trusted
-
-    def _any_stretch(self, model: ExplainedModel) -> Any:
-        """Return random bases to try a network on: those of a region may be N."""
-        length = model.windows.placement.length
-        return np.random.default_rng(1).choice(np.array([1, 2, 4, 8], np.uint8), length)
-
-    def _method(self, model: ExplainedModel, network: Differentiable) -> Method:
-        asked = model.asked
-        if asked.method == "gradient":
-            return Gradient(network)
-        references = References(asked.baseline, asked.references, asked.reference_seed)
-        return Integrated(network, references, asked.path_points)
 
     def size(self, part: int) -> int:
         """Return how many bases a part has."""
@@ -145,7 +93,7 @@ class ExplainWorker:
         ways = len(record.shifts) * (2 if record.reverse_complement else 1)
         windows = steps * model.windows_of_a_step * ways
         text = (
-            f"{int(model.steps.first[-1]):,} bp in {steps:,} steps by {model.asked.method}, "
+            f"{int(model.steps.first[-1]):,} bp in {steps:,} steps by {model.recipe.method}, "
             f"{len(model.targets)} targets"
         )
         return ModelCost(record, text, windows, windows * len(record.folds.names), seconds)
