@@ -28,6 +28,7 @@ __all__ = [
     "estimate",
     "explain",
     "finish",
+    "perturb",
     "plan",
     "predict",
     "score_variants",
@@ -64,6 +65,7 @@ def predict(
         :class:`tracksmith.runs.request.ModelRequest`, such as ``regions``,
         ``folds``, ``weights`` or ``peaks``. The latter take a value for every
         model, or a mapping from model to value: ``folds={"MODEL": "mean:1,2"}``.
+        With ``vcf`` and ``sample`` the haplotypes of people are predicted, too.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def predict(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, options)
-    if request.kind != "predict":
+    if request.kind not in ("predict", "haplotypes"):
         raise UsageError("predict writes tracks along a genome; for variants use score_variants.")
     return job.run_all(
         kind_of_request(request), request, Path(out), progress or Silent(),
@@ -126,6 +128,49 @@ def score_variants(
         overwrite=overwrite, force=force, keep_parts=keep_parts,
     )  # fmt: skip
     return VariantResults(run)
+
+
+def perturb(
+    edits: str | Path | None,
+    readouts: str | Path,
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+    **options: Any,
+) -> Run:
+    """Edit the genome in places and say what that changes where a model is read.
+
+    Parameters
+    ----------
+    edits
+        A table with titles, a BED file (with ``op``), a VCF or BCF; None with ``tile`` or
+        ``local``.
+    readouts
+        BED of regions, or a GTF (or a BED with ``around``) of start sites.
+    **options
+        As in :func:`predict`, and ``op``, ``tile``, ``step``, ``local``, ``sequences``, ``seeds``,
+        ``around``, ``value``, ``feature``, ``within``, ``tracks_for``, ``table_only``.
+
+    Returns
+    -------
+    run
+        The finished run; ``perturb/MODEL.tsv.gz`` in it is the table of all pairs.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
 
 
 def explain(

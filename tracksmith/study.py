@@ -38,6 +38,7 @@ from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
     EXPLAIN,
+    PERTURB,
     PREDICT,
     VARIANTS,
     ModelRequest,
@@ -51,11 +52,21 @@ from tracksmith.runs.values import read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
-PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
+PATHS = (
+    "genome", "alias", "variants", "edits", "readouts", "sequences", "weights", "peaks",
+    "accessibility", "normalisers",
+)  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
-KINDS = (PREDICT, VARIANTS, EXPLAIN)
-"""The tables of a study that are runs."""
+KINDS = (PREDICT, VARIANTS, PERTURB, EXPLAIN)
+"""The tables of runs, in the order in which the runs are made."""
+
+NEEDS = {
+    PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
+    VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
+    PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
+    EXPLAIN: 'explains regions: what belongs to other kinds of run is in their tables',
+}
 
 HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
 
@@ -99,7 +110,8 @@ def read_study(path: Path) -> Study:
         for table in _tables(path, kind, tables[kind])
     ]
     if not steps:
-        raise UsageError(f"{path} holds no table [predict] or [variants].")
+        listed = " or ".join(f"[{kind}]" for kind in KINDS)
+        raise UsageError(f"{path} holds no table {listed}.")
     _refuse_shared_folder(path, [step.out for step in steps])
     hubs = _tables(path, "hub", tables["hub"])
     if len(hubs) > 1:
@@ -150,12 +162,7 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
     if request.kind != kind:
-        wrong = (
-            'needs variants = "FILE", or saturate = "REGION"'
-            if kind == VARIANTS
-            else "writes tracks along a genome: variants and saturate belong to [variants]"
-        )
-        raise UsageError(f"{path}: [{kind}] {wrong}.")
+        raise UsageError(f"{path}: [{kind}] {NEEDS[kind]}.")
     return Step(request, folder / out)
 
 
@@ -233,6 +240,7 @@ def _said(run: Run) -> dict[str, Any]:
         "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
         "parts": places.parts,
         **_said_of_variants(run),
+        **_said_of_perturbations(run),
         **_said_of_explanations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
@@ -275,6 +283,14 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
 def _said_of_explanations(run: Run) -> dict[str, Any]:
     details = run.plan.details if run.plan.kind == EXPLAIN else {}
     return {name: value for name, value in details.items() if value not in ("", False)}
+
+
+def _said_of_perturbations(run: Run) -> dict[str, Any]:
+    if run.plan.kind != PERTURB:
+        return {}
+    details, files = dict(run.plan.details), run.places.files
+    details.pop("files", None)
+    return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
 
 
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from verbs import asked as request_of
+from verbs import request as request_of
 
 from tracksmith.runs.request import Request
 

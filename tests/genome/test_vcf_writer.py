@@ -4,6 +4,7 @@ import signal
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
+from tracksmith.tracks.options import TrackOptions
 
 FIELDS = (
     InfoField("TS_max", "A", "Float", 'strongest effect, "log2" \\ ratio'),
@@ -254,3 +256,16 @@ def test_a_bed_is_indexed_too(tmp_path: Path) -> None:
     write_tabix_index(tmp_path / "x.bed.gz", tmp_path / "x.bed.gz.tbi", "bed")
     with pysam.TabixFile(str(tmp_path / "x.bed.gz")) as file:
         assert list(file.fetch("chr1", 7, 8)) == ["chr1\t7\t9"]
+
+
+@pytest.mark.parametrize("compressor", ["zlib", "isal"])
+def test_blocks_of_any_compressor_are_read_back_by_htslib(tmp_path: Path, compressor: str) -> None:
+    rng = np.random.default_rng(1)
+    text = b"".join(b"chr1\t%d\t%d\n" % (i, rng.integers(0, 1 << 40)) for i in range(20_000))
+    noise = rng.integers(0, 256, 100_000, np.uint8).tobytes()  # which does not compress
+    path = tmp_path / "x.gz"
+    with BgzfWriter(path, TrackOptions.of(compressor).compress_text) as out:
+        for piece in (text, noise, text[:50]):
+            out.write(piece)
+    with pysam.BGZFile(str(path)) as file:
+        assert file.read() == text + noise + text[:50]

@@ -20,6 +20,7 @@ from tracksmith.genome.fasta import Notify
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.genome.vcf_check import verify_vcf
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
+from tracksmith.tracks.options import TrackOptions
 
 __all__ = ["info_fields", "write_annotated"]
 
@@ -53,7 +54,9 @@ def _fields_of(model: ModelResults) -> Iterator[InfoField]:
         yield InfoField(key, "A", "String", f"Which of {', '.join(group)} is the strongest")
 
 
-def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify) -> None:
+def write_annotated(
+    path: Path, results: Sequence[ModelResults], notify: Notify, options: TrackOptions
+) -> None:
     """Write the VCF of the run with the effects in INFO, and its index; read it back.
 
     Raises
@@ -68,7 +71,7 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
     with VariantFile(plan.path, allow_truncated=truncated) as file:
         streams = [_Stream(model) for model in results]
         annotated = Counter({field.key: 0 for field in fields})
-        with annotated_vcf(path, file.header, fields, notify) as writer:
+        with annotated_vcf(path, file.header, fields, notify, options.compress_text) as writer:
             for number, (record, line) in enumerate(file.lines()):
                 entries = _entries(streams, number, len(record.alts), annotated)
                 writer.write_info(record, line, ";".join(entries).encode())

@@ -45,7 +45,7 @@ def _write_annotated(job: FilesJob, models: Sequence[ModelResults]) -> list[File
     if job.outline.variants.source == "table":
         return []
     path = "variants/annotated.vcf.gz"
-    write_annotated(job.folder / path, models, job.progress.note)
+    write_annotated(job.folder / path, models, job.progress.note, job.options)
     crash_point("track-finished")
     file = FileEntry.of(job.folder, path, "vcf", rows=job.outline.variants.records)
     return [file, *job.index_entries(path)]

@@ -58,12 +58,13 @@ class _Tracks:
         column, form = column_form
         plan, output, folder = self.plan, self.plan.outputs[column], self.store.run.folder
         name = plan.planned.name
-        path = track_path(name, output.track, output.statistic, form.suffix)
+        path = track_path(name, output.track, output.label, form.suffix)
         data = TrackData(plan.track_contigs, lambda: self._pieces(column), plan.tiling.bin)
         summary = form.write(folder / path, data, self.options)
         crash_point("track-finished")
         file = FileEntry.of(
             folder, path, form.name, model=name, track=output.track, statistic=output.statistic,
+            sample=output.sample.name if output.sample else "", stored_sign=output.stored_sign,
             **value_facts(summary),
         )  # fmt: skip
         longest = int(plan.contigs.lengths.max(initial=0))

@@ -19,6 +19,8 @@ from tracksmith.files import aside
 from tracksmith.genome.bgzf_writer import (
     INDEX_SUFFIXES,
     BgzfWriter,
+    Compress,
+    by_zlib,
     index_suffix,
     write_tabix_index,
 )
@@ -148,7 +150,11 @@ def _text(value: Value) -> str:
 
 @contextmanager
 def annotated_vcf(
-    path: Path, header: VcfHeader, fields: Sequence[InfoField], notify: Notify = silent
+    path: Path,
+    header: VcfHeader,
+    fields: Sequence[InfoField],
+    notify: Notify = silent,
+    compress: Compress = by_zlib,
 ) -> Iterator[AnnotatedVcfWriter]:
     """Write a bgzipped VCF and its index, both when all is well and neither otherwise.
 
@@ -167,7 +173,7 @@ def annotated_vcf(
     kept = ""
     with ExitStack() as stack:
         temporary = stack.enter_context(aside(path))
-        with BgzfWriter(temporary) as output:
+        with BgzfWriter(temporary, compress) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
         kept = index_suffix(writer.longest)

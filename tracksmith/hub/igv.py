@@ -12,6 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracksmith.hub.genomes import holds_letters
+from tracksmith.hub.haplotypes import (
+    haplotype_title,
+    in_order,
+    is_edits,
+    samples_of,
+)
 from tracksmith.hub.labels import ShortLabels
 from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
 from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
@@ -229,6 +235,8 @@ class _Maker:
 
     def rows(self, outputs: Sequence[Output]) -> list[Row]:
         """Return a model's rows: overlays, single tracks, spreads, letters, variants."""
+        people = [item for item in outputs if item.sample]
+        outputs = [item for item in outputs if not item.sample]
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
@@ -245,7 +253,19 @@ class _Maker:
         rows += [self.letters(item) for item in signals if item.statistic == "letters"]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]
         rows += [self.folds(item) for item in outputs if item.kind == "folds"]
+        for sample in samples_of(people):
+            rows += self.person([item for item in people if item.sample == sample])
         return rows
+
+    def person(self, outputs: Sequence[Output]) -> list[Row]:
+        """Return the rows of a person: each track's haplotypes, then what differs, then edits."""
+        rows = [
+            self.overlay(row, haplotype_title(row), "hap1/2", alpha=0.5)
+            if isinstance(row, tuple)
+            else self.wig(row)
+            for row in in_order(outputs)
+        ]
+        return rows + [self.variants(item) for item in outputs if is_edits(item)]
 
     def _bigwig(self, output: Output, **more: Any) -> Row:
         config: Config = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tracksmith.hub.folds import fold_track
+from tracksmith.hub.haplotypes import person_nodes, samples_of
 from tracksmith.hub.pairs import allele_pairs, strand_pairs
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import common_scales, scale_key, value_range
@@ -56,6 +57,8 @@ def _model_nodes(
     folder = node("super", name, title, of, short=short, long=without_end(title))
     folder.outputs = list(outputs)
     folder.stanza.add("superTrack", "on show")
+    people = [out for out in outputs if out.sample]
+    outputs = [out for out in outputs if not out.sample]
     signals = [out for out in outputs if _is_signal(out)]
     tops = []
     if len(signals) >= FACETED_FROM:
@@ -66,6 +69,12 @@ def _model_nodes(
     rest = [out for out in outputs if not _is_signal(out)]
     for child in (*_base_level_nodes(maker, rest, of), *_variant_nodes(maker, rest)):
         folder.adopt(child)
+    for sample in samples_of(people):
+        for child in person_nodes(maker, [out for out in people if out.sample == sample], of):
+            if child.stanza.get("compositeTrack") == "faceted":
+                tops.append(child)
+            else:
+                folder.adopt(child)
     for output in rest:
         if output.kind == "folds":
             folder.adopt(fold_track(maker, output))

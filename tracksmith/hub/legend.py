@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tracksmith.hub.haplotypes import EDIT_COLOURS, is_edits
 from tracksmith.hub.runs import DELTA_UP, Output
 from tracksmith.hub.signals import BASE_COLOURS
 
@@ -34,6 +35,8 @@ def legend(outputs: Iterable[Output]) -> list[LegendEntry]:
 
 
 def _entries(output: Output) -> list[LegendEntry]:
+    if is_edits(output):
+        return [LegendEntry(colour, text) for colour, text in EDIT_COLOURS]
     if output.kind == "bigbed":
         return [LegendEntry(colour, text) for colour, text in _ITEMS]
     if output.statistic == "saturation":
@@ -48,6 +51,8 @@ def _entries(output: Output) -> list[LegendEntry]:
 def _text(output: Output) -> str:
     """Say what a track's colour stands for, '' where it is the track's own and no more."""
     strand = _STRANDS.get(output.track.strand, "")
+    if output.sample:
+        return output.title.removeprefix(f"{output.track.label or output.track_id}, ")
     if output.statistic == "delta":
         what = f"{strand}, alternative minus reference" if strand else "alternative minus reference"
         return f"{what}: {DELTA_UP[output.stored_sign]}"

@@ -19,6 +19,9 @@ from tracksmith.tracks.formats import FORMATS
 
 __all__ = [
     "DELTA_UP",
+    "DIFFERENCE",
+    "FIRST",
+    "SECOND",
     "Output",
     "ShownModel",
     "ShownRun",
@@ -29,7 +32,11 @@ __all__ = [
 ]
 
 _KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
+FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
+"""The statistics of a person's tracks."""
+
 _GREY = (128, 128, 128)
+_HAPLOTYPE_COLOURS = {FIRST: (31, 119, 180), SECOND: (214, 96, 18), DIFFERENCE: (80, 80, 80)}
 _STRAND_COLOURS = {"+": (192, 57, 43), "-": (36, 87, 160)}
 _STATISTICS = {
     "mean": "",
@@ -40,6 +47,11 @@ _STATISTICS = {
     "ref": "reference allele",
     "alt": "alternative allele",
     "delta": "alternative minus reference",
+    FIRST: "first haplotype",
+    SECOND: "second haplotype",
+    DIFFERENCE: "first minus second haplotype (up is more on the first)",
+    f"{FIRST}.sd": "first haplotype, standard deviation over folds",
+    f"{SECOND}.sd": "second haplotype, standard deviation over folds",
 }
 _NO_TRACK = Track(id="", label="", transform="")
 _NEGATED = ("mean", "ref", "alt", "delta")
@@ -103,6 +115,11 @@ class Output:
         return self.file.statistic
 
     @property
+    def sample(self) -> str:
+        """The person whose it is, '' for no one's."""
+        return self.file.sample
+
+    @property
     def track_id(self) -> str:
         """The track's id, '' for a file over all tracks of a model."""
         return self.file.track
@@ -126,7 +143,9 @@ class Output:
         elif self.file.base:
             extra += f", mutation to {self.file.base}"
         if self.kind == "bigbed":
-            extra = "variant effects"
+            extra = "edits" if self.sample else "variant effects"
+        if self.sample:
+            extra = f"{self.sample}, {extra}"
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
@@ -148,8 +167,9 @@ class Output:
         """The track's colour; grey for a reference allele, lighter for a spread."""
         if self.statistic == "ref":
             return _GREY
-        red, green, blue = self._track_colour()
-        if self.statistic == "sd":
+        haplotype = self.statistic.removesuffix(".sd")
+        red, green, blue = _HAPLOTYPE_COLOURS.get(haplotype) or self._track_colour()
+        if self.statistic.endswith("sd"):
             return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)
         return (red, green, blue)
 
@@ -169,7 +189,7 @@ class Output:
     @property
     def unique(self) -> str:
         """A track name for it, unique within the run up to characters that were replaced."""
-        parts = [self.track_id, self.file.base]
+        parts = [self.track_id, self.sample, self.file.base]
         if self.statistic != "mean":
             parts.append(self.statistic or {"bigbed": "variants"}.get(self.kind, self.kind))
         return safe_name(self.model.label, *parts)
@@ -231,7 +251,8 @@ class ShownRun:
         for file in self.files:
             if file.kind not in _KINDS or file.values == 0 or file.size == 0:
                 continue
-            model = models.get(file.model)
+            # The edits of a person are of all models: they stand with the first one.
+            model = models.get(file.model) if file.model or not file.sample else self.models[0]
             if model is None:
                 raise InputError(
                     f"{self.folder}/run.json lists {file.path!r} for the model "

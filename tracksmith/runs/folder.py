@@ -22,7 +22,7 @@ MARKS = ".tasks"
 
 SHARED_NAMES = (
     "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
-    "summary.html",
+    "summary.html", "edits.tsv",
 )  # fmt: skip
 """Finished files that bear no model's name."""
 
@@ -80,6 +80,8 @@ def _own_files(run: Run) -> list[Path]:
     if run.finished:
         return [run.folder / file.path for file in run.files]
     names = tuple(f"{model.name}." for model in run.plan.models)
+    if run.plan.haplotypes is not None:
+        names += tuple(f"{sample.file_name}." for sample in run.plan.haplotypes.samples)
     return [
         path
         for folder in FILE_FOLDERS

@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields
 
 from tracksmith.errors import UsageError
-from tracksmith.runs.request import ModelRequest, Request, describe_field, flag_of
+from tracksmith.runs.request import (
+    HAPLOTYPES,
+    PREDICT,
+    ModelRequest,
+    Request,
+    describe_field,
+    flag_of,
+)
 
 __all__ = ["check_meaning", "refuse_tf32"]
 
@@ -62,10 +69,19 @@ def _said(request: Request) -> Iterator[tuple[str, str]]:
 def _check_kind(request: Request) -> None:
     for name in (*request.given(), *(name for _, name in _said(request))):
         if name != "own" and request.kind not in describe_field(name)["kinds"]:
-            wanted = " or ".join(describe_field(name)["kinds"])
+            wanted = " or ".join(_commands(describe_field(name)["kinds"]))
             raise UsageError(
                 f"{flag_of(name)} has no meaning here: it belongs to `tracksmith {wanted}`."
             )
+
+
+def _commands(kinds: Collection[str]) -> list[str]:
+    """Return the commands of kinds of run; people are an option of predictions."""
+    return [
+        "predict --vcf" if kind == HAPLOTYPES else kind
+        for kind in kinds
+        if kind != HAPLOTYPES or PREDICT not in kinds
+    ]
 
 
 def _check_models(

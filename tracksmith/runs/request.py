@@ -17,7 +17,18 @@ from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
 from tracksmith.runs.explain_fields import ExplainRequest
-from tracksmith.runs.fields import EXPLAIN, PREDICT, REGIONS, VARIANTS, WINDOWS, option
+from tracksmith.runs.fields import (
+    EXPLAIN,
+    HAPLOTYPES,
+    PERTURB,
+    PREDICT,
+    REGIONS,
+    VARIANTS,
+    WINDOWS,
+    option,
+)
+from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
+from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -35,8 +46,10 @@ from tracksmith.runs.values import (
 __all__ = [
     "EXPLAIN",
     "FORMAT_NAMES",
+    "HAPLOTYPES",
     "LISTS",
     "MAPPINGS",
+    "PERTURB",
     "PREDICT",
     "SCORE_NAMES",
     "VARIANTS",
@@ -61,7 +74,7 @@ FORMAT_NAMES = ("bigwig", "bedgraph")
 
 
 @dataclass(frozen=True)
-class ModelRequest:
+class ModelRequest(HaplotypeModelRequest):
     """What one model of a run was asked."""
 
     tracks: tuple[str, ...] = option(
@@ -81,7 +94,7 @@ class ModelRequest:
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        group="Models",
+        kinds=(PREDICT, VARIANTS, EXPLAIN), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -103,27 +116,33 @@ class ModelRequest:
     )
     peaks: Path | None = option(
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     # decision: inputs-by-name (the command line knows no plugin's words)
     inputs: Mapping[str, Path] = option(
         {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
-        reads=(REGIONS,), group="Models over regions",
+        reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS), group="Models over regions",
     )  # fmt: skip
     accessibility: Path | None = option(
         None, read_path, "bigWig, summed over each region.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     counts_column: int | None = option(
         None, read_whole, "Column of the regions with counts, from 1.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     overlaps: str = option(
         "refuse", read_text, "What to do with regions that share a base.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         choices=("refuse", "merge"), group="Models over regions",
     )  # fmt: skip
     normalisers: Path | None = option(
         None, read_path, "Normalisers of an earlier run.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     scores: tuple[str, ...] = option(
@@ -138,7 +157,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Request(ExplainRequest):
+class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -169,8 +188,9 @@ class Request(ExplainRequest):
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     around: tuple[str, ...] = option(
-        (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
-        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+        (), read_texts, "Variants: tracks around the strongest (top:20) or those of a region. "
+        "Perturbations: bp to either side of a start site that are read.",
+        kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     background: int = option(
         0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
@@ -185,24 +205,24 @@ class Request(ExplainRequest):
         group="Variants",
     )  # fmt: skip
     max_skipped: float = option(
-        0.05, read_number, "Largest share of alleles that may be skipped.", kinds=(VARIANTS,),
-        group="Variants",
+        0.05, read_number, "Largest share of alleles that may be skipped.",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     strict: bool = option(
         False,
         read_yes,
         "Fail when any allele cannot be scored.",
-        kinds=(VARIANTS,),
+        kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )
     allow_truncated: bool = option(
-        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS,),
+        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )  # fmt: skip
     allow_other_lengths: bool = option(
         False, read_yes,
         "Contigs may have other lengths than the file declares (a genome that was cut).",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
     dask: str = option(
@@ -235,7 +255,11 @@ class Request(ExplainRequest):
         """Which kind of run this asks for."""
         if self.method:
             return EXPLAIN
-        return PREDICT if self.variants is None and self.saturate is None else VARIANTS
+        if self.readouts is not None:
+            return PERTURB
+        if self.variants is not None or self.saturate is not None:
+            return VARIANTS
+        return PREDICT if self.vcf is None else HAPLOTYPES
 
     def of(self, model: str) -> ModelRequest:
         """Return what one model is asked: what is said for it before what is said for all."""
@@ -260,9 +284,10 @@ class Request(ExplainRequest):
         return replace(self, own={**self.own, model: {**self.own.get(model, {}), **values}})
 
 
+_OWN = (*fields(HaplotypeRequest), *fields(HaplotypeModelRequest))
 _FIELDS: dict[str, Field[Any]] = {
-    item.name: item for item in (*fields(Request), *fields(ModelRequest))
-}
+    item.name: item for item in (*fields(Request), *fields(ModelRequest)) if item not in _OWN
+} | {item.name: item for item in _OWN}
 _OF_MODEL = frozenset(item.name for item in fields(ModelRequest))
 
 

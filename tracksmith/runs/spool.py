@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tracksmith.errors import InputError, ResourceError, TracksmithError
 from tracksmith.files import remedy, temporary_name
@@ -22,7 +23,10 @@ __all__ = ["Spool", "spooled"]
 FOLDER = ".inputs"
 """Where kept files lie in a run's folder: a name that no file of the user has."""
 
-NAMES = {"variants": "input", "alias": "input-alias", "peaks": "input-peaks"}
+NAMES = {
+    "variants": "input", "alias": "input-alias", "peaks": "input-peaks", "vcf": "input-vcf",
+    "edits": "input-edits", "readouts": "input-readouts",
+}  # fmt: skip
 """Under which name a file is kept, by the field of the request."""
 
 
@@ -109,10 +113,11 @@ def spooled(request: Request, folder: Path) -> Iterator[tuple[Request, Spool]]:
 
 
 def _with_copies(request: Request, spool: Spool) -> Request:
-    if request.variants is not None and _once(request.variants):
-        request = replace(request, variants=spool.take(request.variants, NAMES["variants"]))
-    if request.alias is not None and _once(request.alias):
-        request = replace(request, alias=spool.take(request.alias, NAMES["alias"]))
+    for name in ("variants", "alias", "vcf", "edits", "readouts"):
+        path = getattr(request, name)
+        if path is not None and _once(path):
+            kept: dict[str, Any] = {name: spool.take(path, NAMES[name])}
+            request = replace(request, **kept)
     for model, values in request.own.items():
         path = values.get("peaks")
         if path is not None and _once(path):
