@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["EXPLAIN", "HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option"]
+__all__ = [
+    "EXPLAIN", "HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option",
+]  # fmt: skip
 
 PREDICT, VARIANTS, HAPLOTYPES, PERTURB = "predict", "variants", "haplotypes", "perturb"
 EXPLAIN = "explain"
