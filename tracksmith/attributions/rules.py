@@ -121,8 +121,7 @@ class _Rules(TorchFunctionMode):
             return self.ruled.each(lambda values: function(values, *rest, **kwargs), args[0])
         if name in ("maximum", "minimum") or (name == "max" and len(moving) == 2):
             sign = -1 if name == "minimum" else 1
-            rest = sign * (args[1] - args[0])
-            return args[0] + sign * self.ruled.each(torch.relu, rest)
+            return sign * self._larger(sign * args[0], sign * args[1])
         if name in ("div", "truediv", "true_divide"):
             return self._quotient(args[0], args[1])
         if name == "rtruediv":
@@ -141,6 +140,12 @@ class _Rules(TorchFunctionMode):
         if tensors and name not in LINEAR and not name.startswith("__get__"):
             raise UsageError(_no_rule(func, "DeepLIFT has no rule for it here"))
         return result
+
+    def _larger(self, one: Tensor, other: Tensor) -> Tensor:
+        """Return the larger of each pair of numbers: a pooling of two."""
+        both = torch.stack([one.expand_as(other), other.expand_as(one)], dim=-1)
+        pooled = self.ruled.step(lambda: nn.MaxPool1d(2), both.reshape(len(both), 1, -1))
+        return pooled.reshape(both.shape[:-1])
 
     def _quotient(self, above: Any, below: Any) -> Tensor:
         if not (isinstance(below, Tensor) and below.requires_grad):
