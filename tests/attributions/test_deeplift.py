@@ -1,5 +1,7 @@
 """DeepLIFT against tangermeme run directly, and what no rule is known for."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,34 @@ def test_letters_are_those_of_tangermeme_called_directly(
         )[0].sum(0)  # fmt: skip
         found = letters(run, f"toy.{track}.deeplift.bw", "chr1")[100:131]
         assert_allclose(found, due[100 - 83 : 131 - 83], rtol=1e-3, atol=1e-5)
+
+
+def test_letters_are_those_of_captum(register, write_genome, random_bases, tmp_path):
+    captum = pytest.importorskip("captum.attr", reason="captum is no dependency of the project")
+    from tracksmith.attributions.references import References
+
+    network, text = Positive(), random_bases(400, 1)
+    register(model_of(network))
+    run = explain(write_genome(chr1=text), tmp_path / "run")
+    masks = np.array([1 << "ACGT".index(base) for base in cut(text, 115 - 32, 115 + 32)], np.uint8)
+    bases, away = (
+        torch.from_numpy((rows[..., None, :] == [[1], [2], [4], [8]]).astype(np.float32))
+        for rows in (masks[None], References("shuffled", 4, 1).shuffles(masks, 0))
+    )
+
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def forward(self, read):
+            return self.network(read).sum(-1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells of its hooks
+        due = captum.DeepLiftShap(Sum()).attribute(bases, away, target=1)[0].sum(0)
+    found = letters(run, "toy.minus.deeplift.bw", "chr1")[100:131]
+    assert_allclose(found, due.detach()[100 - 83 : 131 - 83], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", [InPlace(), Positive()], ids=["functions", "modules"])
