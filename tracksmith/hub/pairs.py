@@ -41,10 +41,11 @@ def _signed(*outputs: Output) -> bool:
 
 def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
     """Return reference and alternative of every track that has both, in order."""
-    by_track: dict[str, dict[str, Output]] = {}
+    by_track: dict[tuple[str, ...], dict[str, Output]] = {}
     for output in outputs:
         if output.statistic in ("ref", "alt"):
-            by_track.setdefault(output.track_id, {})[output.statistic] = output
+            of = (output.track_id, output.file.readout, output.file.edit)
+            by_track.setdefault(of, {})[output.statistic] = output
     return [(both["ref"], both["alt"]) for both in by_track.values() if len(both) == 2]
 
 
@@ -61,4 +62,6 @@ def allele_title(pair: Pair) -> str:
     """Name reference and alternative by their track."""
     first = pair[0]
     label = first.track.label or first.track_id
+    if first.file.edit:
+        return f"{label}, around {first.file.readout}, without and with {first.file.edit}"
     return f"{label}, reference and alternative allele"

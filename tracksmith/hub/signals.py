@@ -93,7 +93,8 @@ class Maker:
     def alleles(self, pair: Pair) -> Node:
         """Return reference (grey) and alternative drawn over each other."""
         title, first = allele_title(pair), pair[0]
-        name = self.names.take(first.model.label, first.track_id, "alleles")
+        of = (first.track_id, first.file.readout, first.file.edit)
+        name = self.names.take(first.model.label, *of, "alleles")
         return self._overlay(pair, name, title, self.labels.of_pair(pair, title, "ref/alt"))
 
     def haplotypes(self, pair: Pair, title: str) -> Node:
