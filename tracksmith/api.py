@@ -27,6 +27,7 @@ __all__ = [
     "check_hub",
     "estimate",
     "finish",
+    "perturb",
     "plan",
     "predict",
     "score_variants",
@@ -126,6 +127,49 @@ def score_variants(
         overwrite=overwrite, force=force, keep_parts=keep_parts,
     )  # fmt: skip
     return VariantResults(run)
+
+
+def perturb(
+    edits: str | Path | None,
+    readouts: str | Path,
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+    **options: Any,
+) -> Run:
+    """Edit the genome in places and say what that changes where a model is read.
+
+    Parameters
+    ----------
+    edits
+        A table with titles, a BED file (with ``op``), a VCF or BCF; None with ``tile`` or
+        ``local``.
+    readouts
+        BED of regions, or a GTF (or a BED with ``around``) of start sites.
+    **options
+        As in :func:`predict`, and ``op``, ``tile``, ``step``, ``local``, ``sequences``, ``seeds``,
+        ``around``, ``value``, ``feature``, ``within``, ``tracks_for``, ``table_only``.
+
+    Returns
+    -------
+    run
+        The finished run; ``perturb/MODEL.tsv.gz`` in it is the table of all pairs.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
 
 
 def plan(

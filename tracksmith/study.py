@@ -37,6 +37,7 @@ from tracksmith.genome.kinds import require_file
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
+    PERTURB,
     PREDICT,
     VARIANTS,
     ModelRequest,
@@ -50,8 +51,20 @@ from tracksmith.runs.values import read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
-PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
+PATHS = (
+    "genome", "alias", "variants", "edits", "readouts", "sequences", "weights", "peaks",
+    "accessibility", "normalisers",
+)  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
+
+KINDS = (PREDICT, VARIANTS, PERTURB)
+"""The tables of runs, in the order in which the runs are made."""
+
+NEEDS = {
+    PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
+    VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
+    PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
+}
 
 HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
 
@@ -87,15 +100,16 @@ def read_study(path: Path) -> Study:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no study: {error}.") from None
-    tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
+    tables = {name: content.pop(name, []) for name in (*KINDS, "hub")}
     shared, folder = content, path.parent
     steps = [
         _step(path, kind, {**_of_kind(shared, kind), **table}, folder)
-        for kind in (PREDICT, VARIANTS)
+        for kind in KINDS
         for table in _tables(path, kind, tables[kind])
     ]
     if not steps:
-        raise UsageError(f"{path} holds no table [predict] or [variants].")
+        listed = " or ".join(f"[{kind}]" for kind in KINDS)
+        raise UsageError(f"{path} holds no table {listed}.")
     _refuse_shared_folder(path, [step.out for step in steps])
     hubs = _tables(path, "hub", tables["hub"])
     if len(hubs) > 1:
@@ -144,12 +158,7 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
     if request.kind != kind:
-        wrong = (
-            'needs variants = "FILE", or saturate = "REGION"'
-            if kind == VARIANTS
-            else "writes tracks along a genome: variants and saturate belong to [variants]"
-        )
-        raise UsageError(f"{path}: [{kind}] {wrong}.")
+        raise UsageError(f"{path}: [{kind}] {NEEDS[kind]}.")
     return Step(request, folder / out)
 
 
@@ -194,7 +203,7 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
 def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
     """Return the study that would make these runs again, as TOML with absolute paths."""
     _refuse_shared_folder(None, [run.folder for run in runs])
-    names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
+    names = [run.plan.kind for run in runs]
     lines = []
     for kind, run in zip(names, runs, strict=True):
         title = f"[[{kind}]]" if names.count(kind) > 1 else f"[{kind}]"
@@ -227,6 +236,7 @@ def _said(run: Run) -> dict[str, Any]:
         "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
         "parts": places.parts,
         **_said_of_variants(run),
+        **_said_of_perturbations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -265,6 +275,14 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     }
 
 
+def _said_of_perturbations(run: Run) -> dict[str, Any]:
+    if run.plan.kind != PERTURB:
+        return {}
+    details, files = dict(run.plan.details), run.places.files
+    details.pop("files", None)
+    return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     """Return what is said for one model, its defaults left out."""
     folds = model.folds
@@ -280,7 +298,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     if files:
         several = os.path.commonpath([Path(path).parent for path in files])
         values["weights"] = files[0] if len(files) == 1 else several
-    if run.plan.variants is None:
+    if run.plan.kind == PREDICT:
         values["stride"] = model.stride
     if model.regions is None:
         rule = folds.rule

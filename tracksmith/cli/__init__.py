@@ -32,6 +32,7 @@ COMMANDS = {
     "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
+    "perturb": ("tracksmith.cli.perturb:perturb", "Edit here, read there: what edits change."),
     "plan": ("tracksmith.cli.stages:plan", "Fix a run and its parts without computing."),
     "plugin": ("tracksmith.cli.plugin:plugin", "Write or check a model plugin."),
     "predict": ("tracksmith.cli.predict:predict", "Write prediction tracks along a genome."),

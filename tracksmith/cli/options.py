@@ -43,8 +43,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SWITCHES = {"--spread": "--spread=yes", "--rc": "--rc=yes", "--no-rc": "--rc=no"}
 """What may be said for one model, ``--spread MODEL=yes``, and also without any value."""
 
-ELSEWHERE = ("variants", "trust_weights")
-"""Fields that are no options: the argument IN, and consent, which lasts as long as the command."""
+ELSEWHERE = ("variants", "edits", "trust_weights")
+"""Fields that are no options: arguments, and consent, which lasts as long as the command."""
 
 
 def _trust(context: click.Context, option: click.Parameter, digests: tuple[str, ...]) -> None:

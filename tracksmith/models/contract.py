@@ -81,7 +81,8 @@ class Predictor:
         at least (8 without it).
     ``predict_alleles(reference, alternative, first, last)``
         Both ``(batch, 4, window)``, equal outside columns ``[first, last)``;
-        returns the raw outputs of both, two tensors.
+        returns the raw outputs of both, two tensors. An attribute ``one_reference`` that
+        is true says that ``reference`` may be ``(1, 4, window)`` for all alternatives.
     """
 
     networks: Mapping[str, nn.Module]

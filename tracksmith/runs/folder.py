@@ -22,7 +22,7 @@ MARKS = ".tasks"
 
 SHARED_NAMES = (
     "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
-    "summary.html",
+    "summary.html", "edits.tsv",
 )  # fmt: skip
 """Finished files that bear no model's name."""
 

@@ -11,8 +11,9 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "read_number", "read_path", "read_paths_by_name", "read_scheduler", "read_shifts",
-    "read_text", "read_texts", "read_texts_by_name", "read_whole", "read_yes", "shown",
+    "read_number", "read_numbers", "read_path", "read_paths_by_name", "read_scheduler",
+    "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole", "read_yes",
+    "shown",
 ]  # fmt: skip
 
 
@@ -79,6 +80,18 @@ def read_shifts(value: Any) -> tuple[int, ...]:
     if len(set(shifts)) < len(shifts) or not shifts:
         raise UsageError(f"{shown(value)}: give different numbers of bp, e.g. -43,0,43.")
     return shifts
+
+
+def read_numbers(value: Any) -> tuple[int, ...]:
+    """Return different whole numbers above 0, from a list or a text with commas."""
+    listed = value.split(",") if isinstance(value, str) else _listed(value)
+    try:
+        numbers = tuple(read_whole(item) or 0 for item in listed)
+    except UsageError:
+        numbers = (0,)
+    if len(set(numbers)) < len(numbers) or min(numbers, default=1) < 1:
+        raise UsageError(f"{shown(value)}: give different numbers above 0, e.g. 1000,3000.")
+    return numbers
 
 
 def read_texts(value: Any) -> tuple[str, ...]:

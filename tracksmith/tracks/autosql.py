@@ -14,7 +14,7 @@ import numpy as np
 
 from tracksmith.errors import UsageError
 
-__all__ = ["BED9", "AutoSql", "Column", "bed9_schema"]
+__all__ = ["BED9", "AutoSql", "Column", "bed9_schema", "interact_schema"]
 
 Formatter: TypeAlias = Callable[[Any], str]
 BatchCheck: TypeAlias = Callable[[Sequence[Any]], bool]
@@ -233,3 +233,27 @@ class AutoSql:
 def bed9_schema(name: str, comment: str, columns: Sequence[Column]) -> AutoSql:
     """Return a table of type ``bigBed 9 +``: the BED columns and ``columns`` after them."""
     return AutoSql(name, comment, (*BED9, *columns))
+
+
+INTERACT = (
+    *BED9[:5],
+    Column("double", "value", "Effect: with the edit minus without it"),
+    Column("string", "exp", "Track of the model"),
+    Column("string", "color", "Colour as red,green,blue"),
+    Column("string", "sourceChrom", "Contig of the edit"),
+    Column("uint", "sourceStart", "Start of the edit, 0-based"),
+    Column("uint", "sourceEnd", "End of the edit, not included"),
+    Column("string", "sourceName", "Name of the edit"),
+    Column("string", "sourceStrand", "Always ."),
+    Column("string", "targetChrom", "Contig of the readout"),
+    Column("uint", "targetStart", "Start of the readout, 0-based"),
+    Column("uint", "targetEnd", "End of the readout, not included"),
+    Column("string", "targetName", "Name of the readout"),
+    Column("string", "targetStrand", "Strand of the readout, + or - or ."),
+)
+"""The eighteen columns of UCSC's bigInteract, by its names: readers take them by place or name."""
+
+
+def interact_schema() -> AutoSql:
+    """Return the table of UCSC's bigInteract, ``bed 5 + 13``; igv.js knows it by its name."""
+    return AutoSql("interact", "Effects of edits on readouts", INTERACT, defined=5)
