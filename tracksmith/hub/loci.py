@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.intervals import parse_region
-from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.runs import ShownRun
 from tracksmith.runs.record import FileEntry
+from tracksmith.tracks.head import read_local_head
 
 # decision: own-name-lookup (igv.js changes names before it looks for them)
 __all__ = [

@@ -13,6 +13,7 @@ from tracksmith.hub.values import safe_name
 from tracksmith.models.card import ModelCard, Track
 from tracksmith.runs.genome import contigs_of
 from tracksmith.runs.record import FileEntry, GenomeRecord, ModelRecord, PlanRecord
+from tracksmith.runs.request import EXPLAIN
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS
 
@@ -41,6 +42,7 @@ _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
     "letters": "attribution",
+    "letters-sd": "standard deviation over folds of the attribution",
     "absmax": "strongest variant effect",
     "ref": "reference allele",
     "alt": "alternative allele",
@@ -132,6 +134,8 @@ class Output:
         """What to call it in full."""
         what = self.track.label or self.track_id
         extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic in ("letters", "letters-sd") and self.run.plan.kind == EXPLAIN:
+            extra += f" of {self.file.score} by {self.run.plan.details.get('method', '')}"
         if self.statistic == "delta":
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":

@@ -16,7 +16,9 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
+from tracksmith.runs.explain_fields import ExplainRequest
 from tracksmith.runs.fields import (
+    EXPLAIN,
     HAPLOTYPES,
     PERTURB,
     PREDICT,
@@ -43,6 +45,7 @@ from tracksmith.runs.values import (
 )
 
 __all__ = [
+    "EXPLAIN",
     "FORMAT_NAMES",
     "HAPLOTYPES",
     "LISTS",
@@ -92,7 +95,7 @@ class ModelRequest(HaplotypeModelRequest):
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        kinds=(PREDICT, VARIANTS), group="Models",
+        kinds=(PREDICT, VARIANTS, EXPLAIN), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -146,7 +149,7 @@ class ModelRequest(HaplotypeModelRequest):
     scores: tuple[str, ...] = option(
         (), read_texts,
         f"A score: {', '.join(SCORE_NAMES)}, or a model's own; repeatable. Default by model.",
-        flag="--score", kinds=(VARIANTS,), group="Variants",
+        flag="--score", kinds=(VARIANTS, EXPLAIN), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
         None, read_whole, "Longest allele that is scored, in bp; default by model.",
@@ -155,7 +158,7 @@ class ModelRequest(HaplotypeModelRequest):
 
 
 @dataclass(frozen=True)
-class Request(HaplotypeRequest, PerturbRequest):
+class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -256,6 +259,8 @@ class Request(HaplotypeRequest, PerturbRequest):
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.method:
+            return EXPLAIN
         if self.readouts is not None:
             return PERTURB
         if self.variants is not None or self.saturate is not None:

@@ -11,10 +11,9 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "read_background", "read_number", "read_numbers", "read_path", "read_paths_by_name",
-    "read_scheduler",
-    "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole", "read_yes",
-    "shown",
+    "is_address", "read_background", "read_number", "read_numbers", "read_path", "read_paths_by_name",
+    "read_scheduler", "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole",
+    "read_yes", "shown",
 ]  # fmt: skip
 
 
@@ -120,6 +119,12 @@ def read_scheduler(value: Any) -> str:
     if not text.strip():
         raise UsageError(": give the address of a Dask scheduler, tcp://HOST:PORT, or its file.")
     return text
+
+
+def is_address(scheduler: str) -> bool:
+    """Say whether this is the address of a scheduler, HOST:PORT too, and not its file."""
+    host, _, port = scheduler.rpartition(":")
+    return "://" in scheduler or (bool(host) and port.isdigit() and "/" not in scheduler)
 
 
 def read_paths_by_name(value: Any) -> dict[str, Path]:

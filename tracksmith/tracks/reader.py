@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyBigWig
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
+from tracksmith.tracks.head import read_local_head
 
 __all__ = [
     "OpenTrack",
@@ -26,21 +28,29 @@ Statistic = Literal["mean", "min", "max", "coverage", "std", "sum"]
 
 @contextmanager
 def open_track(path: Path) -> Iterator[Any]:
-    """Open a bigWig or bigBed for reading.
+    """Open a bigWig or bigBed for reading; what the library says of damage is an InputError.
 
     Raises
     ------
     InputError
-        The file is missing or neither of the two.
+        The file is missing, neither of the two, or damaged.
     """
     if not path.is_file():
         raise InputError(f"There is no track file {path}.")
+    # The library crashes, and the command with it, on a head that is not sound or totals of NaN.
+    totals = read_local_head(path).summary
+    if totals is not None and not all(map(math.isfinite, totals)):
+        raise InputError(f"{path}: its totals are no numbers. Make it anew from its values.")
     try:
         handle = pyBigWig.open(str(path))
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as bigWig or bigBed: {error}.") from error
     try:
         yield handle
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is damaged or cut short ({error}). Make it or fetch it again."
+        ) from error
     finally:
         handle.close()
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.bbi import BbiHead, read_head
 from tracksmith.hub.check.genome import GenomeFacts
 from tracksmith.hub.check.parse import Finding, ParsedStanza
 from tracksmith.hub.check.sources import Source, is_url
 from tracksmith.hub.check.zooms import PLACES, find_zoom_fault
 from tracksmith.hub.values import whole_number
+from tracksmith.tracks.head import BbiHead, read_head
 
 __all__ = ["check_data"]
 
