@@ -11,9 +11,9 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "is_address", "read_background", "read_number", "read_numbers", "read_path", "read_paths_by_name",
-    "read_scheduler", "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole",
-    "read_yes", "shown",
+    "is_address", "read_background", "read_number", "read_numbers", "read_path",
+    "read_paths_by_name", "read_scheduler", "read_shifts", "read_text", "read_texts",
+    "read_texts_by_name", "read_whole", "read_yes", "shown",
 ]  # fmt: skip
 
 
