@@ -296,7 +296,7 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
         **shared,
         "variants": run.places.files.get("variants"),
         "around": list(variants.around),
-        "background": variants.background or None,
+        **_said_of_background(run),
         "ref_mismatch": variants.ref_mismatch,
         "allow_truncated": variants.allow_truncated or None,
         "allow_other_lengths": run.places.allow_other_lengths or None,
@@ -316,6 +316,16 @@ def _said_of_perturbations(run: Run) -> dict[str, Any]:
     details, files = dict(run.plan.details), run.places.files
     details.pop("files", None)
     return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
+def _said_of_background(run: Run) -> dict[str, Any]:
+    """Return among what effects are ranked, as it is asked for."""
+    variants, record = run.plan.variants, run.plan.details.get("background")
+    if record is None:
+        return {"background": (variants and variants.background) or None}
+    path = run.places.files.get("background", "")
+    matched = "matched=" * (record["kind"] == "matched")
+    return {"background": f"{matched}{path}", "background_size": record["size"] or None}
 
 
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:

@@ -69,6 +69,7 @@ SCORED = {
     "limits": ["--strict", "--ref-mismatch", "use-alt-as-ref", "--max-n", "0.25"],
     "skipped": ["--max-skipped", "0.5", "--allow-truncated"],
     "scores": ["--score", "l2", "--max-allele", "7", "--background", "20", "--chroms", "chr1"],
+    "background": ["--background", "plain.bed", "--background-size", "30"],
     "around": ["--around", "top:3", "-r", "chr1"],
     "other lengths": ["--allow-other-lengths"],
     "other names": [*ALIAS, "-r", "NC1:1-2,000"],
