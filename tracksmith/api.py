@@ -26,6 +26,7 @@ __all__ = [
     "build_hub",
     "check_hub",
     "estimate",
+    "explain",
     "finish",
     "perturb",
     "plan",
@@ -64,6 +65,7 @@ def predict(
         :class:`tracksmith.runs.request.ModelRequest`, such as ``regions``,
         ``folds``, ``weights`` or ``peaks``. The latter take a value for every
         model, or a mapping from model to value: ``folds={"MODEL": "mean:1,2"}``.
+        With ``vcf`` and ``sample`` the haplotypes of people are predicted, too.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def predict(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, options)
-    if request.kind != "predict":
+    if request.kind not in ("predict", "haplotypes"):
         raise UsageError("predict writes tracks along a genome; for variants use score_variants.")
     return job.run_all(
         kind_of_request(request), request, Path(out), progress or Silent(),
@@ -165,6 +167,43 @@ def perturb(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
+
+
+def explain(
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+    **options: Any,
+) -> Run:
+    """Write how much each base of regions adds to what a model predicts there, as letters.
+
+    Parameters
+    ----------
+    **options
+        As in :func:`predict`; ``regions``, ``method`` (``"ism"`` by default), ``scores``,
+        ``reduce``, ``references``, ``baseline``, ``hypothetical`` and the other fields of
+        explanations.
+
+    Returns
+    -------
+    run
+        The finished run; ``run.files`` lists what was written.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    request = _request(model, genome, {"method": "ism", **options})
     return job.run_all(
         kind_of_request(request), request, Path(out), progress or Silent(),
         overwrite=overwrite, force=force, keep_parts=keep_parts,
@@ -260,6 +299,8 @@ def build_hub(
     base_url: str | None = None,
     templates: str | Path | None = None,
     copy: bool = False,
+    add: Sequence[str | Path] = (),
+    alias: str | Path | None = None,
 ) -> HubReport:
     """Build a UCSC track hub of finished runs on one genome, with IGV sessions beside it.
 
@@ -280,6 +321,11 @@ def build_hub(
         Folder of templates that replace those of the same name.
     copy
         Copy the tracks into the hub's folder, so that it can be shared alone.
+    add
+        Files of your own to show as well, each as ``FILE`` or ``FILE=LABEL``: bigWig,
+        bigBed, BED, GFF3, GTF, VCF or BCF.
+    alias
+        A table of other names of contigs, for files that are added.
 
     Returns
     -------
@@ -291,6 +337,7 @@ def build_hub(
     TracksmithError
         See :mod:`tracksmith.errors`.
     """
+    from tracksmith.hub.added import own_files
     from tracksmith.hub.build import build_hub as build
 
     several = [runs] if isinstance(runs, (str, Path)) else runs
@@ -299,7 +346,7 @@ def build_hub(
     folders = [Path(run) for run in several]
     return build(
         folders, place, email, name=name, title=title, genome=genome, base_url=base_url,
-        templates=own, copy=copy,
+        templates=own, copy=copy, add=own_files(add, alias),
     )  # fmt: skip
 
 

@@ -14,14 +14,14 @@ from tracksmith.runs.record import VariantCounts
 
 def session_of(index):
     """Return the session that a page holds."""
-    found = re.search('id="tracksmith-data">(.*?)</script>', index.read_text())
-    return json.loads(found[1])["session"]
+    match = re.search('id="tracksmith-data">(.*?)</script>', index.read_text())
+    return json.loads(match[1])["session"]
 
 
 def test_igv_comes_from_igv_notebook_a_file_or_on_request_the_internet(tmp_path):
-    found = find_igv()
-    assert found.path.name == "igv.iife.js"
-    assert found.path.read_bytes().startswith(b"window.igv=")
+    script = find_igv()
+    assert script.path.name == "igv.iife.js"
+    assert script.path.read_bytes().startswith(b"window.igv=")
     own = tmp_path / "igv.js"
     own.write_text("x")
     assert find_igv(str(own)).path == own
@@ -105,7 +105,7 @@ def test_a_page_says_how_many_alleles_there_are_and_links_places_of_the_genome_o
 
 def test_a_page_is_titled_by_its_models_and_explains_its_colours(variant_run, strand_run):
     text = write_page([variant_run]).read_text()
-    assert "<h1>clip, toy: predicted tracks and variant effects</h1>" in text
+    assert "<h1>clip, toy: variant effects</h1>" in text
     assert "Runs:" not in text
     entries = re.findall(r'background: rgb\(([\d,]+)\)"></span>([^<]+)<', text)
     assert entries == [
@@ -116,4 +116,5 @@ def test_a_page_is_titled_by_its_models_and_explains_its_colours(variant_run, st
         ("128,128,128", "variant below the 50th percentile"),
     ]
     text = write_page([strand_run, variant_run], strand_run.parent / "page").read_text()
+    assert "predicted tracks and variant effects</h1>" in text
     assert "Runs: run, both." in text

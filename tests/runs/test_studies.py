@@ -9,6 +9,7 @@ from region_toys import registry, toy
 from tracksmith.cli import main
 from tracksmith.runs.request import ModelRequest, Request, request_fields
 from tracksmith.runs.run import Run
+from tracksmith.study import KINDS, read_study
 
 SEQUENCE = "ACGTTGCAAC" * 300
 
@@ -68,6 +69,7 @@ SCORED = {
     "limits": ["--strict", "--ref-mismatch", "use-alt-as-ref", "--max-n", "0.25"],
     "skipped": ["--max-skipped", "0.5", "--allow-truncated"],
     "scores": ["--score", "l2", "--max-allele", "7", "--background", "20", "--chroms", "chr1"],
+    "background": ["--background", "plain.bed", "--background-size", "30"],
     "around": ["--around", "top:3", "-r", "chr1"],
     "other lengths": ["--allow-other-lengths"],
     "other names": [*ALIAS, "-r", "NC1:1-2,000"],
@@ -79,6 +81,19 @@ PERTURBED = {
     "local": ["--local", "100,300", "--around", "7", "--value", "mean", "--within", "900"],
     "files": ["edits.bed", "--op", "mask", "--sequences", "new.fa", "--table-only",
               "--feature", "transcript", "--shifts=-3,3", "-t", "plus"],
+}  # fmt: skip
+
+
+EXPLAINED = {
+    "plain": ["--method", "ism"],
+    "numbers": [
+        "--method", "integrated", "--references", "2", "--reference-seed", "7",
+        "--path-points", "2",
+    ],
+    "words": [
+        "--method", "integrated", "--baseline", "uniform", "--reduce", "mean", "--hypothetical",
+        "--path-points", "2", "--score", "diff",
+    ],
 }  # fmt: skip
 
 
@@ -105,6 +120,13 @@ def test_a_study_gives_the_same_run_of_variants(world, name):
     assert (again.id, again.limits) == (first.id, first.limits)
 
 
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_a_study_gives_the_same_run_of_explanations(world, name):
+    words = [*WINDOWS, "-r", "chr1:200-204", "-t", "plus", *EXPLAINED[name]]
+    call("plan", *words, "-o", "first", "-d", "cpu", "-q")
+    assert planned_again("first").id == Run.open(Path("first")).id
+
+
 @pytest.mark.parametrize("words", [[], [*ALIAS, "--max-n", "0.25"]], ids=["plain", "options"])
 def test_a_study_gives_the_same_saturation(world, words):
     place = "NC1:100-140" if words else "chr1:100-140"
@@ -127,9 +149,12 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     from tracksmith.cli.options import request_options
 
     names = {}
-    for option in request_options("predict", "variants", "perturb")(lambda: None).__click_params__:
+    for option in request_options(*KINDS)(lambda: None).__click_params__:
         names |= dict.fromkeys((*option.opts, *option.secondary_opts), option.name)
-    every = [*PREDICTIONS.values(), *SCORED.values(), *PERTURBED.values(), ["--saturate"]]
+    every = [
+        *PREDICTIONS.values(), *SCORED.values(), *PERTURBED.values(), *EXPLAINED.values(),
+        ["--saturate"],
+    ]  # fmt: skip
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
         "variants", "edits", "readouts", "reverse_complement", "device",
     }  # fmt: skip
@@ -229,6 +254,14 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         (HUB.format("h", "me"), "--email 'me' must be an e-mail address"),
         (HUB.format("h", "me@x.org") + 'name = "a b"\n', "--name 'a b' must be one word"),
         (HUB.format("h", "me@x.org") + 'base_url = "x"\n', "--base-url 'x' must be the http(s)"),
+        (HUB.format("h", "me@x.org") + 'nam = "a"\n', "there is no 'nam'. Did you mean 'name'?"),
+        (HUB.format("h", "me@x.org") + 'colour = "a"\n', "'colour'. Known are out, email, name"),
+        (HUB.format("h", "me@x.org") + 'title = ["a"]\n', "[hub]: title ['a']: give a text"),
+        (HUB.format("h", "me@x.org") + "genome = 1979-05-27\n", "genome 1979-05-27: give a text"),
+        ("[predikt]\nout = 'o'\n", "no table [predikt]. Did you mean 'predict'?"),
+        ("[[variant]]\nout = 'o'\n", "no table [variant]. Did you mean 'variants'?"),
+        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [perturb]"),
+        ("[fold]\ncore-promoter = '1'\n", "no table [fold]. Did you mean 'folds'?"),
         (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],
 )
@@ -236,6 +269,24 @@ def test_what_a_table_cannot_hold_is_refused_by_name(world, text, message):
     Path("bad.toml").write_text('models = ["core-promoter"]\ngenome = "genome.fa"\n' + text)
     assert message in call("run", "bad.toml", code=2)
     assert not Path("o").exists()
+
+
+def test_a_scheduler_s_file_is_taken_from_the_study_s_folder(world):
+    Path("there").mkdir()
+    text = 'models = ["core-promoter"]\ngenome = "g.fa"\ndask = "{}"\n[predict]\nout = "o"\n'
+    for said, meant in [
+        ("scheduler.json", "there/scheduler.json"), ("../x/s.json", "there/../x/s.json"),
+        ("/shared/s.json", "/shared/s.json"), ("tcp://host:1", "tcp://host:1"),
+        ("host:8786", "host:8786"),
+    ]:  # fmt: skip
+        Path("there/study.toml").write_text(text.format(said))
+        (step,) = read_study(Path("there/study.toml")).steps
+        assert step.request.dask == meant
+
+
+def test_a_region_longer_than_a_name_of_a_file_is_no_fault_of_tracksmith(world):
+    Path("long.toml").write_text(STUDY.format("2" * 300))
+    assert "chr1:1-222" in call("run", "long.toml", "-q", code=4)
 
 
 def test_a_file_of_brackets_is_no_study(world):

@@ -28,6 +28,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "doctor": ("tracksmith.cli.doctor:doctor", "Say what this installation can do."),
+    "evaluate": ("tracksmith.cli.evaluate:evaluate", "Hold a run against what was measured."),
     "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
@@ -41,6 +42,7 @@ COMMANDS = {
     "variants": ("tracksmith.cli.variants:variants", "Score the variants of a VCF."),
     "view": ("tracksmith.cli.view:view", "Open a run in a browser page."),
     "work": ("tracksmith.cli.stages:work", "Compute parts of a planned run."),
+    "explain": ("tracksmith.cli.explain:explain", "Say which bases make up a prediction."),
 }
 
 
@@ -94,7 +96,7 @@ class LazyGroup(GuessingGroup):
         # decision: commands-by-summary (the help imports no plugin)
         if added := added_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, entry.summary) for name, entry in added.items()])
+                formatter.write_dl([(name, plugin.summary) for name, plugin in added.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every error becomes a message and an exit code here."""

@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
-@request_options("predict")
+@request_options("predict", "haplotypes")
 @run_options
 @go_options
 def predict(

@@ -34,7 +34,7 @@ def finish_variants(
     """
     job = FilesJob(
         plan.run.folder,
-        Outline(plan.variants, plan.longest),
+        Outline(plan.variants, plan.longest, background=plan.has_background),
         TrackOptions.of(plan.run.plan.compressor),
         progress,
         scorer,
@@ -45,7 +45,9 @@ def finish_variants(
     make_folder(job.folder / "variants")
     for model in models:
         check_limits(plan.run.limits, model.survey.counts.record, plan.variants.name)
-    files = [entry for model in models for file in LIST_FILES for entry in file.write(job, model)]
+    files = [
+        written for model in models for file in LIST_FILES for written in file.write(job, model)
+    ]
     if not has_parquet():
         progress.note("No Parquet was written: that needs `pip install pyarrow`.")
     *of_input, summary = SHARED_FILES

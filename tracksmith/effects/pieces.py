@@ -19,7 +19,7 @@ from tracksmith.runs.run import Run
 __all__ = ["VariantResults"]
 
 WHOLE = ("pos", "end", "line", "allele", "at")
-REAL = ("value", "sd", "percentile", "reference", "alternative", "nFraction")
+REAL = ("value", "sd", "percentile", "pvalue", "reference", "alternative", "nFraction")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class VariantResults:
                 }
 
     def _table(self, model: str | None) -> str:
-        tables = {entry.model: entry.path for entry in self.run.files if entry.kind == "effects"}
+        tables = {file.model: file.path for file in self.run.files if file.kind == "effects"}
         if model is None and len(tables) == 1:
             model = next(iter(tables))
         if model not in tables:

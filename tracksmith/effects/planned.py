@@ -28,6 +28,7 @@ __all__ = [
     "PlannedRegions",
     "ScoredModel",
     "draft_models",
+    "larger_batch",
     "note_dtype",
     "scores_of",
     "stage_of",
@@ -112,8 +113,8 @@ def draft_models(
 
 def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[str, str]]:
     """Return the record of a model with its scores, and where its inputs are."""
-    asked, card = context.request.of(chosen.card.name), chosen.card
-    names = asked.scores or card.default_scores
+    model_request, card = context.request.of(chosen.card.name), chosen.card
+    names = model_request.scores or card.default_scores
     if context.request.saturate is not None:
         names = names[:1]  # its tracks hold one score
     files: dict[str, str] = {}
@@ -121,8 +122,10 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
         record, inputs = region_record(chosen, context)
         files = place_names(card.name, inputs)
     else:
-        record = _larger_batch(window_record(chosen, context), context.device)
-    record = replace(record, scores=names, max_allele=asked.max_allele or card.variants.max_allele)
+        record = larger_batch(window_record(chosen, context), context.device)
+    record = replace(
+        record, scores=names, max_allele=model_request.max_allele or card.variants.max_allele
+    )
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
     scores = scores_of(planned)
     if not reads_regions(card):
@@ -133,7 +136,7 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
     return replace(record, scores=tuple(score.name for score in scores)), files
 
 
-def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:
+def larger_batch(record: ModelRecord, device: str) -> ModelRecord:
     """Enlarge the default batch of a short window on a CPU: alleles come by the hundred.
 
     Where variants have a window of their own, as many bases make a batch.

@@ -127,11 +127,11 @@ class Networks:
             if shared and not getattr(network, "one_reference", False):
                 own = reference.expand(len(alternative), -1, -1)
             with in_precision(self.dtype, self.device):
-                found = network.predict_alleles(own, alternative, *changed)
-            if not isinstance(found, tuple) or len(found) != 2:
+                pair = network.predict_alleles(own, alternative, *changed)
+            if not isinstance(pair, tuple) or len(pair) != 2:
                 raise PluginError(f"{self.name}: predict_alleles must return two tensors.")
-            first.append(self._checked(found[0])[: len(reference)])
-            second.append(self._checked(found[1]))
+            first.append(self._checked(pair[0])[: len(reference)])
+            second.append(self._checked(pair[1]))
         return first, second
 
     def _network(self, fold: str) -> Any:

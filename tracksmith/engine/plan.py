@@ -17,7 +17,7 @@ from tracksmith.genome.intervals import Regions
 from tracksmith.models.card import ModelCard
 from tracksmith.models.weights import select_folds
 from tracksmith.runs.planned import PlannedModel
-from tracksmith.runs.record import ModelRecord
+from tracksmith.runs.record import ModelRecord, SampleRecord
 
 if TYPE_CHECKING:
     from tracksmith.engine.forward import ForwardOptions
@@ -27,11 +27,22 @@ __all__ = ["Output", "WindowPlan", "outputs_of"]
 
 @dataclass(frozen=True)
 class Output:
-    """One finished track: which row of the values, which statistic."""
+    """One finished track: which row of the values, which statistic.
+
+    ``sample`` is the person whose it is. ``stored_sign`` is -1 where negated values are
+    stored, None where the track's strand says it.
+    """
 
     track: str
     statistic: str
     row: int
+    sample: SampleRecord | None = None
+    stored_sign: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What its files are called after model and track; ``mean`` for the prediction itself."""
+        return f"{self.sample.file_name}.{self.statistic}" if self.sample else self.statistic
 
 
 def outputs_of(card: ModelCard, tracks: Sequence[str], *, spread: bool) -> list[Output]:

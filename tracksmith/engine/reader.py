@@ -7,12 +7,14 @@ from tracksmith.engine.files import folds_file
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.engine.record import window_record
 from tracksmith.engine.work import WindowWorker
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.intervals import Regions
 from tracksmith.runs.begin import Context
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.genome import contigs_of, planned_regions
 from tracksmith.runs.planned import ChosenModel, PlannedModel
 from tracksmith.runs.reader import ModelDraft, ModelWorker, Opened
-from tracksmith.runs.record import Stage
+from tracksmith.runs.record import ModelRecord, Stage
 from tracksmith.tracks.formats import FORMATS, track_files
 
 __all__ = ["WindowReader"]
@@ -21,11 +23,19 @@ __all__ = ["WindowReader"]
 class WindowReader:
     """Plans and opens models over windows; see :class:`tracksmith.runs.reader.Reader`."""
 
+    def record(self, chosen: ChosenModel, context: Context) -> ModelRecord:
+        """Return the record of a model, with every default filled in."""
+        return window_record(chosen, context)
+
+    def plan(self, planned: PlannedModel, contigs: Contigs, regions: Regions | None) -> WindowPlan:
+        """Return the plan of a model."""
+        return WindowPlan(planned, contigs, regions)
+
     def draft(self, chosen: ChosenModel, number: int, context: Context) -> ModelDraft:
         """Fill in every default of a model and cut its work into parts."""
-        record = window_record(chosen, context)
+        record = self.record(chosen, context)
         planned = PlannedModel(chosen.registered.model, chosen.card, record, chosen.weights)
-        plan = WindowPlan(planned, context.genome.contigs, context.regions)
+        plan = self.plan(planned, context.genome.contigs, context.regions)
         starts = part_starts(plan.chunks, plan.tiling, context.request.parts)
         wanted = context.request.parts
         if wanted and len(starts) != wanted:
@@ -36,10 +46,10 @@ class WindowReader:
         stage = Stage(number, "predict", "bp", tuple(starts), len(plan.chunks))
         longest = int(context.genome.contigs.lengths.max(initial=0))
         files = [
-            (path, f"the {output.statistic} of track {output.track} of {record.name}")
+            (path, f"the {output.label} of track {output.track} of {record.name}")
             for output in plan.outputs
             for path in track_files(
-                record.name, output.track, output.statistic, context.formats, longest
+                record.name, output.track, output.label, context.formats, longest
             )
         ]
         if record.folds.rule == "held-out":
@@ -53,5 +63,5 @@ class WindowReader:
     def open(self, planned: PlannedModel, number: int, opened: Opened) -> ModelWorker:
         """Open a planned model."""
         contigs = contigs_of(opened.run.plan.genome)
-        plan = WindowPlan(planned, contigs, planned_regions(opened.run, contigs))
+        plan = self.plan(planned, contigs, planned_regions(opened.run, contigs))
         return WindowWorker(plan, number, opened)

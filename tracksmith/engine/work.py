@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,13 @@ from tracksmith.tracks.options import TrackOptions
 if TYPE_CHECKING:
     import torch
 
-    from tracksmith.engine.forward import Coming, Forward
+    from tracksmith.engine.forward import Forward
 
-__all__ = ["WindowWorker"]
+__all__ = ["Chunk", "ChunkValues", "WindowWorker"]
 
 
 @dataclass(frozen=True)
-class _Chunk:
+class Chunk:
     """What one chunk needs: its place, its bases, its folds, the bins asked for."""
 
     contig: int
@@ -49,12 +49,24 @@ class _Chunk:
     bases: int
 
 
+class ChunkValues(NamedTuple):
+    """The values of a chunk: a row for each output, and what its part keeps beside the tracks."""
+
+    rows: NDArray[np.float32]
+    beside: tuple[bytes, ...] = ()
+
+
 class Stopped(BaseException):
     """A part was given up because the command is ending."""
 
 
 class WindowWorker:
-    """Computes the parts of one model over windows on one device; the loaded model is kept."""
+    """Computes the parts of one model over windows on one device; the loaded model is kept.
+
+    ``beside`` is how many pieces of a chunk are no tracks.
+    """
+
+    beside = 0
 
     def __init__(self, plan: WindowPlan, number: int, opened: Opened) -> None:
         self.plan = plan
@@ -103,7 +115,7 @@ class WindowWorker:
     def shape(self, part: int) -> tuple[int, int]:
         """Return how many chunks and outputs a part has."""
         first, last = self.store.items(part)
-        return last - first, len(self.plan.outputs)
+        return last - first, len(self.plan.outputs) + self.beside
 
     def size(self, part: int) -> int:
         """Return how many bases a part predicts."""
@@ -163,10 +175,11 @@ class WindowWorker:
         folds = len(record.folds.names)
         return ModelCost(
             record, f"{bases:,} bp", windows, windows * folds,
-            windows * self._seconds_per_window(ways),
+            windows * self.seconds_per_window(ways),
         )  # fmt: skip
 
-    def _seconds_per_window(self, ways: int) -> float:
+    def seconds_per_window(self, ways: int) -> float:
+        """Return the seconds of a window in each of so many orientations, timing two batches."""
         import torch
 
         forward, tiling = self.forward, self.plan.tiling
@@ -205,7 +218,8 @@ class WindowWorker:
         # Closed whatever happens, so that the next part gets its turn.
         with closing(self._predicted(forward, chunks)) as predicted:
             for chunk, values in predicted:
-                waiting.append(self._encode(pool, chunk, values))
+                waiting.append(self._encode(pool, chunk, values.rows))
+                waiting[-1] += [pool.submit(bytes, piece) for piece in values.beside]
                 while len(waiting) > most:
                     writer.write_chunk([future.result() for future in waiting.pop(0)])
                 _count(counts, chunk, forward.tiling.bin)
@@ -215,9 +229,9 @@ class WindowWorker:
 
     def _predicted(
         self, forward: Forward, chunks: range
-    ) -> Generator[tuple[_Chunk, NDArray[np.float32]], None, None]:
+    ) -> Generator[tuple[Chunk, ChunkValues], None, None]:
         """Yield chunks with their values; a GPU is given the next before the last is fetched."""
-        flying: deque[tuple[_Chunk, Coming]] = deque()
+        flying: deque[tuple[Chunk, Callable[[], ChunkValues]]] = deque()
         with self._turn:
             for chunk in self._read_ahead(forward, chunks):
                 if self._stopped.is_set():
@@ -228,16 +242,21 @@ class WindowWorker:
         while flying:
             yield self._fetch(*flying.popleft())
 
-    def _launch(self, forward: Forward, chunk: _Chunk) -> Coming:
-        with self._of_contig(chunk):
-            return forward.launch(chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted)
+    def begin(self, forward: Forward, chunk: Chunk) -> Callable[[], ChunkValues]:
+        """Begin to compute a chunk; return what waits for its values."""
+        coming = forward.launch(chunk.stretch, chunk.start, chunk.end, chunk.folds, chunk.wanted)
+        return lambda: ChunkValues(coming.result())
 
-    def _fetch(self, chunk: _Chunk, coming: Coming) -> tuple[_Chunk, NDArray[np.float32]]:
+    def _launch(self, forward: Forward, chunk: Chunk) -> Callable[[], ChunkValues]:
         with self._of_contig(chunk):
-            return chunk, coming.result()
+            return self.begin(forward, chunk)
+
+    def _fetch(self, chunk: Chunk, values: Callable[[], ChunkValues]) -> tuple[Chunk, ChunkValues]:
+        with self._of_contig(chunk):
+            return chunk, values()
 
     @contextmanager
-    def _of_contig(self, chunk: _Chunk) -> Iterator[None]:
+    def _of_contig(self, chunk: Chunk) -> Iterator[None]:
         """Say on which contig a plugin broke its contract."""
         try:
             yield
@@ -245,9 +264,9 @@ class WindowWorker:
             name = self.plan.contigs.names[chunk.contig]
             raise PluginError(f"On contig {name}: {error}") from error
 
-    def _read_ahead(self, forward: Forward, chunks: range) -> Iterator[_Chunk]:
+    def _read_ahead(self, forward: Forward, chunks: range) -> Iterator[Chunk]:
         with ThreadPoolExecutor(1, "read") as reader:
-            ahead: Future[_Chunk] | None = None
+            ahead: Future[Chunk] | None = None
             for number in chunks:
                 coming = reader.submit(self._read, forward, number)
                 if ahead is not None:
@@ -256,7 +275,7 @@ class WindowWorker:
             if ahead is not None:
                 yield ahead.result()
 
-    def _read(self, forward: Forward, number: int) -> _Chunk:
+    def _read(self, forward: Forward, number: int) -> Chunk:
         table = self.plan.chunks
         contig, start, end = table.interval(number, self.plan.contigs)
         name = self.plan.contigs.names[contig]
@@ -264,10 +283,10 @@ class WindowWorker:
         stretch = Stretch(self.genome.read(name, low, high), low)
         folds = self.plan.folds_for(name)
         wanted = self.plan.wanted(contig, start, end)
-        return _Chunk(contig, start, end, stretch, folds, wanted, int(table.bases[number]))
+        return Chunk(contig, start, end, stretch, folds, wanted, int(table.bases[number]))
 
     def _encode(
-        self, pool: ThreadPoolExecutor, chunk: _Chunk, values: NDArray[np.float32]
+        self, pool: ThreadPoolExecutor, chunk: Chunk, values: NDArray[np.float32]
     ) -> list[Future[bytes]]:
         length = int(self.plan.contigs.lengths[chunk.contig])
         name = self.plan.contigs.names[chunk.contig]
@@ -292,10 +311,10 @@ class WindowWorker:
         return [pool.submit(encode, output) for output in self.plan.outputs]
 
 
-def _count(counts: dict[str, int], chunk: _Chunk, bin_size: int) -> None:
+def _count(counts: dict[str, int], chunk: Chunk, bin_size: int) -> None:
     """Add what a chunk read to the counts of its part."""
-    asked = _bases_of(chunk.wanted, bin_size, chunk.end - chunk.start)
-    unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)
+    wanted = _bases_of(chunk.wanted, bin_size, chunk.end - chunk.start)
+    unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, wanted)
     counts["bases"] += chunk.bases
     counts["unknown"] += unknown
     counts["ambiguous"] += ambiguous

@@ -1,4 +1,4 @@
-"""IGV sessions: JSON for igv.js and igv-webapp, XML for IGV desktop.
+"""IGV sessions: JSON for igv.js and igv-webapp, and the rows that one for IGV desktop has.
 
 A UCSC hub shows poorly in IGV (overlays fall apart, scales are cut to whole
 numbers, lollipops are dropped), so runs get sessions of their own.
@@ -11,9 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracksmith.hub.genomes import holds_letters
+from tracksmith.hub.haplotypes import (
+    haplotype_title,
+    in_order,
+    is_edits,
+    samples_of,
+)
 from tracksmith.hub.labels import ShortLabels
-from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
+from tracksmith.hub.loci import VariantTable, opening, regions_of_all
 from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
 from tracksmith.hub.runs import Output, ShownRun
 from tracksmith.hub.scale import (
@@ -26,16 +31,12 @@ from tracksmith.hub.scale import (
     wide_function,
 )
 from tracksmith.hub.signals import BASE_COLOURS
-from tracksmith.hub.templates import Templates
 from tracksmith.hub.values import plain_text
 
-__all__ = ["SHOWN", "Reference", "igv_tracks", "session", "session_xml"]
+__all__ = ["SHOWN", "Config", "Reference", "Row", "UrlOf", "igv_tracks", "rows_of", "session"]
 
 SHOWN = 20
 """Tracks that a session opens with; a page lists the others."""
-
-DESKTOP_NAME = 25
-"""Characters of a row's name that IGV desktop shows in its panel of names."""
 
 _PLACED = ("mean", "absmax", "letters", "saturation")
 UrlOf = Callable[[Output], str]
@@ -107,11 +108,13 @@ class Reference:
         return {"reference": config}
 
 
-def igv_tracks(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Config]:
-    """Return one igv.js configuration per row of the view, in order."""
-    regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in _regions(runs)]
-    configs = [_regions_row(regions)] if regions else []
-    configs += [row.config for row in _rows(runs, url_of)]
+def igv_tracks(
+    runs: Sequence[ShownRun], url_of: UrlOf, added: Sequence[Config] = ()
+) -> list[Config]:
+    """Return one igv.js configuration per row of the view, in order: ``added`` in front."""
+    regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in regions_of_all(runs)]
+    configs = [*added, *([_regions_row(regions)] if regions else [])]
+    configs += [row.config for row in rows_of(runs, url_of)]
     return [config | {"order": order} for order, config in enumerate(configs, 1)]
 
 
@@ -128,7 +131,8 @@ def _regions_row(features: list[Config]) -> Config:
     }
 
 
-def _rows(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
+def rows_of(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
+    """Return the rows of all tracks of runs: one a track, or a pair drawn over each other."""
     outputs = [output for run in runs for output in run.outputs()]
     maker = _Maker(common_scales(outputs), url_of)
     rows: list[Row] = []
@@ -181,45 +185,14 @@ def session(
     reference: Reference,
     tables: Sequence[VariantTable] = (),
     locus: str | None = None,
+    added: Sequence[Config] = (),
 ) -> Config:
-    """Return a session for igv.js: genome, locus, the first tracks."""
+    """Return a session for igv.js: genome, locus, what was added, the first tracks."""
     config: Config = {"version": "3.1.4", **reference.config()}
     config["locus"] = locus or opening(runs, tables)
     config["showSampleNames"] = False
-    config["tracks"] = igv_tracks(runs, url_of)[:SHOWN]
+    config["tracks"] = igv_tracks(runs, url_of, added)[: SHOWN + len(added)]
     return config
-
-
-def session_xml(
-    templates: Templates,
-    runs: Sequence[ShownRun],
-    url_of: UrlOf,
-    genome: str,
-    locus: str,
-) -> str:
-    """Return a session of the same rows for IGV desktop.
-
-    ``genome`` is a genome that IGV hosts, or a file of one. It and the results
-    of ``url_of`` are complete addresses, or paths as they are on disk: IGV does
-    not decode the percent signs of a path.
-    """
-    labels = ShortLabels(DESKTOP_NAME)
-    rows = [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
-    resources = [part for row in rows for part in (row["members"] or [row])]
-    return templates.fill(
-        "session.xml",
-        genome=genome,
-        letters=holds_letters(genome),
-        locus=locus,
-        rows=rows,
-        resources=resources,
-        regions=_regions(runs),
-    )
-
-
-def _regions(runs: Sequence[ShownRun]) -> list[Region]:
-    """Return what the runs were restricted to, each region once."""
-    return list(dict.fromkeys(region for run in runs for region in regions_of(run)))
 
 
 @dataclass(frozen=True)
@@ -229,6 +202,8 @@ class _Maker:
 
     def rows(self, outputs: Sequence[Output]) -> list[Row]:
         """Return a model's rows: overlays, single tracks, spreads, letters, variants."""
+        people = [item for item in outputs if item.sample]
+        outputs = [item for item in outputs if not item.sample]
         signals = [item for item in outputs if item.kind == "bigwig"]
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
@@ -246,7 +221,19 @@ class _Maker:
         rows += [self.letters(item) for item in signals if item.statistic == "letters"]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]
         rows += [self.folds(item) for item in outputs if item.kind == "folds"]
+        for sample in samples_of(people):
+            rows += self.person([item for item in people if item.sample == sample])
         return rows
+
+    def person(self, outputs: Sequence[Output]) -> list[Row]:
+        """Return the rows of a person: each track's haplotypes, then what differs, then edits."""
+        rows = [
+            self.overlay(row, haplotype_title(row), "hap1/2", alpha=0.5)
+            if isinstance(row, tuple)
+            else self.wig(row)
+            for row in in_order(outputs)
+        ]
+        return rows + [self.variants(item) for item in outputs if is_edits(item)]
 
     def _bigwig(self, output: Output, **more: Any) -> Row:
         config: Config = {
@@ -357,23 +344,3 @@ def _scale(limits: Limits | None) -> Config:
     if limits is None:
         return {"autoscale": True}
     return {"autoscale": False, "min": limits[0], "max": limits[1]}
-
-
-def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
-    config = row.config
-    colour = str(config.get("color", "rgb(0,0,0)")).removeprefix("rgb(").removesuffix(")")
-    return {
-        "name": row.label(labels),
-        "url": config.get("url", config["name"]),
-        "kind": config.get("format", "bigwig"),
-        "colour": colour,
-        "height": config["height"],
-        "alpha": config.get("alpha"),
-        "low": config.get("min"),
-        "high": config.get("max"),
-        "group": config.get("autoscaleGroup"),
-        "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
-        "window": config.get("windowFunction", "mean"),
-        "mode": config.get("displayMode", "EXPANDED"),
-        "members": [_xml_row(member, labels) for member in row.members],
-    }

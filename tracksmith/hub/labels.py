@@ -37,6 +37,8 @@ class ShortLabels:
 
     def of(self, output: Output) -> str:
         """Return the label of one track, the same whenever it is asked for."""
+        if output.sample:
+            return self._of_person(output)
         sign = output.track.strand.strip(".")
         tail = f" {sign}" if sign else ""
         if output.statistic not in ("", "mean"):
@@ -45,6 +47,18 @@ class ShortLabels:
         if not output.track_id:
             title = first_short(f"{output.model.name} {title}", title, limit=self.limit)
         return self._label((str(output.path),), output, title, tail)
+
+    def _of_person(self, output: Output) -> str:
+        return self._personal((output,), output.statistic.replace("hap", "h"))
+
+    def of_haplotypes(self, pair: Pair) -> str:
+        """Return the label of both haplotypes of a person in one row."""
+        return self._personal(pair, "h1/h2")
+
+    def _personal(self, outputs: tuple[Output, ...], brief: str) -> str:
+        first = outputs[0]
+        title = f"{first.sample} {brief} {first.track.strand.strip('.')}".rstrip()
+        return self._label(tuple(str(out.path) for out in outputs), first, title, f" {title}")
 
     def of_pair(self, pair: Pair, title: str, tail: str) -> str:
         """Return the label of an overlay; ``tail`` says what is overlaid, as ``+/-``."""

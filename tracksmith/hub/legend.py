@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tracksmith.hub.haplotypes import EDIT_COLOURS, is_edits
 from tracksmith.hub.runs import DELTA_UP, Output
 from tracksmith.hub.signals import BASE_COLOURS
 
@@ -33,11 +34,13 @@ class LegendEntry:
 
 def legend(outputs: Iterable[Output]) -> list[LegendEntry]:
     """Return what the colours of files mean, each once, in the files' order."""
-    entries = (entry for output in outputs for entry in _entries(output))
+    entries = (item for output in outputs for item in _entries(output))
     return list(dict.fromkeys(entries))
 
 
 def _entries(output: Output) -> list[LegendEntry]:
+    if is_edits(output):
+        return [LegendEntry(colour, text) for colour, text in EDIT_COLOURS]
     if output.kind == "bigbed":
         return [LegendEntry(colour, text) for colour, text in _ITEMS]
     if output.kind == "biginteract":
@@ -55,6 +58,8 @@ def _entries(output: Output) -> list[LegendEntry]:
 def _text(output: Output) -> str:
     """Say what a track's colour stands for, '' where it is the track's own and no more."""
     strand = _STRANDS.get(output.track.strand, "")
+    if output.sample:
+        return output.title.removeprefix(f"{output.track.label or output.track_id}, ")
     if output.file.readout:
         return _of_edits(output, strand)
     if output.statistic == "delta":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracksmith.hub.haplotypes import EDITS_TEXT, is_edits, person_rows
 from tracksmith.hub.legend import legend
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.templates import Templates
@@ -55,11 +56,12 @@ def track_facts(output: Output) -> list[Row]:
     strand = {"+": "plus", "-": "minus"}.get(track.strand, "")
     rows = [
         ("Track", output.track_id),
+        ("Person", output.sample),
         ("Statistic", output.statistic),
         ("Score", file.score),
         ("Readout", file.readout),
         ("Edit", file.edit),
-        ("Variants", _counted(file.variants or file.rows)),
+        ("Edits" if output.sample else "Variants", _counted(file.variants or file.rows)),
         ("Strand", f"{strand} (stored negative)" if output.stored_sign < 0 else strand),
         ("Assay", track.assay),
         ("Cell type", track.cell_type),
@@ -94,6 +96,7 @@ def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
         ("Shifts", ", ".join(map(str, record.shifts)) + " bp"),
         ("Options", ", ".join(f"{k}={v}" for k, v in record.options.items())),
         *_variant_rows(run, model),
+        *person_rows(run, model),
         ("Arithmetic", record.dtype),
         ("Rounding", plan.precision or "none"),
         ("Device", plan.device),
@@ -173,6 +176,8 @@ def _what(shown: Node, statistics: set[str]) -> str:
         return _what_of_edits(statistics)
     if shown.stanza.role == "multiwig" and "ref" in statistics:
         return "Reference allele in grey, alternative allele in colour."
+    if shown.stanza.role == "multiwig" and shown.outputs[0].sample:
+        return "Both haplotypes over each other: the first blue, the second orange."
     if shown.stanza.role == "multiwig":
         return (
             "Both strands over each other: plus upward, minus downward (its values are stored "
@@ -215,6 +220,8 @@ def _scale(shown: Node) -> str:
 
 
 def _display_items(shown: Node) -> str:
+    if is_edits(shown.outputs[0]):
+        return EDITS_TEXT
     if shown.outputs[0].kind == "folds":
         return (
             "Each item is a contig with the names of the folds that predicted it; none of them "

@@ -13,11 +13,15 @@ from tracksmith.hub.values import safe_name
 from tracksmith.models.card import ModelCard, Track
 from tracksmith.runs.genome import contigs_of
 from tracksmith.runs.record import FileEntry, GenomeRecord, ModelRecord, PlanRecord
+from tracksmith.runs.request import EXPLAIN
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS
 
 __all__ = [
     "DELTA_UP",
+    "DIFFERENCE",
+    "FIRST",
+    "SECOND",
     "Output",
     "ShownModel",
     "ShownRun",
@@ -27,17 +31,28 @@ __all__ = [
     "same_genome",
 ]
 
-_KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "biginteract", "folds")
+_SHOWN_FORMATS = (form.name for form in FORMATS.values() if form.shown)
+_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds")
+FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
+"""The statistics of a person's tracks."""
+
 _GREY = (128, 128, 128)
+_HAPLOTYPE_COLOURS = {FIRST: (31, 119, 180), SECOND: (214, 96, 18), DIFFERENCE: (80, 80, 80)}
 _STRAND_COLOURS = {"+": (192, 57, 43), "-": (36, 87, 160)}
 _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
     "letters": "attribution",
+    "letters-sd": "standard deviation over folds of the attribution",
     "absmax": "strongest variant effect",
     "ref": "reference allele",
     "alt": "alternative allele",
     "delta": "alternative minus reference",
+    FIRST: "first haplotype",
+    SECOND: "second haplotype",
+    DIFFERENCE: "first minus second haplotype (up is more on the first)",
+    f"{FIRST}.sd": "first haplotype, standard deviation over folds",
+    f"{SECOND}.sd": "second haplotype, standard deviation over folds",
     "arcs": "arcs from edits to readouts",
 }
 _OF_EDITS = {"ref": "without", "alt": "with", "delta": "difference made by"}
@@ -103,6 +118,11 @@ class Output:
         return self.file.statistic
 
     @property
+    def sample(self) -> str:
+        """The person whose it is, '' for no one's."""
+        return self.file.sample
+
+    @property
     def track_id(self) -> str:
         """The track's id, '' for a file over all tracks of a model."""
         return self.file.track
@@ -117,6 +137,8 @@ class Output:
         """What to call it in full."""
         what = self.track.label or self.track_id
         extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic in ("letters", "letters-sd") and self.run.plan.kind == EXPLAIN:
+            extra += f" of {self.file.score} by {self.run.plan.details.get('method', '')}"
         if self.statistic == "delta":
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
@@ -126,7 +148,9 @@ class Output:
         if self.file.readout:
             extra = self._of_edits()
         if self.kind == "bigbed":
-            extra = "variant effects"
+            extra = "edits" if self.sample else "variant effects"
+        if self.sample:
+            extra = f"{self.sample}, {extra}"
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
@@ -155,8 +179,9 @@ class Output:
         """The track's colour; grey for a reference allele, lighter for a spread."""
         if self.statistic == "ref":
             return _GREY
-        red, green, blue = self._track_colour()
-        if self.statistic == "sd":
+        haplotype = self.statistic.removesuffix(".sd")
+        red, green, blue = _HAPLOTYPE_COLOURS.get(haplotype) or self._track_colour()
+        if self.statistic.endswith("sd"):
             return ((red + 255) // 2, (green + 255) // 2, (blue + 255) // 2)
         return (red, green, blue)
 
@@ -176,7 +201,9 @@ class Output:
     @property
     def unique(self) -> str:
         """A track name for it, unique within the run up to characters that were replaced."""
-        parts = [self.track_id, self.file.base, self.file.readout, self.file.edit]
+        parts = [
+            self.track_id, self.sample, self.file.base, self.file.readout, self.file.edit,
+        ]  # fmt: skip
         if self.statistic != "mean":
             parts.append(self.statistic or {"bigbed": "variants"}.get(self.kind, self.kind))
         return safe_name(self.model.label, *parts)
@@ -238,7 +265,8 @@ class ShownRun:
         for file in self.files:
             if file.kind not in _KINDS or file.values == 0 or file.size == 0:
                 continue
-            model = models.get(file.model)
+            # The edits of a person are of all models: they stand with the first one.
+            model = models.get(file.model) if file.model or not file.sample else self.models[0]
             if model is None:
                 raise InputError(
                     f"{self.folder}/run.json lists {file.path!r} for the model "

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tracksmith.hub.runs import Output
+from tracksmith.hub.runs import FIRST, SECOND, Output
 
 # decision: scales-show-peaks (no fixed scale fits every locus)
 __all__ = [
@@ -83,6 +83,8 @@ def scale_key(output: Output) -> Key:
     """Return what tracks must share to share a scale: model, assay, units, statistic."""
     track = output.track
     statistic = "alleles" if output.statistic in ("ref", "alt") else output.statistic
+    for haplotype in (FIRST, SECOND):  # on the scale of the reference
+        statistic = {haplotype: "mean", f"{haplotype}.sd": "sd"}.get(statistic, statistic)
     return (output.model.name, track.assay, track.units, track.transform, statistic)
 
 

@@ -97,6 +97,12 @@ class Maker:
         name = self.names.take(first.model.label, *of, "alleles")
         return self._overlay(pair, name, title, self.labels.of_pair(pair, title, "ref/alt"))
 
+    def haplotypes(self, pair: Pair, title: str) -> Node:
+        """Return both haplotypes of a person drawn over each other."""
+        first = pair[0]
+        name = self.names.take(first.model.label, first.track_id, first.sample, "haplotypes")
+        return self._overlay(pair, name, title, self.labels.of_haplotypes(pair))
+
     def _overlay(self, pair: Pair, name: str, title: str, short: str) -> Node:
         of = (pair[0].run, pair[0].model)
         title = f"{pair[0].owner}: {title}"
@@ -158,7 +164,8 @@ class Maker:
         keys = Names()
         for position, output in enumerate(outputs):
             suffix = output.statistic if output.statistic != "mean" else ""
-            key = keys.take(output.track_id.replace("-", "_"), suffix)
+            named = (output.track_id, output.sample, suffix)
+            key = keys.take(*(part.replace("-", "_") for part in named))
             child = self.leaf(output, self.names.claim(f"{name}_{key}"), grouped=grouped)
             made.adopt(child, "on" if position < SHOWN_FACETED else "off")
             facets = {facet: _facet(output, facet) or "-" for facet in _FACETS}
@@ -272,11 +279,11 @@ def _tag(text: str) -> str:
 
 def _subgroups(outputs: Sequence[Output]) -> dict[str, dict[str, str]]:
     """Return, per facet that tells tracks apart, its members: tag and title without spaces."""
-    found = {}
+    subgroups = {}
     for group, facet in _GROUPS.items():
         members = {_tag(value): value for value in (_facet(out, facet) for out in outputs)}
         if len(members) > 1:
-            found[group] = {
+            subgroups[group] = {
                 tag: safe_name(value or "none") for tag, value in sorted(members.items())
             }
-    return found
+    return subgroups

@@ -211,7 +211,7 @@ class RegionScore:
     signed: bool = True
     places: bool = False
 
-    def facts(self, name: str) -> ScoreFacts:
+    def score_facts(self, name: str) -> ScoreFacts:
         """Return what the score of this name means."""
         return ScoreFacts(name, self.formula, self.unit, self.signed, places=self.places)
 
@@ -263,7 +263,7 @@ class TrackScore:
     needs_place: bool = False
     places: bool = False
 
-    def facts(self, name: str) -> ScoreFacts:
+    def score_facts(self, name: str) -> ScoreFacts:
         """Return what the score of this name means."""
         return ScoreFacts(
             name, self.formula, self.unit, self.signed, False, self.units,
@@ -325,7 +325,7 @@ class Model:
             raise CardError(f"The scores of model {self.card.name!r} do not fit:\n{listed}")
 
     def _score_problems(self) -> Iterator[str]:
-        own = {name: score.facts(name) for name, score in self.scores.items()}
+        own = {name: score.score_facts(name) for name, score in self.scores.items()}
         regions = isinstance(self.card.geometry, RegionGeometry)
         taken = REGION_SCORES if regions else WINDOW_SCORES
         for name, score in own.items():

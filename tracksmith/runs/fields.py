@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option"]
+__all__ = [
+    "EXPLAIN", "HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option",
+]  # fmt: skip
 
-PREDICT, VARIANTS, PERTURB = "predict", "variants", "perturb"
+PREDICT, VARIANTS, HAPLOTYPES, PERTURB = "predict", "variants", "haplotypes", "perturb"
+EXPLAIN = "explain"
 WINDOWS, REGIONS = "windows", "regions"
 
 
@@ -19,11 +22,16 @@ def option(
     *,
     flag: str = "",
     group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS, PERTURB),
+    kinds: tuple[str, ...] = (PREDICT, VARIANTS, PERTURB, EXPLAIN),
     reads: tuple[str, ...] = (WINDOWS, REGIONS),
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """Return a dataclass field that is also an option of the command line."""
+    """Return a dataclass field that is also an option of the command line.
+
+    What predictions may be asked, those on haplotypes may be asked too.
+    """
+    if PREDICT in kinds:
+        kinds = (*kinds, HAPLOTYPES)
     known = {
         "read": read, "about": about, "flag": flag, "group": group, "kinds": kinds,
         "reads": reads, "choices": choices,

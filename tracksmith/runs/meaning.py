@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields
 
 from tracksmith.errors import UsageError
-from tracksmith.runs.request import ModelRequest, Request, describe_field, flag_of
+from tracksmith.runs.request import (
+    HAPLOTYPES,
+    PREDICT,
+    ModelRequest,
+    Request,
+    describe_field,
+    flag_of,
+)
 
 __all__ = ["check_meaning", "refuse_tf32"]
 
@@ -39,11 +46,11 @@ def check_meaning(
 
 def _check_numbers(request: Request) -> None:
     numbers = [(request.parts, "--parts")]
-    for asked in map(request.of, request.models):
+    for model_request in map(request.of, request.models):
         numbers += [
-            (asked.batch_size, "--batch-size"),
-            (asked.max_allele, "--max-allele"),
-            (asked.counts_column, "--counts-column"),
+            (model_request.batch_size, "--batch-size"),
+            (model_request.max_allele, "--max-allele"),
+            (model_request.counts_column, "--counts-column"),
         ]
     for value, flag in numbers:
         if value is not None and value < 1:
@@ -62,10 +69,19 @@ def _said(request: Request) -> Iterator[tuple[str, str]]:
 def _check_kind(request: Request) -> None:
     for name in (*request.given(), *(name for _, name in _said(request))):
         if name != "own" and request.kind not in describe_field(name)["kinds"]:
-            wanted = " or ".join(describe_field(name)["kinds"])
+            wanted = " or ".join(_commands(describe_field(name)["kinds"]))
             raise UsageError(
                 f"{flag_of(name)} has no meaning here: it belongs to `tracksmith {wanted}`."
             )
+
+
+def _commands(kinds: Collection[str]) -> list[str]:
+    """Return the commands of kinds of run; people are an option of predictions."""
+    return [
+        "predict --vcf" if kind == HAPLOTYPES else kind
+        for kind in kinds
+        if kind != HAPLOTYPES or PREDICT not in kinds
+    ]
 
 
 def _check_models(

@@ -21,7 +21,7 @@ from tracksmith.runs.request import PREDICT, Request
 from tracksmith.runs.run import Run
 from tracksmith.runs.versions import refuse_other_plugins, refuse_other_versions
 
-__all__ = ["Predict"]
+__all__ = ["Models", "Predict"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Predict:
 
     def open(self, run: Run, device: str, progress: Progress) -> Worker:
         """See :meth:`tracksmith.runs.kind.Kind.open`."""
-        return _Models(self.readers, run, device, progress)
+        return Models(self.readers, run, device, progress)
 
     def finishes_on(self, run: Run) -> str:
         """Finish it anywhere: parts are joined, no network runs."""
@@ -65,7 +65,7 @@ class Predict:
         """Accept it: nothing but its files matters."""
 
 
-class _Models:
+class Models:
     """The models of a run side by side; each part goes to its model."""
 
     def __init__(
@@ -89,29 +89,35 @@ class _Models:
         return self.models[self.store.stage(part).model]
 
     def load(self) -> None:
+        """Load the networks."""
         for model in self.models:
             model.load()
 
     def compute(self, part: int) -> None:
+        """Compute one part, by its model."""
         self._model(part).compute(part)
 
     @property
     def side_by_side(self) -> int:
+        """How many parts may be computed at a time."""
         return min(getattr(model, "side_by_side", 1) for model in self.models)
 
     def stop(self) -> None:
+        """Have the parts under way given up."""
         for model in self.models:
             if isinstance(model, Overlapping):
                 model.stop()
 
     def size(self, part: int) -> int:
+        """Return how many units a part has."""
         return self._model(part).size(part)
 
     def finish(self, progress: Progress) -> Results:
+        """Write the files of all models."""
         records = self.store.run.plan.models
         results = [model.finish(progress) for model in self.models]
         return Results(
-            tuple(entry for result in results for entry in result.files),
+            tuple(file for result in results for file in result.files),
             {
                 record.name: result.bases
                 for record, result in zip(records, results, strict=True)
@@ -120,6 +126,7 @@ class _Models:
         )
 
     def costs(self) -> list[ModelCost]:
+        """Return the cost of every model, after a trial."""
         return [model.cost() for model in self.models]
 
     def close(self) -> None:

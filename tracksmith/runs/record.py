@@ -7,7 +7,8 @@
     ├── ModelRecord   one for each model
     ├── Stage         the parts
     ├── RegionSet     the regions asked for
-    └── VariantsRecord
+    ├── VariantsRecord
+    └── HaplotypesRecord
     Places            where genome, weights and other files were found; no part of the identity
     Results           the finished files and what was counted
 """
@@ -26,23 +27,35 @@ from tracksmith.errors import TrustError
 from tracksmith.files import canonical_json, digest_of_file
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.codec import encode
+from tracksmith.runs.counts import (
+    BaseCounts,
+    CoreCounts,
+    PersonCounts,
+    TrustedFile,
+    VariantCounts,
+)
+from tracksmith.runs.inputs import FileRecord, HaplotypesRecord, SampleRecord
 
 __all__ = [
     "ALIAS",
     "FORMAT",
     "SATURATION",
     "BaseCounts",
+    "CoreCounts",
     "FileEntry",
     "FileRecord",
     "FoldsRecord",
     "GenomeRecord",
+    "HaplotypesRecord",
     "Limits",
     "ModelRecord",
+    "PersonCounts",
     "Places",
     "PlanRecord",
     "RegionSet",
     "RegionsRecord",
     "Results",
+    "SampleRecord",
     "Stage",
     "TrustedFile",
     "VariantCounts",
@@ -61,20 +74,6 @@ SATURATION = "saturation"
 
 LONGEST = 1 << 63
 """Lengths of contigs (bp) are below this: they are kept as int64."""
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """A file by its name, size (bytes) and sha256."""
-
-    name: str
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> FileRecord:
-        """Read a file and return its record."""
-        return cls(path.name, path.stat().st_size, digest_of_file(path))
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,8 @@ class ModelRecord:
     asked for, and the partners that their strands need. ``stride`` is in bp, or
     in regions for a model over regions, which has ``regions``. ``batch_chosen``
     says that somebody asked for this batch size. ``scores`` and ``max_allele``
-    (the longest allele that is scored, bp) belong to runs of variants.
+    (the longest allele that is scored, bp) belong to runs of variants, ``register`` (exact or
+    core: how the values of a haplotype are put in register) to runs of haplotypes.
     """
 
     card: ModelCard
@@ -137,6 +137,7 @@ class ModelRecord:
     regions: RegionsRecord | None = None
     scores: tuple[str, ...] = ()
     max_allele: int = 0
+    register: str = ""
 
     @property
     def name(self) -> str:
@@ -245,6 +246,7 @@ class PlanRecord:
     regions: RegionSet | None = None
     variants: VariantsRecord | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    haplotypes: HaplotypesRecord | None = None
 
     @property
     def sound(self) -> bool:
@@ -319,7 +321,7 @@ class FileEntry:
     saturation track; ``edit`` and ``readout`` name what a track of perturbations shows;
     ``values`` counts bases with a value, ``rows`` rows.
     ``stored_sign`` is -1 where a track around variants holds negated values,
-    else 1. ``quantiles`` are by probability.
+    else 1. ``quantiles`` are by probability. ``sample`` is a person of a run of haplotypes.
     """
 
     path: str
@@ -342,44 +344,13 @@ class FileEntry:
     max: float | None = None
     mean: float | None = None
     quantiles: Mapping[str, float] = field(default_factory=dict)
+    sample: str = ""
 
     @classmethod
     def of(cls, folder: Path, path: str, kind: str, **about: Any) -> FileEntry:
         """Return the entry of the finished file ``path`` of the run in ``folder``."""
         full = folder / path
         return cls(path, kind, full.stat().st_size, digest_of_file(full), **about)
-
-
-@dataclass(frozen=True)
-class BaseCounts:
-    """Bases that a model read: all, N, and other ambiguous codes."""
-
-    bases: int = 0
-    unknown: int = 0
-    ambiguous: int = 0
-
-
-@dataclass(frozen=True)
-class VariantCounts:
-    """What became of the records and alleles of a file; ``reasons`` counts skipped alleles."""
-
-    records: int = 0
-    records_outside_regions: int = 0
-    records_scored: int = 0
-    records_skipped: int = 0
-    alleles_scored: int = 0
-    alleles_skipped: int = 0
-    reasons: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TrustedFile:
-    """A weight file that was unpickled because somebody consented."""
-
-    model: str
-    fold: str
-    name: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -392,3 +363,5 @@ class Results:
     without_value: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     trusted_weights: tuple[TrustedFile, ...] = ()
     gpus: tuple[str, ...] = ()
+    people: Mapping[str, PersonCounts] = field(default_factory=dict)
+    haplotype_cores: Mapping[str, CoreCounts] = field(default_factory=dict)

@@ -16,9 +16,21 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
-from tracksmith.runs.fields import PERTURB, PREDICT, REGIONS, VARIANTS, WINDOWS, option
+from tracksmith.runs.explain_fields import ExplainRequest
+from tracksmith.runs.fields import (
+    EXPLAIN,
+    HAPLOTYPES,
+    PERTURB,
+    PREDICT,
+    REGIONS,
+    VARIANTS,
+    WINDOWS,
+    option,
+)
+from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
 from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
+    read_background,
     read_number,
     read_path,
     read_paths_by_name,
@@ -33,7 +45,9 @@ from tracksmith.runs.values import (
 )
 
 __all__ = [
+    "EXPLAIN",
     "FORMAT_NAMES",
+    "HAPLOTYPES",
     "LISTS",
     "MAPPINGS",
     "PERTURB",
@@ -61,7 +75,7 @@ FORMAT_NAMES = ("bigwig", "bedgraph")
 
 
 @dataclass(frozen=True)
-class ModelRequest:
+class ModelRequest(HaplotypeModelRequest):
     """What one model of a run was asked."""
 
     tracks: tuple[str, ...] = option(
@@ -81,7 +95,7 @@ class ModelRequest:
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        kinds=(PREDICT, VARIANTS), group="Models",
+        kinds=(PREDICT, VARIANTS, EXPLAIN), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -135,7 +149,7 @@ class ModelRequest:
     scores: tuple[str, ...] = option(
         (), read_texts,
         f"A score: {', '.join(SCORE_NAMES)}, or a model's own; repeatable. Default by model.",
-        flag="--score", kinds=(VARIANTS,), group="Variants",
+        flag="--score", kinds=(VARIANTS, EXPLAIN), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
         None, read_whole, "Longest allele that is scored, in bp; default by model.",
@@ -144,7 +158,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Request(PerturbRequest):
+class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -179,8 +193,13 @@ class Request(PerturbRequest):
         "Perturbations: bp to either side of a start site that are read.",
         kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
-    background: int = option(
-        0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
+    background: int | str = option(
+        0, read_background, "Rank among so many random SNVs of the genome, or those of a BED or "
+        "VCF file, matched=FILE (start sites: GTF, BED), or an earlier run's .ranks.",
+        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+    )  # fmt: skip
+    background_size: int | None = option(
+        None, read_whole, "Variants of a background from a file: 10,000, or 1,000 a class.",
         kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     ref_mismatch: str = option(
@@ -192,24 +211,24 @@ class Request(PerturbRequest):
         group="Variants",
     )  # fmt: skip
     max_skipped: float = option(
-        0.05, read_number, "Largest share of alleles that may be skipped.", kinds=(VARIANTS,),
-        group="Variants",
+        0.05, read_number, "Largest share of alleles that may be skipped.",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     strict: bool = option(
         False,
         read_yes,
         "Fail when any allele cannot be scored.",
-        kinds=(VARIANTS,),
+        kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )
     allow_truncated: bool = option(
-        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS,),
+        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS, HAPLOTYPES),
         group="Variants",
     )  # fmt: skip
     allow_other_lengths: bool = option(
         False, read_yes,
         "Contigs may have other lengths than the file declares (a genome that was cut).",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
     )  # fmt: skip
     device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
     dask: str = option(
@@ -240,9 +259,13 @@ class Request(PerturbRequest):
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.method:
+            return EXPLAIN
         if self.readouts is not None:
             return PERTURB
-        return PREDICT if self.variants is None and self.saturate is None else VARIANTS
+        if self.variants is not None or self.saturate is not None:
+            return VARIANTS
+        return PREDICT if self.vcf is None else HAPLOTYPES
 
     def of(self, model: str) -> ModelRequest:
         """Return what one model is asked: what is said for it before what is said for all."""
@@ -267,9 +290,10 @@ class Request(PerturbRequest):
         return replace(self, own={**self.own, model: {**self.own.get(model, {}), **values}})
 
 
+_OWN = (*fields(HaplotypeRequest), *fields(HaplotypeModelRequest))
 _FIELDS: dict[str, Field[Any]] = {
-    item.name: item for item in (*fields(Request), *fields(ModelRequest))
-}
+    item.name: item for item in (*fields(Request), *fields(ModelRequest)) if item not in _OWN
+} | {item.name: item for item in _OWN}
 _OF_MODEL = frozenset(item.name for item in fields(ModelRequest))
 
 

@@ -1,0 +1,1 @@
+"""Predictions on the two haplotypes of people: their edits, their windows, their files."""
