@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tracksmith.effects.files import file_names
+from tracksmith.effects.first_records import hold_first_records
 from tracksmith.effects.forecast import forecast
 from tracksmith.effects.info_keys import refuse_shared_keys
 from tracksmith.effects.limits import accept_counts, check_limits, limits_of
@@ -34,6 +35,7 @@ class Variants:
         chosen, context = begin(request, registry, progress)
         models, inputs = draft_models(chosen, context)
         contigs = context.genome.contigs
+        hold_first_records(request, context.genome, progress)
         variants, size = survey_source(request, contigs, context.regions, progress.note)
         limits = limits_of(request)
         check_limits(limits, size.unscorable, variants.name, kept=False)
