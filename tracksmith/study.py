@@ -38,6 +38,7 @@ from tracksmith.guess import did_you_mean
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
+    EXPLAIN,
     PERTURB,
     PREDICT,
     VARIANTS,
@@ -59,13 +60,14 @@ PATHS = (
 )  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
-KINDS = (PREDICT, VARIANTS, PERTURB)
+KINDS = (PREDICT, VARIANTS, PERTURB, EXPLAIN)
 """The tables of runs, in the order in which the runs are made."""
 
 NEEDS = {
     PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
     VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
     PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
+    EXPLAIN: "explains regions: what belongs to other kinds of run is in their tables",
 }
 
 TABLES = (*KINDS, "hub")
@@ -167,6 +169,8 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
             f"{path}, [{kind}]: whether to trust weights is for whoever runs the study to say: "
             "take trust_weights out, and give --trust-weights to tracksmith run."
         )
+    if kind == EXPLAIN:
+        table = {"method": "ism", **table}
     try:
         # decision: study-is-a-request (the same names, checks and ids as a command)
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
@@ -262,6 +266,7 @@ def _said(run: Run) -> dict[str, Any]:
         "parts": places.parts,
         **_said_of_variants(run),
         **_said_of_perturbations(run),
+        **_said_of_explanations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -291,7 +296,7 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
         **shared,
         "variants": run.places.files.get("variants"),
         "around": list(variants.around),
-        "background": variants.background or None,
+        **_said_of_background(run),
         "ref_mismatch": variants.ref_mismatch,
         "allow_truncated": variants.allow_truncated or None,
         "allow_other_lengths": run.places.allow_other_lengths or None,
@@ -300,12 +305,27 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     }
 
 
+def _said_of_explanations(run: Run) -> dict[str, Any]:
+    details = run.plan.details if run.plan.kind == EXPLAIN else {}
+    return {name: value for name, value in details.items() if value not in ("", False)}
+
+
 def _said_of_perturbations(run: Run) -> dict[str, Any]:
     if run.plan.kind != PERTURB:
         return {}
     details, files = dict(run.plan.details), run.places.files
     details.pop("files", None)
     return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
+def _said_of_background(run: Run) -> dict[str, Any]:
+    """Return among what effects are ranked, as it is asked for."""
+    variants, record = run.plan.variants, run.plan.details.get("background")
+    if record is None:
+        return {"background": (variants and variants.background) or None}
+    path = run.places.files.get("background", "")
+    matched = "matched=" * (record["kind"] == "matched")
+    return {"background": f"{matched}{path}", "background_size": record["size"] or None}
 
 
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_only_the_first_thousand_are_looked_at(tmp_path, write_genome, random_ba
     ]
     (tmp_path / "v.vcf").write_text(HEAD + "".join(rows))
     seen = []
-    original = "tracksmith.effects.first_records.AlleleReader.alleles"
+    original = "tracksmith.effects.limits.AlleleReader.alleles"
     alleles = AlleleReader.alleles
     monkeypatch.setattr(original, lambda self, record: seen.append(1) or alleles(self, record))
     request = verbs.request(
