@@ -64,7 +64,7 @@ KINDS = (PREDICT, VARIANTS, PERTURB, EXPLAIN)
 """The tables of runs, in the order in which the runs are made."""
 
 NEEDS = {
-    PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
+    PREDICT: "writes tracks along a genome: a field there belongs to [variants] or [perturb]",
     VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
     PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
     EXPLAIN: "explains regions: what belongs to other kinds of run is in their tables",
