@@ -31,7 +31,7 @@ __all__ = [
     "same_genome",
 ]
 
-_KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
+_KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds", "sites")
 FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
 """The statistics of a person's tracks."""
 
@@ -146,6 +146,8 @@ class Output:
             extra = "edits" if self.sample else "variant effects"
         if self.sample:
             extra = f"{self.sample}, {extra}"
+        if self.kind == "sites":
+            extra = f"named stretches of the attribution of {self.file.score}"
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
