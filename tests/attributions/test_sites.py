@@ -1,5 +1,7 @@
 """Planted motifs of the demonstration genome are found again by name, and nothing else is."""
 
+import json
+
 import numpy as np
 import pyBigWig
 import pytest
@@ -10,6 +12,7 @@ import tracksmith
 from tracksmith.errors import InputError, TrustError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
+from tracksmith.study import study_text
 
 pytest.importorskip("tangermeme", reason="the extra explain is not installed")
 
@@ -123,6 +126,7 @@ def test_other_motifs_are_another_run_and_a_changed_file_is_refused(demo, run, t
     out = tmp_path / "run"
     planned = tracksmith.plan("core-promoter", demo.fasta, out, motifs=str(motifs), **asked)
     assert planned.id == run.id
+    assert f"motifs = {json.dumps(str(motifs))}" in study_text([planned])
     tracksmith.work(out, device="cpu")
     write_meme(motifs, 41)
     with pytest.raises(TrustError, match="not the file of motifs that was planned"):

@@ -10,6 +10,7 @@ from tracksmith.effects.scores import SCORES
 from tracksmith.kinds import KINDS
 from tracksmith.runs.record import FORMAT, PlanRecord
 from tracksmith.runs.request import (
+    EXPLAIN,
     PREDICT,
     SCORE_NAMES,
     VARIANTS,
@@ -32,6 +33,13 @@ def names_of(field: str) -> list[str]:
 
 def is_named(field: str, page: str) -> bool:
     return any(re.search(rf"`{name}\b[^`]*`", page) for name in names_of(field))
+
+
+def test_every_option_of_explanations_is_on_their_page():
+    page = PREDICTING + (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    own = [item.name for item in request_fields(EXPLAIN) if item.name != "models"]
+    assert len(own) > 20
+    assert not [flag_of(name) for name in own if not is_named(name, page)]
 
 
 @pytest.mark.parametrize("kind", [PREDICT, VARIANTS])

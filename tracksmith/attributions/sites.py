@@ -77,6 +77,7 @@ def read_motifs(path: Path) -> Motifs:
     if not matrices or any(m.ndim != 2 or m.shape[0] != 4 or m.shape[1] < 2 for m in matrices):
         raise InputError(f"{path} holds no motifs over A, C, G and T in MEME's format.")
     names = tuple(" ".join(name.split())[:LONGEST_NAME] for name in motifs)
+    # decision: names-against-decoys (a best match always exists)
     random = np.random.default_rng(1)
     wanted = max(len(matrices), FEWEST - len(matrices))
     decoys = [random.permutation(matrices[n % len(matrices)].T).T for n in range(wanted)]
