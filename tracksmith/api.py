@@ -299,6 +299,8 @@ def build_hub(
     base_url: str | None = None,
     templates: str | Path | None = None,
     copy: bool = False,
+    add: Sequence[str | Path] = (),
+    alias: str | Path | None = None,
 ) -> HubReport:
     """Build a UCSC track hub of finished runs on one genome, with IGV sessions beside it.
 
@@ -319,6 +321,11 @@ def build_hub(
         Folder of templates that replace those of the same name.
     copy
         Copy the tracks into the hub's folder, so that it can be shared alone.
+    add
+        Files of your own to show as well, each as ``FILE`` or ``FILE=LABEL``: bigWig,
+        bigBed, BED, GFF3, GTF, VCF or BCF.
+    alias
+        A table of other names of contigs, for files that are added.
 
     Returns
     -------
@@ -330,6 +337,7 @@ def build_hub(
     TracksmithError
         See :mod:`tracksmith.errors`.
     """
+    from tracksmith.hub.added import own_files
     from tracksmith.hub.build import build_hub as build
 
     several = [runs] if isinstance(runs, (str, Path)) else runs
@@ -338,7 +346,7 @@ def build_hub(
     folders = [Path(run) for run in several]
     return build(
         folders, place, email, name=name, title=title, genome=genome, base_url=base_url,
-        templates=own, copy=copy,
+        templates=own, copy=copy, add=own_files(add, alias),
     )  # fmt: skip
 
 

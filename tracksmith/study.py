@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
-from tracksmith.genome.kinds import require_file
+from tracksmith.genome.kinds import is_file, require_file
+from tracksmith.guess import did_you_mean
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
@@ -43,12 +44,13 @@ from tracksmith.runs.request import (
     VARIANTS,
     ModelRequest,
     Request,
+    is_of_model,
     make_request,
     request_fields,
 )
 from tracksmith.runs.run import Run
 from tracksmith.runs.spool import FOLDER as SPOOL_FOLDER
-from tracksmith.runs.values import read_yes
+from tracksmith.runs.values import is_address, read_text, read_texts, read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
@@ -68,7 +70,8 @@ NEEDS = {
     EXPLAIN: "explains regions: what belongs to other kinds of run is in their tables",
 }
 
-HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
+TABLES = (*KINDS, "hub")
+HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy", "add", "alias")
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,9 @@ def read_study(path: Path) -> Study:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no study: {error}.") from None
-    tables = {name: content.pop(name, []) for name in (*KINDS, "hub")}
+    tables = {name: content.pop(name, []) for name in TABLES}
     shared, folder = content, path.parent
+    _refuse_other_tables(path, shared)
     steps = [
         _step(path, kind, {**_of_kind(shared, kind), **table}, folder)
         for kind in KINDS
@@ -120,6 +124,17 @@ def read_study(path: Path) -> Study:
     if hub is not None and Path(hub["out"]).absolute() in [step.out.absolute() for step in steps]:
         raise UsageError(f"{path}: {hub['out']} is the folder of a run and of the hub.")
     return Study(tuple(steps), hub)
+
+
+def _refuse_other_tables(path: Path, shared: Mapping[str, Any]) -> None:
+    """Refuse a table whose name was mistyped: else it would count as an option of every run."""
+    by_model = [item.name for item in request_fields() if is_of_model(item.name)]
+    for name, value in shared.items():
+        nested = value if isinstance(value, list) else [value]
+        if name not in by_model and any(isinstance(item, dict) for item in nested):
+            hint = did_you_mean(name, TABLES) or did_you_mean(name, by_model)
+            known = "" if hint else f" There are {', '.join(f'[{table}]' for table in TABLES)}."
+            raise UsageError(f"{path}: there is no table [{name}].{hint}{known}")
 
 
 def _refuse_shared_folder(path: Path | None, folders: Sequence[Path]) -> None:
@@ -168,18 +183,26 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
 
 def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
     if unknown := sorted(table.keys() - set(HUB)):
-        raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}; known are {', '.join(HUB)}.")
+        hint = did_you_mean(unknown[0], HUB) or f" Known are {', '.join(HUB)}."
+        raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}.{hint}")
     if not {"out", "email"} <= table.keys():
         raise UsageError(f"{path}: [hub] needs out and email.")
-    try:
-        copy = read_yes(table.get("copy", False))
-    except UsageError as error:
-        raise UsageError(f"{path}, [hub]: copy {error}") from None
-    texts = {name: str(value) for name, value in table.items() if name != "copy"}
+    values = {name: _hub_value(path, name, value) for name, value in table.items()}
+    copy, add = values.pop("copy", False), values.pop("add", ())
+    texts: dict[str, str] = values
     _refuse_words(path, texts)
-    for name in {"out", "templates"} & texts.keys():
+    for name in {"out", "templates", "alias"} & texts.keys():
         texts[name] = str(folder / texts[name])
-    return {**texts, "copy": copy}
+    return {**texts, "copy": copy, "add": [str(folder / item) for item in add]}
+
+
+def _hub_value(path: Path, name: str, value: Any) -> Any:
+    try:
+        if name == "add":
+            return read_texts(value)
+        return read_yes(value) if name == "copy" else read_text(value)
+    except UsageError as error:
+        raise UsageError(f"{path}, [hub]: {name} {error}") from None
 
 
 def _refuse_words(path: Path, texts: Mapping[str, str]) -> None:
@@ -198,9 +221,11 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
     if name in ("regions", "saturate") and isinstance(value, str):
-        return str(folder / value) if (folder / value).is_file() else value
+        return str(folder / value) if is_file(folder / value) else value
     if name == "regions" and isinstance(value, list):
         return [_placed("saturate", item, folder) for item in value]
+    if name == "dask" and isinstance(value, str) and not is_address(value):
+        return str(folder / value) if value else value
     return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
 
 
@@ -271,7 +296,7 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
         **shared,
         "variants": run.places.files.get("variants"),
         "around": list(variants.around),
-        "background": variants.background or None,
+        **_said_of_background(run),
         "ref_mismatch": variants.ref_mismatch,
         "allow_truncated": variants.allow_truncated or None,
         "allow_other_lengths": run.places.allow_other_lengths or None,
@@ -292,6 +317,16 @@ def _said_of_perturbations(run: Run) -> dict[str, Any]:
     details, files = dict(run.plan.details), run.places.files
     details.pop("files", None)
     return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
+def _said_of_background(run: Run) -> dict[str, Any]:
+    """Return among what effects are ranked, as it is asked for."""
+    variants, record = run.plan.variants, run.plan.details.get("background")
+    if record is None:
+        return {"background": (variants and variants.background) or None}
+    path = run.places.files.get("background", "")
+    matched = "matched=" * (record["kind"] == "matched")
+    return {"background": f"{matched}{path}", "background_size": record["size"] or None}
 
 
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:

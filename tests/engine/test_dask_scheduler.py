@@ -140,6 +140,7 @@ def test_a_scheduler_that_does_not_answer_is_told(genome, tmp_path, monkeypatch,
     with pytest.raises(ResourceError, match=f"no Dask scheduler answers at {place} within 1 sec"):
         verbs.run_all(request, tmp_path / "run")
     assert capfd.readouterr() == ("", "")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_that_is_no_schedulers_is_refused(genome, tmp_path):
@@ -148,6 +149,7 @@ def test_a_file_that_is_no_schedulers_is_refused(genome, tmp_path):
         request = verbs.request(("core-promoter",), genome, device="cpu", dask=str(tmp_path / name))
         with pytest.raises(UsageError, match=words):
             verbs.run_all(request, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_scheduler_without_workers_is_told(genome, tmp_path, monkeypatch):
@@ -158,6 +160,7 @@ def test_a_scheduler_without_workers_is_told(genome, tmp_path, monkeypatch):
     try:
         with pytest.raises(ResourceError, match="has no workers, after 1 seconds"):
             verbs.run_all(request, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
     finally:
         end(process)
 
@@ -170,6 +173,7 @@ def test_workers_with_another_version_are_refused(scheduler, genome, tmp_path, m
     request = verbs.request(("core-promoter",), genome, device="cpu", dask=str(scheduler))
     with pytest.raises(TrustError, match=r"worker (one|two) on \S+ has tracksmith \S+, here 9.9"):
         verbs.run_all(request, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_workers_that_do_not_see_the_run_are_refused(scheduler, genome, tmp_path, monkeypatch):

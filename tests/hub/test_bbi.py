@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError
-from tracksmith.hub.bbi import parse_autosql, read_head
+from tracksmith.tracks.head import parse_autosql, read_head
 
 
 def head_of(data):

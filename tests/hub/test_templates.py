@@ -14,6 +14,7 @@ NAMES = [
     "groups.txt",
     "track.html",
     "about.html",
+    "added.html",
     "page.html",
     "page.js",
     "browser.js",

@@ -349,6 +349,16 @@ FORMAT_2 = {
         (json.dumps(FORMAT_2 | {"finished": True}), 6, r"has format version 2"),
         (json.dumps({"format": [[4]]}), 6, r"has format version \[\[4\]\]"),
         (json.dumps({"format": 3}), 6, "plan is None, but an object is due"),
+        (
+            json.dumps({"format": 3, "plan": {"a\x1b[2J\u2028": 1}}),
+            6,
+            r"a\\x1b\[2J\\u2028 is 1",
+        ),
+        (
+            json.dumps({"format": 3, "plan": {"x" * 9_000: 1}}),
+            6,
+            r"x\.\.\.x+ is 1, but no such",
+        ),
         ("[" * 100_000, 4, "Cannot read"),
         ('{"format": ' + "[" * 400 + "]" * 400 + "}", 6, "has format version"),
         ("{}", 4, "is no run of tracksmith"),

@@ -9,6 +9,7 @@ from region_toys import registry, toy
 from tracksmith.cli import main
 from tracksmith.runs.request import ModelRequest, Request, request_fields
 from tracksmith.runs.run import Run
+from tracksmith.study import read_study
 
 SEQUENCE = "ACGTTGCAAC" * 300
 
@@ -68,6 +69,7 @@ SCORED = {
     "limits": ["--strict", "--ref-mismatch", "use-alt-as-ref", "--max-n", "0.25"],
     "skipped": ["--max-skipped", "0.5", "--allow-truncated"],
     "scores": ["--score", "l2", "--max-allele", "7", "--background", "20", "--chroms", "chr1"],
+    "background": ["--background", "plain.bed", "--background-size", "30"],
     "around": ["--around", "top:3", "-r", "chr1"],
     "other lengths": ["--allow-other-lengths"],
     "other names": [*ALIAS, "-r", "NC1:1-2,000"],
@@ -231,6 +233,14 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         (HUB.format("h", "me"), "--email 'me' must be an e-mail address"),
         (HUB.format("h", "me@x.org") + 'name = "a b"\n', "--name 'a b' must be one word"),
         (HUB.format("h", "me@x.org") + 'base_url = "x"\n', "--base-url 'x' must be the http(s)"),
+        (HUB.format("h", "me@x.org") + 'nam = "a"\n', "there is no 'nam'. Did you mean 'name'?"),
+        (HUB.format("h", "me@x.org") + 'colour = "a"\n', "'colour'. Known are out, email, name"),
+        (HUB.format("h", "me@x.org") + 'title = ["a"]\n', "[hub]: title ['a']: give a text"),
+        (HUB.format("h", "me@x.org") + "genome = 1979-05-27\n", "genome 1979-05-27: give a text"),
+        ("[predikt]\nout = 'o'\n", "no table [predikt]. Did you mean 'predict'?"),
+        ("[[variant]]\nout = 'o'\n", "no table [variant]. Did you mean 'variants'?"),
+        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [hub]."),
+        ("[fold]\ncore-promoter = '1'\n", "no table [fold]. Did you mean 'folds'?"),
         (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],
 )
@@ -238,6 +248,24 @@ def test_what_a_table_cannot_hold_is_refused_by_name(world, text, message):
     Path("bad.toml").write_text('models = ["core-promoter"]\ngenome = "genome.fa"\n' + text)
     assert message in call("run", "bad.toml", code=2)
     assert not Path("o").exists()
+
+
+def test_a_scheduler_s_file_is_taken_from_the_study_s_folder(world):
+    Path("there").mkdir()
+    text = 'models = ["core-promoter"]\ngenome = "g.fa"\ndask = "{}"\n[predict]\nout = "o"\n'
+    for said, meant in [
+        ("scheduler.json", "there/scheduler.json"), ("../x/s.json", "there/../x/s.json"),
+        ("/shared/s.json", "/shared/s.json"), ("tcp://host:1", "tcp://host:1"),
+        ("host:8786", "host:8786"),
+    ]:  # fmt: skip
+        Path("there/study.toml").write_text(text.format(said))
+        (step,) = read_study(Path("there/study.toml")).steps
+        assert step.request.dask == meant
+
+
+def test_a_region_longer_than_a_name_of_a_file_is_no_fault_of_tracksmith(world):
+    Path("long.toml").write_text(STUDY.format("2" * 300))
+    assert "chr1:1-222" in call("run", "long.toml", "-q", code=4)
 
 
 def test_a_file_of_brackets_is_no_study(world):

@@ -28,6 +28,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "doctor": ("tracksmith.cli.doctor:doctor", "Say what this installation can do."),
+    "evaluate": ("tracksmith.cli.evaluate:evaluate", "Hold a run against what was measured."),
     "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),

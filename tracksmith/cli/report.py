@@ -11,10 +11,15 @@ from tracksmith.runs.estimate import Estimate, human_bytes
 from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import Run
 
-__all__ = ["say_counts", "say_estimate", "say_files", "say_plan"]
+__all__ = ["say_counts", "say_estimate", "say_files", "say_note", "say_plan"]
 
 MOST_TRACKS = 10
 """Tracks of a model that are told one by one."""
+
+
+def say_note(text: str) -> None:
+    """Print what a user should know beside the result."""
+    click.echo(f"NOTE: {text}", err=True)
 
 
 def say_files(run: Run, *, quiet: bool) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.pairs import Pair
 from tracksmith.hub.runs import DIFFERENCE, FIRST, SECOND, Output, ShownModel, ShownRun
 from tracksmith.hub.signals import FACETED_FROM, Maker
 from tracksmith.hub.tree import Node, node
+from tracksmith.tracks.head import read_local_head
 
 __all__ = [
     "EDITS_TEXT",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tracksmith.hub.arcs import arcs
 from tracksmith.hub.folds import fold_track
 from tracksmith.hub.haplotypes import person_nodes, samples_of
 from tracksmith.hub.pairs import allele_pairs, strand_pairs
@@ -20,7 +21,7 @@ __all__ = ["effect_reach", "lay_out"]
 SIGNALS = ("mean", "sd")
 
 
-def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
+def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str], before: int = 0) -> list[Node]:
     """Return the top nodes of a hub: per run and model a folder, or a faceted composite.
 
     Parameters
@@ -29,6 +30,8 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
         Runs of one genome.
     urls
         The link of every file, by its absolute path.
+    before
+        How many other tracks come before these.
     """
     outputs = [output for run in runs for output in run.outputs()]
     maker = Maker(common_scales(outputs), dict(urls))
@@ -38,13 +41,13 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
             if own:
                 tops += _model_nodes(maker, run, model, own)
-    _order(tops)
+    _order(tops, before + 1)
     return tops
 
 
-def _order(tops: Sequence[Node]) -> None:
+def _order(tops: Sequence[Node], first: int) -> None:
     """Number all nodes in reading order, so that browsers keep it."""
-    for position, track_node in enumerate((item for top in tops for item in top.walk()), 1):
+    for position, track_node in enumerate((item for top in tops for item in top.walk()), first):
         track_node.stanza.add("priority", position)
         track_node.stanza.add("html", f"html/{track_node.name}.html")
 
@@ -68,7 +71,8 @@ def _model_nodes(
         for child in _signal_nodes(maker, signals, of):
             folder.adopt(child)
     rest = [out for out in outputs if not _is_signal(out)]
-    for child in (*_base_level_nodes(maker, rest, of), *_variant_nodes(maker, rest)):
+    items = _variant_nodes(maker, rest)
+    for child in (*_base_level_nodes(maker, rest, of), *items):
         folder.adopt(child)
     for sample in samples_of(people):
         for child in person_nodes(maker, [out for out in people if out.sample == sample], of):
@@ -124,7 +128,8 @@ def _base_level_nodes(
             kinds.setdefault(scale_key(output), []).append(output)
     for members in kinds.values():
         if len(members) > 1:
-            what = "differences" if members[0].statistic == "delta" else members[0].statistic
+            statistic = members[0].statistic
+            what = {"delta": "differences", "effect": "effects"}.get(statistic, statistic)
             nodes.append(maker.composite(members, of, what))
         else:
             nodes += [maker.leaf(out) for out in members]
@@ -140,6 +145,8 @@ def _variant_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
             lollies = lollipops(maker, output, reach)
             if lollies is not None:
                 nodes.append(lollies)
+        if output.kind == "biginteract":
+            nodes.append(arcs(maker, output))
     nodes += [maker.peaks(output) for output in outputs if output.statistic == "absmax"]
     return nodes
 

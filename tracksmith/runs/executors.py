@@ -17,7 +17,10 @@ from tracksmith.runs.overlap import computed_parts
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.run import Run
 
-__all__ = ["Devices", "compute_parts", "costs", "devices_of", "load", "refuse_missing", "run_parts"]
+__all__ = [
+    "Devices", "compute_parts", "costs", "devices_of", "load", "reach", "refuse_missing",
+    "run_parts",
+]  # fmt: skip
 
 FAILURES_WITHOUT_PROGRESS = 3
 
@@ -91,6 +94,20 @@ def refuse_missing(text: str, scheduler: str) -> None:
         _names(text, scheduler)
     else:
         resolve_devices(text)
+
+
+def reach(devices: Devices) -> None:
+    """Prove that the scheduler of the devices, where there is one, answers and has workers.
+
+    Raises
+    ------
+    ResourceError, TrustError, UsageError
+        As :func:`tracksmith.runs.dask_scheduler.workers_of`.
+    """
+    if devices.scheduler:
+        from tracksmith.runs.dask_scheduler import refuse_unreachable
+
+        refuse_unreachable(devices.scheduler)
 
 
 def load(worker: Worker, device: str) -> None:

@@ -30,6 +30,7 @@ from tracksmith.runs.fields import (
 from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
 from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
+    read_background,
     read_number,
     read_path,
     read_paths_by_name,
@@ -192,8 +193,13 @@ class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
         "Perturbations: bp to either side of a start site that are read.",
         kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
-    background: int = option(
-        0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
+    background: int | str = option(
+        0, read_background, "Rank among so many random SNVs of the genome, or those of a BED or "
+        "VCF file, matched=FILE (start sites: GTF, BED), or an earlier run's .ranks.",
+        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+    )  # fmt: skip
+    background_size: int | None = option(
+        None, read_whole, "Variants of a background from a file: 10,000, or 1,000 a class.",
         kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     ref_mismatch: str = option(

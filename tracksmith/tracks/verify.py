@@ -95,7 +95,7 @@ def _reading(path: Path, contigs: Sequence[tuple[str, int]]) -> Iterator[Any]:
             if handle.chroms() != dict(contigs):
                 raise _differs("its contigs are not those of the genome")
             yield handle
-    except (InputError, RuntimeError) as error:
+    except InputError as error:
         raise _differs(str(error)) from error
 
 

@@ -13,7 +13,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.bbi import read_range
+from tracksmith.tracks.head import read_range
 
 __all__ = ["Answer", "FolderSource", "HttpSource", "Source", "is_url", "open_source"]
 

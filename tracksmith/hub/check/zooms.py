@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
-from tracksmith.hub.bbi import Apart, ReadRange
 from tracksmith.tracks.bbi import (
     BED_GRAPH,
     BLOCK,
@@ -30,6 +29,7 @@ from tracksmith.tracks.bbi import (
     Layout,
     layout_of,
 )
+from tracksmith.tracks.head import Apart, ReadRange
 
 __all__ = ["PLACES", "ZoomFault", "find_zoom_fault"]
 
