@@ -56,7 +56,7 @@ __all__ = ["Step", "Study", "read_study", "study_text"]
 
 PATHS = (
     "genome", "alias", "variants", "edits", "readouts", "sequences", "weights", "peaks",
-    "accessibility", "normalisers",
+    "accessibility", "normalisers", "motifs",
 )  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
@@ -307,7 +307,8 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
 
 def _said_of_explanations(run: Run) -> dict[str, Any]:
     details = run.plan.details if run.plan.kind == EXPLAIN else {}
-    return {name: value for name, value in details.items() if value not in ("", False)}
+    values = {name: value for name, value in details.items() if value not in ("", False)}
+    return values | ({"motifs": str(run.places.file("motifs"))} if "motifs" in values else {})
 
 
 def _said_of_perturbations(run: Run) -> dict[str, Any]:

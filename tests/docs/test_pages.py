@@ -10,6 +10,7 @@ from tracksmith.effects.scores import SCORES
 from tracksmith.kinds import KINDS
 from tracksmith.runs.record import FORMAT, PlanRecord
 from tracksmith.runs.request import (
+    EXPLAIN,
     PERTURB,
     PREDICT,
     SCORE_NAMES,
@@ -21,14 +22,15 @@ from tracksmith.runs.request import (
 from tracksmith.tracks.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
-PREDICTING, SCORING, PERTURBING = (
+PREDICTING, SCORING, PERTURBING, EXPLAINING = (
     (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for name in ("predict", "variants", "perturb")
+    for name in ("predict", "variants", "perturb", "explain")
 )
 PAGES = {
     PREDICT: PREDICTING,
     VARIANTS: PREDICTING + SCORING,
     PERTURB: PREDICTING + PERTURBING,
+    EXPLAIN: PREDICTING + EXPLAINING,
 }
 
 
@@ -69,7 +71,7 @@ def test_the_format_of_a_run_on_the_page_is_that_of_the_program():
 
 
 def test_every_verb_of_python_is_on_a_page():
-    others = ("hubs", "evaluate")
+    others = ("hubs", "evaluate", "explain")
     texts = [(ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in others]
     pages = "".join([PREDICTING, SCORING, PERTURBING, *texts])
     for name in set(tracksmith.__all__) - {"__version__"}:

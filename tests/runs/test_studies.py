@@ -159,7 +159,7 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
         "variants", "edits", "readouts", "reverse_complement", "device",
     }  # fmt: skip
     elsewhere = {"trust_weights", "dask", "weights", "folds", "spread"}
-    elsewhere |= {"accessibility", "normalisers"}
+    elsewhere |= {"accessibility", "normalisers", "motifs"}
     assert {item.name for item in request_fields()} - elsewhere <= used
     assert isinstance(Request().own, dict) and ModelRequest().folds == "mean"
 

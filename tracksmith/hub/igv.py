@@ -19,7 +19,14 @@ from tracksmith.hub.haplotypes import (
 )
 from tracksmith.hub.labels import ShortLabels
 from tracksmith.hub.loci import VariantTable, opening, regions_of_all
-from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
+from tracksmith.hub.pairs import (
+    Pair,
+    allele_pairs,
+    allele_tail,
+    allele_title,
+    strand_pairs,
+    strand_title,
+)
 from tracksmith.hub.runs import Output, ShownRun
 from tracksmith.hub.scale import (
     Limits,
@@ -212,11 +219,13 @@ class _Maker:
         rows += [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
         rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        rows += [self.overlay(pair, allele_title(pair), "ref/alt", alpha=0.5) for pair in alleles]
+        rows += [
+            self.overlay(pair, allele_title(pair), allele_tail(pair), alpha=0.5) for pair in alleles
+        ]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         rows += [self.wig(item) for item in rest if id(item) not in placed]
-        rows += [self.variants(item) for item in outputs if item.kind == "bigbed"]
+        rows += [self.variants(item) for item in outputs if item.kind in ("bigbed", "sites")]
         rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
         rows += [self.letters(item) for item in signals if item.statistic == "letters"]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]

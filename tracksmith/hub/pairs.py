@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tracksmith.hub.runs import Output
 
-__all__ = ["Pair", "allele_pairs", "allele_title", "strand_pairs", "strand_title"]
+__all__ = ["Pair", "allele_pairs", "allele_tail", "allele_title", "strand_pairs", "strand_title"]
 
 Pair: TypeAlias = tuple[Output, Output]
 
@@ -56,6 +56,11 @@ def strand_title(pair: Pair) -> str:
     shared = [word for word, other in words if word == other]
     text = " ".join(word for word in shared if word.strip(",;:()").lower() != "strand")
     return f"{text.rstrip(',;:- ') or plus.title}, both strands"
+
+
+def allele_tail(pair: Pair) -> str:
+    """Return what tells a pair of alleles from others in a short label: strand, ref/alt."""
+    return f"{pair[0].track.strand.strip('.')} ref/alt".lstrip()
 
 
 def allele_title(pair: Pair) -> str:

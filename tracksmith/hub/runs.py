@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _SHOWN_FORMATS = (form.name for form in FORMATS.values() if form.shown)
-_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds")
+_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds", "sites")
 FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
 """The statistics of a person's tracks."""
 
@@ -151,6 +151,8 @@ class Output:
             extra = "edits" if self.sample else "variant effects"
         if self.sample:
             extra = f"{self.sample}, {extra}"
+        if self.kind == "sites":
+            extra = f"named stretches of the attribution of {self.file.score}"
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
