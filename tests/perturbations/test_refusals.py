@@ -248,3 +248,30 @@ def test_what_a_vcf_cannot_say_is_skipped_with_a_reason_and_listed(demo, site, t
     }
     assert reasons.keys() == said.keys()
     assert all(text in reasons[name] for name, text in said.items())
+
+
+@pytest.mark.parametrize("name", ["edits", "readouts", "sequences"])
+@pytest.mark.parametrize("place", ["nothing.here", "."])
+def test_a_file_that_is_not_there_is_told(name, place, demo, site, tmp_path):
+    files = {"edits": site, "readouts": site, "sequences": demo.fasta, name: tmp_path / place}
+    with pytest.raises(InputError, match=str(tmp_path / place)):
+        tracksmith.perturb(
+            model="core-promoter", genome=demo.fasta, out=tmp_path / "run", op="mask", **files
+        )
+
+
+def test_names_that_are_no_text_are_kept_readable(demo, tmp_path):
+    """Latin-1 names, of edits and readouts, go through tables, tracks, arcs and a hub."""
+    from tracksmith.hub.build import build_hub
+    from tracksmith.hub.check import check_hub
+
+    (tmp_path / "edits.bed").write_bytes(b"demo1\t14340\t14350\tbo\xeete\x01 1\n")
+    (tmp_path / "sites.bed").write_bytes(b"demo1\t14376\t14377\tg\xe8ne\n")
+    tracksmith.perturb(
+        tmp_path / "edits.bed", tmp_path / "sites.bed", "core-promoter", demo.fasta,
+        tmp_path / "run", op="mask", around=20, tracks_for="bo\\xeete\x01 1", device="cpu",
+    )  # fmt: skip
+    rows = rows_of(tmp_path / "run/perturb/core-promoter.top.tsv")
+    assert {(row["name"], row["readout"]) for row in rows} == {("bo\\xeete\x01 1", "g\\xe8ne")}
+    build_hub([tmp_path / "run"], tmp_path / "hub", email="a@example.org")
+    assert check_hub(tmp_path / "hub") == []

@@ -112,7 +112,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             stream.place = f"line {number}"
             if number == 1 and (kind := kind_of_bytes(raw)) is not None:
                 raise InputError(f"{path} is no plain text; its first bytes are {kind}.")
-            text = raw.rstrip(b"\r\n").decode("utf-8-sig", "surrogateescape")
+            text = raw.rstrip(b"\r\n").decode("utf-8-sig", "backslashreplace")
             titled = number == 1 and text.startswith("#")
             skipped = (text.startswith("#") and not titled) or text.startswith(
                 ("track ", "browser ")

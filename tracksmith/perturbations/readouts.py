@@ -100,7 +100,11 @@ def read_readouts(
 def _region(
     name: str, contig: int, start: int, end: int, strand: str, *, sites: bool, contigs: Contigs
 ) -> Readout:
-    name = "" if name == "." else name
+    name = (
+        ""
+        if name == "."
+        else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    )
     if sites:
         start = end - 1 if strand == "-" else start
         end = start + 1
@@ -130,7 +134,7 @@ def _gtf_sites(
     with ByteStream(path) as stream:
         for number, raw in enumerate(stream.lines(), 1):
             stream.place = f"line {number}"
-            text = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
             if not text.strip() or text.startswith("#"):
                 continue
             cells = text.split("\t")

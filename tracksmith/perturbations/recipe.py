@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracksmith.errors import UsageError
+from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.kinds import require_file
 from tracksmith.perturbations.perturbation import OPERATIONS
 from tracksmith.runs.codec import encode
 from tracksmith.runs.planned import check_file
@@ -18,6 +19,11 @@ __all__ = ["FILES", "Recipe", "check_request", "recipe_of"]
 
 FILES = ("edits", "readouts", "sequences")
 """The files of a run, by the fields that name them."""
+
+KINDS_OF_FILE = {
+    "edits": "file of edits", "readouts": "file of readouts", "sequences": "FASTA file",
+    ALIAS: "table of aliases",
+}  # fmt: skip
 
 _OF_TILES = ("mask", "shuffle", "delete", "invert", "duplicate", "keep")
 """Operations that need nothing but a place."""
@@ -66,9 +72,19 @@ class Recipe:
 
 
 def recipe_of(request: Request) -> tuple[Recipe, dict[str, Path]]:
-    """Return what a request asks of a run of perturbations, and its files."""
+    """Return what a request asks of a run of perturbations, and its files.
+
+    Raises
+    ------
+    InputError
+        A file is missing.
+    """
     named = {name: getattr(request, name) for name in (*FILES, ALIAS)}
     paths = {name: path for name, path in named.items() if path is not None}
+    for name, path in paths.items():
+        require_file(path, KINDS_OF_FILE[name])
+        if not path.is_file():
+            raise InputError(f"{path} is no file of {name}: it is a folder or a device.")
     records = {name: FileRecord.of(path) for name, path in paths.items()}
     recipe = Recipe(
         files={name: {"name": one.name, "sha256": one.sha256} for name, one in records.items()},
