@@ -37,6 +37,7 @@ from tracksmith.genome.kinds import require_file
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
+    HAPLOTYPES,
     PREDICT,
     VARIANTS,
     ModelRequest,
@@ -50,7 +51,10 @@ from tracksmith.runs.values import read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
-PATHS = ("genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers")
+PATHS = (
+    "genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers", "vcf",
+    "samples",
+)  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
 HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
@@ -124,9 +128,14 @@ def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
 def _of_kind(shared: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return what stands above the tables without what this kind of run does not have."""
     foreign = {item.name for item in request_fields()} - {
-        item.name for item in request_fields(kind)
+        item.name for own in _kinds_of(kind) for item in request_fields(own)
     }
     return {name: value for name, value in shared.items() if name not in foreign}
+
+
+def _kinds_of(table: str) -> tuple[str, ...]:
+    """Return the kinds of run that a table may ask for: people are an option of predictions."""
+    return (PREDICT, HAPLOTYPES) if table == PREDICT else (table,)
 
 
 def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
@@ -143,7 +152,7 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
-    if request.kind != kind:
+    if request.kind not in _kinds_of(kind):
         wrong = (
             'needs variants = "FILE", or saturate = "REGION"'
             if kind == VARIANTS
@@ -227,6 +236,7 @@ def _said(run: Run) -> dict[str, Any]:
         "formats": list(plan.formats) if tuple(plan.formats) != ("bigwig",) else None,
         "parts": places.parts,
         **_said_of_variants(run),
+        **_said_of_people(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -265,6 +275,21 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     }
 
 
+def _said_of_people(run: Run) -> dict[str, Any]:
+    people = run.plan.haplotypes
+    if people is None:
+        return {}
+    return {
+        "vcf": run.places.files.get("vcf"),
+        "sample": [sample.name for sample in people.samples],
+        "unphased": people.unphased,
+        "allow_truncated": people.allow_truncated or None,
+        "allow_other_lengths": run.places.allow_other_lengths or None,
+        "strict": run.limits.strict or None,
+        "max_skipped": run.limits.most_skipped,
+    }
+
+
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     """Return what is said for one model, its defaults left out."""
     folds = model.folds
@@ -276,6 +301,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
         "batch_size": model.batch_size if model.batch_chosen else None,
         "scores": list(model.scores),
         "max_allele": model.max_allele or None,
+        "register": model.register or None,
     }
     if files:
         several = os.path.commonpath([Path(path).parent for path in files])

@@ -236,17 +236,17 @@ def _check(person: Person, name: str, record: HaplotypesRecord, limits: Limits) 
 def _note(person: Person, notify: Notify) -> None:
     counts, skipped = person.counts, person.skipped
     told = [
-        (counts.get("missing"), "genotypes are missing and read as the reference"),
-        (counts.get("half_missing"), "have one allele missing, which is read as the reference"),
-        (counts.get("haploid"), "are of one copy, which both haplotypes show"),
-        (counts.get("two_hot"), "are not phased SNVs whose bases are read both at once"),
-        (skipped.get(UNPHASED), "alleles are not phased and left out"),
-        (skipped.get(OVERLAP), "overlap an earlier edit of their haplotype and are left out"),
-        (skipped.get(DUPLICATE), "are there twice"),
+        (counts.get("missing"), "genotypes that are missing, read as the reference"),
+        (counts.get("half_missing"), "with one allele missing, read as the reference"),
+        (counts.get("haploid"), "of one copy, which both haplotypes show"),
+        (counts.get("two_hot"), "SNVs without phase, read as both bases at once"),
+        (skipped.get(UNPHASED), "alleles without phase, left out"),
+        (skipped.get(OVERLAP), "that overlap an earlier edit of their haplotype, left out"),
+        (skipped.get(DUPLICATE), "that were there already, left out"),
     ]
-    said = [f"{number:,} {what}" for number, what in told if number]
+    said = [f"{what}: {number:,}" for number, what in told if number]
     others = {code: n for code, n in skipped.items() if code not in _OF_PERSON}
     if others:
         said.append("left out: " + ", ".join(f"{n:,} {code}" for code, n in others.items()))
     if said:
-        notify(f"{person.name}: {person.edits:,} edits are applied; {'; '.join(said)}.")
+        notify(f"{person.name}: edits that are applied: {person.edits:,}; {'; '.join(said)}.")
