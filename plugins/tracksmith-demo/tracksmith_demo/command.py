@@ -116,6 +116,11 @@ def _say_next(out: Path, planted: DemoGenome) -> None:
     folder = out / "hub"
     click.echo(f"Session for IGV desktop: {folder / 'session.xml'}")
     click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
+    person = f"-g {shlex.quote(str(planted.fasta))} --vcf {shlex.quote(str(planted.person_vcf))}"
+    click.echo("Both haplotypes of a planted person:")
+    click.echo(
+        f"{_program()} predict -m core-promoter {person} -o {shlex.quote(str(out / 'person'))}"
+    )
     click.echo("A page with both runs, on this machine:")
     click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
 
