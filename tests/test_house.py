@@ -70,28 +70,28 @@ def test_most_functions_of_the_library_are_short():
 
 
 def test_the_library_neither_prints_nor_asserts_on_data():
-    found = []
+    places = []
     for path in LIBRARY:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             if called and node.func.id in ("print", "exit"):
-                found.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.func.id}")
+                places.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.func.id}")
             if isinstance(node, ast.Assert):
-                found.append(f"{path.relative_to(ROOT)}:{node.lineno} assert")
-    assert not found
+                places.append(f"{path.relative_to(ROOT)}:{node.lineno} assert")
+    assert not places
 
 
 def test_nothing_unfinished_is_left_in_the_code():
     mark = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
     here = Path(__file__)
-    found = [
+    places = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in FILES
         if path != here
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if mark.search(line)
     ]
-    assert not found
+    assert not places
 
 
 def imports(path: Path):
@@ -161,12 +161,12 @@ def test_no_file_names_an_index_of_packages():
     index = re.compile("|".join(("index" + "-url", "py" + r"pi\.org", "python" + "hosted")))
     kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     names = kept.stdout.splitlines() or [str(path.relative_to(ROOT)) for path in FILES]
-    found = [
+    files = [
         name
         for name in names
         if (ROOT / name).is_file() and index.search((ROOT / name).read_text(errors="ignore"))
     ]
-    assert not found
+    assert not files
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["models"], ["predict", "--help"]])
@@ -190,13 +190,13 @@ def test_every_public_name_exists():
 def test_a_fact_of_a_file_format_stands_in_one_file():
     """The magics of bigWig, bigBed, their trees and 2bit, and where a tabix index ends."""
     magics = (0x888FFC26, 0x8789F2EB, 0x78CA8C91, 0x2468ACE0, 0x1A412743)
-    facts = {fact: magic for magic in magics for fact in (magic, magic.to_bytes(4, "little"))}
+    magic_of = {fact: magic for magic in magics for fact in (magic, magic.to_bytes(4, "little"))}
     places = {name: set() for name in (*magics, "2**29")}
     # What tells files of all kinds apart by their first bytes holds those of many formats.
     for path in (path for path in LIBRARY if path.name != "kinds.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and node.value in facts:
-                places[facts[node.value]].add(path.name)
+            if isinstance(node, ast.Constant) and node.value in magic_of:
+                places[magic_of[node.value]].add(path.name)
             if isinstance(node, ast.BinOp) and ast.unparse(node) == "2 ** 29":
                 places["2**29"].add(path.name)
-    assert {fact: found for fact, found in places.items() if len(found) != 1} == {}
+    assert {fact: names for fact, names in places.items() if len(names) != 1} == {}

@@ -23,12 +23,18 @@ MODULES = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") 
 VERBS = {"plan", "work", "finish", "run_all", "estimate", "status"}
 MOST_IMPORTS = 14
 MOST_PARAMETERS = 6
-PLAIN = {"request", "entry", "content", "card"}
+PLAIN = {"request", "file", "content", "card"}
 """What has a type of its own everywhere but where JSON is read."""
 READERS_OF_JSON = re.compile(
     r"tracksmith/(runs/(run|parts|codec)|models/(published|safe_load))\.py"
 )
 """Where plain values are read: the records of runs, of publishers, of checkpoints."""
+PLUGIN_TREES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "plugins").glob("*/tracksmith_*/**/*.py"))
+}
+EMPTY_NAMES = {"found", "asked", "facts", "entry", "told", "held"}
+"""How one came by a thing, never what it is."""
 
 
 def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -75,7 +81,7 @@ def is_looked_up(node: ast.AST) -> bool:
     return name in PLAIN
 
 
-@pytest.mark.parametrize("text", ["entry['path']", "output.entry.get('base')", "model.card[key]"])
+@pytest.mark.parametrize("text", ["file['path']", "output.file.get('base')", "model.card[key]"])
 def test_a_field_by_its_text_is_seen(text):
     assert any(map(is_looked_up, ast.walk(ast.parse(text))))
 
@@ -102,6 +108,66 @@ def test_no_function_of_the_library_takes_more_than_six_arguments_by_place():
                 if a.arg not in ("self", "cls")]) > MOST_PARAMETERS
     ]  # fmt: skip
     assert not wide
+
+
+def bound_names(node: ast.AST) -> list[str]:
+    """Return the names that a node binds: assigned, looped over, passed, imported, defined."""
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return [node.id if isinstance(node, ast.Name) else node.attr]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name]
+    named = (
+        ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+        ast.ExceptHandler, ast.MatchAs, ast.MatchStar,
+    )  # fmt: skip
+    return [node.name] if isinstance(node, named) and node.name else []
+
+
+def empty_names(tree: ast.AST) -> list[str]:
+    """Return where a name is bound that says only how one came by the thing."""
+    return [
+        f"{getattr(node, 'lineno', 0)} {name}"
+        for node in ast.walk(tree)
+        for name in bound_names(node)
+        if name.strip("_").lower() in EMPTY_NAMES
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "found = 1",
+        "first, (*told, last) = x",
+        "held: int",
+        "self._asked = 1",
+        "def f(*, facts): pass",
+        "lambda entry: 1",
+        "for entry in x: pass",
+        "[1 for entry in x]",
+        "with x as held: pass",
+        "(found := 1)",
+        "def asked(): pass",
+        "class _Found: pass",
+        "from x import y as told",
+        "try: pass\nexcept E as found: pass",
+        "match x:\n    case [*entry]: pass",
+    ],
+)
+def test_a_name_that_says_only_how_one_came_by_a_thing_is_seen(text):
+    assert len(empty_names(ast.parse(text))) == 1
+
+
+def test_names_say_what_a_thing_is():
+    assert not empty_names(ast.parse("held_out = value_facts(x.found, asked=told)"))
+    assert len(PLUGIN_TREES) > 20
+    wrong = [
+        f"{name}:{place}"
+        for name, tree in (TREES | PLUGIN_TREES).items()
+        for place in empty_names(tree)
+    ]
+    assert not wrong
 
 
 def size(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

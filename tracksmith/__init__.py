@@ -14,20 +14,25 @@ if TYPE_CHECKING:
         check_hub,
         estimate,
         finish,
+        perturb,
         plan,
         predict,
         score_variants,
         status,
         work,
     )
+    from tracksmith.evaluate.verbs import evaluate_effects, evaluate_tracks
 
 __all__ = [
     "__version__",
     "build_hub",
     "check_hub",
     "estimate",
+    "evaluate_effects",
+    "evaluate_tracks",
     "finish",
     "notebook",
+    "perturb",
     "plan",
     "predict",
     "score_variants",
@@ -40,6 +45,8 @@ def __getattr__(name: str) -> Any:
     # The verbs need torch; importing the package must not.
     if name == "notebook":
         return import_module("tracksmith.notebook")
+    if name in ("evaluate_tracks", "evaluate_effects"):
+        return getattr(import_module("tracksmith.evaluate.verbs"), name)
     if name in __all__:
         from tracksmith import api
 

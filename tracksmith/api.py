@@ -27,6 +27,7 @@ __all__ = [
     "check_hub",
     "estimate",
     "finish",
+    "perturb",
     "plan",
     "predict",
     "score_variants",
@@ -128,6 +129,49 @@ def score_variants(
     return VariantResults(run)
 
 
+def perturb(
+    edits: str | Path | None,
+    readouts: str | Path,
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+    **options: Any,
+) -> Run:
+    """Edit the genome in places and say what that changes where a model is read.
+
+    Parameters
+    ----------
+    edits
+        A table with titles, a BED file (with ``op``), a VCF or BCF; None with ``tile`` or
+        ``local``.
+    readouts
+        BED of regions, or a GTF (or a BED with ``around``) of start sites.
+    **options
+        As in :func:`predict`, and ``op``, ``tile``, ``step``, ``local``, ``sequences``, ``seeds``,
+        ``around``, ``value``, ``feature``, ``within``, ``tracks_for``, ``table_only``.
+
+    Returns
+    -------
+    run
+        The finished run; ``perturb/MODEL.tsv.gz`` in it is the table of all pairs.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
+
+
 def plan(
     model: str | Sequence[str],
     genome: str | Path,
@@ -217,6 +261,8 @@ def build_hub(
     base_url: str | None = None,
     templates: str | Path | None = None,
     copy: bool = False,
+    add: Sequence[str | Path] = (),
+    alias: str | Path | None = None,
 ) -> HubReport:
     """Build a UCSC track hub of finished runs on one genome, with IGV sessions beside it.
 
@@ -237,6 +283,11 @@ def build_hub(
         Folder of templates that replace those of the same name.
     copy
         Copy the tracks into the hub's folder, so that it can be shared alone.
+    add
+        Files of your own to show as well, each as ``FILE`` or ``FILE=LABEL``: bigWig,
+        bigBed, BED, GFF3, GTF, VCF or BCF.
+    alias
+        A table of other names of contigs, for files that are added.
 
     Returns
     -------
@@ -248,6 +299,7 @@ def build_hub(
     TracksmithError
         See :mod:`tracksmith.errors`.
     """
+    from tracksmith.hub.added import own_files
     from tracksmith.hub.build import build_hub as build
 
     several = [runs] if isinstance(runs, (str, Path)) else runs
@@ -256,7 +308,7 @@ def build_hub(
     folders = [Path(run) for run in several]
     return build(
         folders, place, email, name=name, title=title, genome=genome, base_url=base_url,
-        templates=own, copy=copy,
+        templates=own, copy=copy, add=own_files(add, alias),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tracksmith.errors import TrustError
 from tracksmith.runs.kind import Kind
-from tracksmith.runs.request import HAPLOTYPES, PREDICT, VARIANTS, Request
+from tracksmith.runs.request import HAPLOTYPES, PERTURB, PREDICT, VARIANTS, Request
 from tracksmith.runs.run import Run
 
 __all__ = ["KINDS", "kind_of_request", "kind_of_run"]
@@ -32,11 +32,18 @@ def _haplotypes() -> Kind:
     return Haplotypes()
 
 
+def _perturb() -> Kind:
+    from tracksmith.perturbations.kind import Perturb
+
+    return Perturb()
+
+
 # decision: one-driver (a kind is an object that says what differs; job.py does the rest)
 KINDS: dict[str, Callable[[], Kind]] = {
     PREDICT: _predict,
     VARIANTS: _variants,
     HAPLOTYPES: _haplotypes,
+    PERTURB: _perturb,
 }
 """Makes each kind of run, by its name; what a kind needs is imported when it is used."""
 

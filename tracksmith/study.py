@@ -33,31 +33,44 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
-from tracksmith.genome.kinds import require_file
+from tracksmith.genome.kinds import is_file, require_file
+from tracksmith.guess import did_you_mean
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
     HAPLOTYPES,
+    PERTURB,
     PREDICT,
     VARIANTS,
     ModelRequest,
     Request,
+    is_of_model,
     make_request,
     request_fields,
 )
 from tracksmith.runs.run import Run
 from tracksmith.runs.spool import FOLDER as SPOOL_FOLDER
-from tracksmith.runs.values import read_yes
+from tracksmith.runs.values import is_address, read_text, read_texts, read_yes
 
 __all__ = ["Step", "Study", "read_study", "study_text"]
 
 PATHS = (
-    "genome", "alias", "variants", "weights", "peaks", "accessibility", "normalisers", "vcf",
-    "samples",
+    "genome", "alias", "variants", "edits", "readouts", "sequences", "weights", "peaks",
+    "accessibility", "normalisers", "vcf", "samples",
 )  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
-HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy")
+KINDS = (PREDICT, VARIANTS, PERTURB)
+"""The tables of runs, in the order in which the runs are made."""
+
+NEEDS = {
+    PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
+    VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
+    PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
+}
+
+TABLES = (*KINDS, "hub")
+HUB = ("out", "email", "name", "title", "genome", "base_url", "templates", "copy", "add", "alias")
 
 
 @dataclass(frozen=True)
@@ -91,15 +104,17 @@ def read_study(path: Path) -> Study:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no study: {error}.") from None
-    tables = {name: content.pop(name, []) for name in (PREDICT, VARIANTS, "hub")}
+    tables = {name: content.pop(name, []) for name in TABLES}
     shared, folder = content, path.parent
+    _refuse_other_tables(path, shared)
     steps = [
         _step(path, kind, {**_of_kind(shared, kind), **table}, folder)
-        for kind in (PREDICT, VARIANTS)
+        for kind in KINDS
         for table in _tables(path, kind, tables[kind])
     ]
     if not steps:
-        raise UsageError(f"{path} holds no table [predict] or [variants].")
+        listed = " or ".join(f"[{kind}]" for kind in KINDS)
+        raise UsageError(f"{path} holds no table {listed}.")
     _refuse_shared_folder(path, [step.out for step in steps])
     hubs = _tables(path, "hub", tables["hub"])
     if len(hubs) > 1:
@@ -108,6 +123,17 @@ def read_study(path: Path) -> Study:
     if hub is not None and Path(hub["out"]).absolute() in [step.out.absolute() for step in steps]:
         raise UsageError(f"{path}: {hub['out']} is the folder of a run and of the hub.")
     return Study(tuple(steps), hub)
+
+
+def _refuse_other_tables(path: Path, shared: Mapping[str, Any]) -> None:
+    """Refuse a table whose name was mistyped: else it would count as an option of every run."""
+    by_model = [item.name for item in request_fields() if is_of_model(item.name)]
+    for name, value in shared.items():
+        nested = value if isinstance(value, list) else [value]
+        if name not in by_model and any(isinstance(item, dict) for item in nested):
+            hint = did_you_mean(name, TABLES) or did_you_mean(name, by_model)
+            known = "" if hint else f" There are {', '.join(f'[{table}]' for table in TABLES)}."
+            raise UsageError(f"{path}: there is no table [{name}].{hint}{known}")
 
 
 def _refuse_shared_folder(path: Path | None, folders: Sequence[Path]) -> None:
@@ -153,29 +179,32 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
     if request.kind not in _kinds_of(kind):
-        wrong = (
-            'needs variants = "FILE", or saturate = "REGION"'
-            if kind == VARIANTS
-            else "writes tracks along a genome: variants and saturate belong to [variants]"
-        )
-        raise UsageError(f"{path}: [{kind}] {wrong}.")
+        raise UsageError(f"{path}: [{kind}] {NEEDS[kind]}.")
     return Step(request, folder / out)
 
 
 def _hub(path: Path, table: dict[str, Any], folder: Path) -> dict[str, Any]:
     if unknown := sorted(table.keys() - set(HUB)):
-        raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}; known are {', '.join(HUB)}.")
+        hint = did_you_mean(unknown[0], HUB) or f" Known are {', '.join(HUB)}."
+        raise UsageError(f"{path}, [hub]: there is no {unknown[0]!r}.{hint}")
     if not {"out", "email"} <= table.keys():
         raise UsageError(f"{path}: [hub] needs out and email.")
-    try:
-        copy = read_yes(table.get("copy", False))
-    except UsageError as error:
-        raise UsageError(f"{path}, [hub]: copy {error}") from None
-    texts = {name: str(value) for name, value in table.items() if name != "copy"}
+    values = {name: _hub_value(path, name, value) for name, value in table.items()}
+    copy, add = values.pop("copy", False), values.pop("add", ())
+    texts: dict[str, str] = values
     _refuse_words(path, texts)
-    for name in {"out", "templates"} & texts.keys():
+    for name in {"out", "templates", "alias"} & texts.keys():
         texts[name] = str(folder / texts[name])
-    return {**texts, "copy": copy}
+    return {**texts, "copy": copy, "add": [str(folder / item) for item in add]}
+
+
+def _hub_value(path: Path, name: str, value: Any) -> Any:
+    try:
+        if name == "add":
+            return read_texts(value)
+        return read_yes(value) if name == "copy" else read_text(value)
+    except UsageError as error:
+        raise UsageError(f"{path}, [hub]: {name} {error}") from None
 
 
 def _refuse_words(path: Path, texts: Mapping[str, str]) -> None:
@@ -194,16 +223,18 @@ def _placed(name: str, value: Any, folder: Path) -> Any:
         plain = name not in (*PATHS, "inputs")
         return {k: v if plain else _placed(name, v, folder) for k, v in value.items()}
     if name in ("regions", "saturate") and isinstance(value, str):
-        return str(folder / value) if (folder / value).is_file() else value
+        return str(folder / value) if is_file(folder / value) else value
     if name == "regions" and isinstance(value, list):
         return [_placed("saturate", item, folder) for item in value]
+    if name == "dask" and isinstance(value, str) and not is_address(value):
+        return str(folder / value) if value else value
     return str(folder / value) if name in (*PATHS, "inputs") and isinstance(value, str) else value
 
 
 def study_text(runs: Sequence[Run], hub: Mapping[str, str] | None = None) -> str:
     """Return the study that would make these runs again, as TOML with absolute paths."""
     _refuse_shared_folder(None, [run.folder for run in runs])
-    names = [PREDICT if run.plan.variants is None else VARIANTS for run in runs]
+    names = [PREDICT if run.plan.kind == HAPLOTYPES else run.plan.kind for run in runs]
     lines = []
     for kind, run in zip(names, runs, strict=True):
         title = f"[[{kind}]]" if names.count(kind) > 1 else f"[{kind}]"
@@ -237,6 +268,7 @@ def _said(run: Run) -> dict[str, Any]:
         "parts": places.parts,
         **_said_of_variants(run),
         **_said_of_people(run),
+        **_said_of_perturbations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -290,6 +322,14 @@ def _said_of_people(run: Run) -> dict[str, Any]:
     }
 
 
+def _said_of_perturbations(run: Run) -> dict[str, Any]:
+    if run.plan.kind != PERTURB:
+        return {}
+    details, files = dict(run.plan.details), run.places.files
+    details.pop("files", None)
+    return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     """Return what is said for one model, its defaults left out."""
     folds = model.folds
@@ -306,7 +346,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     if files:
         several = os.path.commonpath([Path(path).parent for path in files])
         values["weights"] = files[0] if len(files) == 1 else several
-    if run.plan.variants is None:
+    if run.plan.kind in _kinds_of(PREDICT):
         values["stride"] = model.stride
     if model.regions is None:
         rule = folds.rule

@@ -56,7 +56,7 @@ def conformance(
     from tracksmith.engine.conformance import CheckRequest, check_model
 
     chosen = model if isinstance(model, Model) else load_registry().get(model).model
-    asked = CheckRequest(
+    request = CheckRequest(
         weights=None if weights is None else Path(weights),
         options=dict(options or {}),
         inputs={name: Path(path) for name, path in (inputs or {}).items()},
@@ -66,7 +66,7 @@ def conformance(
     @cache
     def report() -> Report | str:
         try:
-            return check_model(chosen, asked)
+            return check_model(chosen, request)
         except ResourceError as error:
             return str(error)
 
@@ -83,10 +83,10 @@ def _tests_of(model: Model, report: Callable[[], Report | str]) -> type:
 
         @pytest.mark.parametrize("check", checks_of(model))
         def test_conformance(self, check: str) -> None:
-            found = report()
-            if isinstance(found, str):
-                pytest.skip(found)
-            finding = found[check]
+            findings = report()
+            if isinstance(findings, str):
+                pytest.skip(findings)
+            finding = findings[check]
             if finding.status == "fail":
                 pytest.fail(f"{check}: {finding.sentence}", pytrace=False)
             if finding.status == "open":

@@ -101,12 +101,12 @@ def main() -> None:
     peer = None
     for writer in ("pybigtools", "rows alone", "zlib", "isal", "deflate"):
         command = [sys.executable, __file__, "--job", writer, "--rows", str(chosen.rows)]
-        found = json.loads(subprocess.check_output(command))
-        peer = peer or found
-        ratio = peer["cpu"] / found["cpu"]
+        measured = json.loads(subprocess.check_output(command))
+        peer = peer or measured
+        ratio = peer["cpu"] / measured["cpu"]
         print(
-            f"{writer:14}{found['cpu']:8.1f}{ratio:14.2f}{found['memory']:8.0f}"
-            f"{found['size'] / 1e6:9.1f}",
+            f"{writer:14}{measured['cpu']:8.1f}{ratio:14.2f}{measured['memory']:8.0f}"
+            f"{measured['size'] / 1e6:9.1f}",
             flush=True,
         )
 

@@ -47,8 +47,8 @@ def registry(folds: int) -> Registry:
 
 
 def measure(genome: Path, out: Path, folds: int) -> None:
-    found = registry(folds)
-    plugins.load_registry = lambda: found
+    models = registry(folds)
+    plugins.load_registry = lambda: models
     region = f"chr1:1-{BASES}"
     run = tracksmith.plan(
         LCL.name, genome, out, regions=region, device="cpu", weights=genome.parent,

@@ -22,13 +22,13 @@ TRACK = TrackOptions("isal")
 
 def best(function: Callable[[], object], times: int) -> float:
     """Return the least CPU time of a call, in seconds."""
-    found = []
+    seconds = []
     for _ in range(REPEATS):
         began = time.process_time()
         for _ in range(times):
             function()
-        found.append((time.process_time() - began) / times)
-    return min(found)
+        seconds.append((time.process_time() - began) / times)
+    return min(seconds)
 
 
 class Clock:

@@ -124,10 +124,11 @@ def measure_memory(folder: Path) -> None:
     for size in (2 * MEGABASE, 200 * MEGABASE):
         genome = write_genome(folder / f"memory-{size}.fa", size)
         command = [sys.executable, __file__, str(genome), str(folder / f"memory-{size}")]
-        found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        peaks.append(found["peak"])
+        measured = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        peaks.append(measured["peak"])
         print(
-            f"predict {size // MEGABASE} Mb: peak {found['peak']:.0f} MB, {found['cpu']:.1f} s CPU"
+            f"predict {size // MEGABASE} Mb: peak {measured['peak']:.0f} MB, "
+            f"{measured['cpu']:.1f} s CPU"
         )
     print(f"memory for 200 Mb over 2 Mb: {peaks[1] / peaks[0]:.3f} (bar: within 1.10)")
 

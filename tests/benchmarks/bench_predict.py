@@ -64,8 +64,8 @@ CARD = ModelCard(
 
 def ours(genome: Path, out: Path) -> None:
     model = Model(CARD, lambda request: Slice())
-    found = Registry({"slice": RegisteredModel(model, "bench", "1", "bench")}, [])
-    plugins.load_registry = lambda: found
+    registry = Registry({"slice": RegisteredModel(model, "bench", "1", "bench")}, [])
+    plugins.load_registry = lambda: registry
     tracksmith.predict("slice", genome, out, device="cpu")
 
 
@@ -88,8 +88,8 @@ def plain_loop(genome: Path, out: Path) -> None:
             batch = starts[first : first + BATCH]
             windows = np.stack([table[padded[start : start + WINDOW]].T for start in batch])
             with torch.inference_mode():
-                found = network(torch.from_numpy(windows)).numpy()
-            for start, tracks in zip(batch, found, strict=True):
+                outputs = network(torch.from_numpy(windows)).numpy()
+            for start, tracks in zip(batch, outputs, strict=True):
                 for file, values in zip(files, tracks, strict=True):
                     kept = np.ascontiguousarray(values[: len(numbers) - start])
                     file.addEntries(name, start, values=kept, span=1, step=1)
@@ -140,18 +140,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         genomes = [write_genome(folder / f"{size}.fa", [size]) for size in sizes]
-        found: dict[str, list[float]] = {"tracksmith": [], "plain loop": []}
+        seconds_of: dict[str, list[float]] = {"tracksmith": [], "plain loop": []}
         for _ in range(REPEATS):
-            for way, slopes in found.items():
+            for way, slopes in seconds_of.items():
                 slopes.append(slope(way, genomes, sizes, folder))
         theirs = next(folder.glob(f"plain loop-{sizes[0]}-*")) / "a.bw"
         own = next(folder.glob(f"tracksmith-{sizes[0]}-*")) / "tracks" / "slice.a.bw"
         a, b = (read_values(path, "c0", 0, sizes[0]) for path in (own, theirs))
         a_value = compression(a)
     print(f"largest difference of values: {np.nanmax(abs(a - b)) / np.nanmax(abs(b)):.1e}")
-    for way, slopes in found.items():
+    for way, slopes in seconds_of.items():
         print(f"{way}: {min(slopes):.0f} ns of CPU a base of two tracks")
-    best = {way: min(slopes) for way, slopes in found.items()}
+    best = {way: min(slopes) for way, slopes in seconds_of.items()}
     print(f"ratio: {best['plain loop'] / best['tracksmith']:.1f} (bar 12)")
     print(
         f"compression alone: {2 * a_value:.0f} ns; all of the work over it: "

@@ -54,8 +54,8 @@ def loop(genome: Path, out: Path) -> None:
         rows = np.stack([np.frombuffer(padded[s : s + WINDOW].encode(), np.uint8) for s in chosen])
         bases = torch.from_numpy((rows[:, None] == letters[None, :, None]).astype(np.float32))
         with torch.inference_mode():
-            found = network(bases).numpy()
-        for file, track in zip(files, found.transpose(1, 0, 2), strict=True):
+            outputs = network(bases).numpy()
+        for file, track in zip(files, outputs.transpose(1, 0, 2), strict=True):
             values = track.reshape(-1)[: len(sequence) - chosen[0]]
             file.addEntries("chr1", chosen[0], values=values, span=1, step=1)
     for file in files:
@@ -70,8 +70,8 @@ def engine(genome: Path, out: Path, name: str) -> None:
         tracks=(Track("plus", "plus"), Track("minus", "minus")),
     )  # fmt: skip
     model = Model(card, lambda request: NETWORKS[name]())
-    found = Registry({"bpnet": RegisteredModel(model, "bench", "1", "bench")}, [])
-    plugins.load_registry = lambda: found
+    registry = Registry({"bpnet": RegisteredModel(model, "bench", "1", "bench")}, [])
+    plugins.load_registry = lambda: registry
     tracksmith.predict("bpnet", genome, out, device="cpu")
 
 
@@ -98,14 +98,14 @@ def compare(name: str) -> float:
         engine(genome, folder / "engine", name)
         worst = 0.0
         for track in ("plus", "minus"):
-            expected, found = (
+            expected, values = (
                 pyBigWig.open(str(path)).values("chr1", 0, 20_500, numpy=True)
                 for path in (
                     folder / "loop" / f"{track}.bw",
                     next((folder / "engine" / "tracks").glob(f"*{track}.bw")),
                 )
             )
-            worst = max(worst, float(np.abs(expected - found).max() / expected.max()))
+            worst = max(worst, float(np.abs(expected - values).max() / expected.max()))
         return worst
 
 

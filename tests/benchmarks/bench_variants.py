@@ -39,7 +39,7 @@ class Free(nn.Module):
 
 
 def registry() -> Registry:
-    found = {}
+    models = {}
     for name, network in (("free", Free), ("dilated", Dilated), ("reaching", Reaching)):
         card = ModelCard(
             name=name, version="1", summary="benchmark", code_licence="MIT",
@@ -47,8 +47,8 @@ def registry() -> Registry:
             variants=VariantDefaults(pseudocount=1.0),
         )  # fmt: skip
         model = Model(card, lambda request, network=network: network())
-        found[name] = RegisteredModel(model, "bench", "1", "bench")
-    return Registry(found, [])
+        models[name] = RegisteredModel(model, "bench", "1", "bench")
+    return Registry(models, [])
 
 
 def write_inputs(folder: Path, variants: int) -> tuple[Path, Path]:
@@ -94,8 +94,8 @@ def measure(model: str, variants: int) -> dict[str, float]:
     """Score in a process of its own."""
     command = [sys.executable, __file__, model, str(variants)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def report(model: str, few: int, many: int) -> float:

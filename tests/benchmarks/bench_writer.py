@@ -110,13 +110,13 @@ def main() -> None:
         print(f"{'writer':18}{'M values/CPU-s':>15}{'x pyBigWig':>12}{'own MB':>8}{'B/value':>9}")
         peer = None
         for writer, precision in JOBS:
-            found = measure([writer, precision or "-", kind, str(bases)], chosen.repeats)
-            peer = peer or found
-            rate, ratio = bases / found["cpu"] / 1e6, peer["cpu"] / found["cpu"]
+            measured = measure([writer, precision or "-", kind, str(bases)], chosen.repeats)
+            peer = peer or measured
+            rate, ratio = bases / measured["cpu"] / 1e6, peer["cpu"] / measured["cpu"]
             name = f"{writer} {precision or ''}"
             print(
-                f"{name:18}{rate:15.1f}{ratio:12.1f}{found['memory']:8.0f}"
-                f"{found['size'] / bases:9.2f}",
+                f"{name:18}{rate:15.1f}{ratio:12.1f}{measured['memory']:8.0f}"
+                f"{measured['size'] / bases:9.2f}",
                 flush=True,
             )
 

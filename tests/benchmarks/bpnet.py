@@ -55,13 +55,13 @@ class Reaching(nn.Module):
     @staticmethod
     def _step(number: int, layer: nn.Module, image: Tensor) -> Tensor:
         """Run one layer; the blocks in the middle add their input."""
-        found = layer(image)
+        outputs = layer(image)
         if number == 0:
-            return torch.relu_(found)
+            return torch.relu_(outputs)
         if number == 9:
-            return torch.nn.functional.softplus(found)
-        edge = (image.shape[-1] - found.shape[-1]) // 2
-        return torch.relu_(found).add_(image[..., edge : image.shape[-1] - edge])
+            return torch.nn.functional.softplus(outputs)
+        edge = (image.shape[-1] - outputs.shape[-1]) // 2
+        return torch.relu_(outputs).add_(image[..., edge : image.shape[-1] - edge])
 
     @staticmethod
     def _image(bases: Tensor) -> Tensor:
@@ -105,8 +105,8 @@ def check() -> None:
     plain, fast = Dilated(), Reaching()
     with torch.inference_mode():
         truth = plain(bases), plain(other)
-        found = fast.predict_alleles(bases, other, 1057, 1058)
-    for one, two in zip(truth, found, strict=True):
+        outputs = fast.predict_alleles(bases, other, 1057, 1058)
+    for one, two in zip(truth, outputs, strict=True):
         worst = float((one - two).abs().max() / one.abs().max())
         if worst > 1e-5:
             raise SystemExit(f"the two networks differ by {worst:g} of the largest value")

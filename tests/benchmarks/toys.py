@@ -47,8 +47,8 @@ def install_toy(tracks: int = 2, window: int = 8192, bin_size: int = 128) -> Non
         tracks=tuple(Track(f"t{number}", "a track", signed=True) for number in range(tracks)),
     )
     model = Model(card, lambda request: load_toy(tracks, window, bin_size))
-    found = Registry({"toy": RegisteredModel(model, "bench", "1", "bench")}, [])
-    plugins.load_registry = lambda: found
+    registry = Registry({"toy": RegisteredModel(model, "bench", "1", "bench")}, [])
+    plugins.load_registry = lambda: registry
 
 
 def write_genome(path: Path, lengths: Sequence[int]) -> Path:

@@ -20,14 +20,14 @@ print(json.dumps([name for name in ("torch", "numpy", "h5py") if name in sys.mod
 
 def complete(*words: str) -> list[str]:
     """Ask as bash does; what comes back is a kind and a word a line."""
-    asked = {
+    variables = {
         "COMP_WORDS": " ".join(("tracksmith", *words)),
         "COMP_CWORD": str(len(words)),
         "_TRACKSMITH_COMPLETE": "bash_complete",
     }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env=os.environ | asked, capture_output=True, text=True, timeout=60,
+        env=os.environ | variables, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     *lines, heavy = done.stdout.splitlines()
     assert json.loads(heavy) == [] and done.stderr == "", done.stderr

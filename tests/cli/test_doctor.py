@@ -21,9 +21,9 @@ def said(monkeypatch, tmp_path):
     monkeypatch.delenv("COLUMNS", raising=False)
 
     def run():
-        found = CliRunner().invoke(main, ["doctor"])
-        assert found.exit_code == 0, found.output
-        return " ".join(found.output.split())  # long lines are wrapped
+        result = CliRunner().invoke(main, ["doctor"])
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())  # long lines are wrapped
 
     return run
 

@@ -53,9 +53,9 @@ def test_a_limit_of_the_system_is_no_fault_of_ours(error, code, said, tmp_path, 
     def group():
         raise error
 
-    found = CliRunner().invoke(group, [])
-    assert found.exit_code == code
-    assert re.search(said, found.output)
+    result = CliRunner().invoke(group, [])
+    assert result.exit_code == code
+    assert re.search(said, result.output)
     assert (len(list(tmp_path.iterdir())) == 1) == (code == 1)
 
 
@@ -70,11 +70,11 @@ def test_a_planted_link_does_not_catch_the_trace_of_a_fault(tmp_path, monkeypatc
     def group():
         raise OSError("x")
 
-    found = CliRunner().invoke(group, [])
-    assert found.exit_code == 1
+    result = CliRunner().invoke(group, [])
+    assert result.exit_code == 1
     assert target.read_text() == "mine"
     (log,) = (path for path in tmp_path.glob("tracksmith-bug-*.log") if not path.is_symlink())
-    assert str(log) in found.output
+    assert str(log) in result.output
     assert "OSError: x" in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
 
@@ -91,18 +91,18 @@ def test_where_no_trace_can_be_written_it_is_shown(tmp_path, monkeypatch):
     def group():
         raise RuntimeError("x")
 
-    found = CliRunner().invoke(group, [])
-    assert found.exit_code == 1
-    assert "Traceback" in found.output
+    result = CliRunner().invoke(group, [])
+    assert result.exit_code == 1
+    assert "Traceback" in result.output
 
 
 def test_an_output_folder_of_an_impossible_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
-    asked = ["predict", "-m", "core-promoter", "-g", "x.fa", "-o", "o" * 300, "-d", "cpu"]
-    found = CliRunner().invoke(main, asked)
-    assert found.exit_code == 4, found.output
-    assert "name too long" in found.output.lower()
+    arguments = ["predict", "-m", "core-promoter", "-g", "x.fa", "-o", "o" * 300, "-d", "cpu"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 4, result.output
+    assert "name too long" in result.output.lower()
 
 
 @pytest.mark.parametrize("command", ["predict", "variants"])
@@ -111,9 +111,18 @@ def test_a_missing_device_claims_no_folder(command, tmp_path, monkeypatch):
     (tmp_path / "x.fa").write_text(">chr1\n" + "ACGT" * 100 + "\n")
     (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\nchr1\t9\tA\tC\n")
     source = [str(tmp_path / "v.tsv")] if command == "variants" else []
-    asked = ["-m", "core-promoter", "-g", tmp_path / "x.fa", "-o", tmp_path / "run", "-d", "cuda"]
-    found = CliRunner().invoke(main, [command, *source, *map(str, asked)])
-    assert found.exit_code == 5, found.output
+    arguments = [
+        "-m",
+        "core-promoter",
+        "-g",
+        tmp_path / "x.fa",
+        "-o",
+        tmp_path / "run",
+        "-d",
+        "cuda",
+    ]
+    result = CliRunner().invoke(main, [command, *source, *map(str, arguments)])
+    assert result.exit_code == 5, result.output
     assert not (tmp_path / "run").exists()
 
 
@@ -159,9 +168,9 @@ def test_what_cannot_be_read_is_named(options, said, tmp_path, monkeypatch):
     (tmp_path / "no-width.tsv").write_text("seqnames\tstart\tend\nchr1\t1\t300\n")
     (tmp_path / "alias").write_text("NC1\tchr1\n")
     arguments = ["predict", "-m", "core-promoter", "-o", "out", *shlex.split(options)]
-    found = CliRunner().invoke(main, arguments)
-    assert found.exit_code == 4, found.output
-    assert re.search(said, found.output.replace("\n", " "))
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 4, result.output
+    assert re.search(said, result.output.replace("\n", " "))
     assert not (tmp_path / "out").exists()
 
 
@@ -174,8 +183,8 @@ def test_regions_are_clipped_counted_from_1_and_named_by_aliases(tmp_path, monke
     )
     (tmp_path / "alias").write_text("NC1\tchr1\n")
     arguments = "plan -m core-promoter -g x.fa -o out -r x.bed -r ranges.tsv -r NC1:301-310"
-    found = CliRunner().invoke(main, [*arguments.split(), "--clip", "--alias", "alias"])
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, [*arguments.split(), "--clip", "--alias", "alias"])
+    assert result.exit_code == 0, result.output
     rows = (tmp_path / "out" / "regions.bed").read_text().splitlines()
     assert rows == ["chr1\t0\t30", "chr1\t100\t130", "chr1\t300\t310"]
 
@@ -222,8 +231,8 @@ def test_too_few_open_files_name_the_limit_and_the_run_goes_on_later(tmp_path):
     command = [sys.executable, "-m", "tracksmith.cli", "variants", "v.tsv", "-m", "core-promoter"]
     command += ["-g", "x.fa", "-o", "out", "-d", "cpu", "-q"]
     few = f"ulimit -n 12; {shlex.join(command)}"
-    found = subprocess.run(["bash", "-c", few], cwd=tmp_path, capture_output=True, text=True)
-    assert (found.returncode, found.stdout) == (5, "")
-    assert "Too many open files. Let a process open more files: `ulimit -n 4096`" in found.stderr
+    result = subprocess.run(["bash", "-c", few], cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (5, "")
+    assert "Too many open files. Let a process open more files: `ulimit -n 4096`" in result.stderr
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "out" / "variants" / "core-promoter.bb").is_file()

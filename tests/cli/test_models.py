@@ -159,8 +159,10 @@ def test_a_track_s_columns_are_those_that_tell_something_new(monkeypatch, run):
         Track("b", "CHIP:K562", assay="CHIP", cell_type="K562", units="reads"),
         Track("c", "CAGE:K562", assay="CAGE", cell_type="K562", units="RPM"),
     )
-    entry = RegisteredModel(make_model(tracks=tracks), "d", "1", "e")
-    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: Registry({"toy": entry}, []))
+    registered = RegisteredModel(make_model(tracks=tracks), "d", "1", "e")
+    monkeypatch.setattr(
+        "tracksmith.cli.models.load_registry", lambda: Registry({"toy": registered}, [])
+    )
     assert run("tracks", "toy").splitlines()[:2] == [
         "#  ID  LABEL        UNITS",
         "0  a   DNASE:HepG2  reads",
@@ -187,8 +189,8 @@ def test_the_names_of_tracks_come_with_a_small_table_before_the_weights(run, tmp
         return {"": (place / "w.pt",)}
 
     model = Model(card, lambda request: None, find, describe)
-    found = Registry({"toy": RegisteredModel(model, "d", "1", "e")}, [])
-    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: found)
+    registry = Registry({"toy": RegisteredModel(model, "d", "1", "e")}, [])
+    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: registry)
     (tmp_path / "names.txt").write_text("K562 DNase")
     text = run("tracks", "toy")
     assert "track 0" in text
@@ -229,8 +231,8 @@ def test_weights_beside_which_a_track_table_lies_refine_the_list(run, monkeypatc
         return make_card(tracks=(Track("told", paths[""][0].name),))
 
     model = Model(card, load=lambda request: None, describe=describe)
-    found = Registry({"toy": RegisteredModel(model, "d", "1", "e")}, [])
-    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: found)
+    registry = Registry({"toy": RegisteredModel(model, "d", "1", "e")}, [])
+    monkeypatch.setattr("tracksmith.cli.models.load_registry", lambda: registry)
     assert "told" not in run("tracks", "toy")
     assert "told  a.pt" in run("tracks", "toy", "--weights", str(source))
 

@@ -31,8 +31,8 @@ def torch_after(*arguments: str) -> bool:
 
 
 def run(*arguments: str) -> None:
-    found = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="module")

@@ -66,15 +66,15 @@ def test_an_input_given_twice_is_refused_and_one_of_each_model_is_not() -> None:
 
 def parsed(*arguments: str) -> Request:
     """The request that a command line of models m and n describes."""
-    found = []
+    requests = []
 
     @click.command(cls=RequestCommand)
     @request_options("predict", "variants")
     def command(**options: object) -> None:
-        found.append(request_from(options))
+        requests.append(request_from(options))
 
     command.main(["-m", "m", "-m", "n", "-g", "g.fa", *arguments], standalone_mode=False)
-    return found[0]
+    return requests[0]
 
 
 VALUES = {

@@ -30,8 +30,8 @@ def run(tmp_path, monkeypatch):
 @pytest.fixture
 def register(monkeypatch):
     def install(model, name="toy"):
-        found = {name: RegisteredModel(model, "toys", "1", "toys")}
-        monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: Registry(found, []))
+        registered = {name: RegisteredModel(model, "toys", "1", "toys")}
+        monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: Registry(registered, []))
 
     return install
 
@@ -122,7 +122,7 @@ def test_a_broken_model_names_what_is_broken_and_exits_with_1(run, register):
 def test_json_holds_every_finding(run, register):
     register(toys.local(moved=1))
     said = run("check", "toy", "--asymmetric", "--json")
-    findings = {entry["check"]: entry for entry in json.loads(said)["findings"]}
+    findings = {finding["check"]: finding for finding in json.loads(said)["findings"]}
     assert findings["place"]["status"] == "open"
     assert findings["shape"] == {
         "check": "shape",

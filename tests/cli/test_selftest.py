@@ -13,7 +13,7 @@ from region_toys import toy as region_toy
 from tracksmith.cli import main
 from tracksmith.cli import selftest as module
 from tracksmith.engine.golden import write_golden
-from tracksmith.engine.selftest import Asked, freeze
+from tracksmith.engine.selftest import SelfTestRequest, freeze
 from tracksmith.errors import UsageError
 from tracksmith.models.card import Fold, Option, WeightFile, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
@@ -36,8 +36,8 @@ def run(monkeypatch):
 
     def invoke(*arguments, models=None, code=0):
         if models is not None:
-            found = {m.card.name: RegisteredModel(m, "toys", "1", "toys") for m in models}
-            monkeypatch.setattr(module, "load_registry", lambda: Registry(found, []))
+            registered = {m.card.name: RegisteredModel(m, "toys", "1", "toys") for m in models}
+            monkeypatch.setattr(module, "load_registry", lambda: Registry(registered, []))
         done = CliRunner().invoke(main, ["doctor", "--self-test", "-d", "cpu", *arguments])
         assert done.exit_code == code, done.output
         rows = [re.split(r"  +", line) for line in done.stdout.splitlines()]
@@ -54,7 +54,7 @@ def toy(name="toy", network=Dense, **changes) -> Model:
 
 def frozen(model, tmp_path):
     path = tmp_path / f"{model.card.name}.json"
-    write_golden(path, freeze(model, Asked()))
+    write_golden(path, freeze(model, SelfTestRequest()))
     return replace(model, golden=path)
 
 
@@ -86,7 +86,7 @@ def test_weights_other_than_those_that_were_frozen_are_not_compared_and_it_is_sa
     mine, other = tmp_path / "mine", tmp_path / "other"
     mine.write_text("1")
     other.write_text("2")
-    write_golden(tmp_path / "golden.json", freeze(model, Asked(mine)))
+    write_golden(tmp_path / "golden.json", freeze(model, SelfTestRequest(mine)))
     model = replace(model, golden=tmp_path / "golden.json")
     rows, text = run("--weights", f"toy={mine}", models=[model])
     assert rows["toy"][2] == "ok" and "sha256" not in text
@@ -265,8 +265,8 @@ def test_what_is_no_size_is_refused(text):
 
 
 def test_a_model_is_frozen_and_then_compared(run, tmp_path, monkeypatch):
-    found = Registry({"toy": RegisteredModel(toy(), "toys", "1", "toys")}, [])
-    monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: found)
+    registry = Registry({"toy": RegisteredModel(toy(), "toys", "1", "toys")}, [])
+    monkeypatch.setattr("tracksmith.cli.plugin.load_registry", lambda: registry)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["plugin", "freeze", "toy"])
     assert done.exit_code == 0, done.output

@@ -87,9 +87,9 @@ def test_the_package_itself_runs_as_a_program(folder):
     ],
 )
 def test_a_mistyped_word_is_answered_with_what_it_may_have_meant(typed, says):
-    found = CliRunner().invoke(main, typed)
-    assert found.exit_code == 2
-    assert says in found.output
+    result = CliRunner().invoke(main, typed)
+    assert result.exit_code == 2
+    assert says in result.output
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,16 @@ def test_predict_refuses_and_says_the_way_out_which_then_works(world):
 
 
 def test_parts_are_computed_with_the_consent_of_each_command(world):
-    asked = (*world.what, "--weights", world.coded.parent, "--parts", "2", "-o", world.out("run"))
-    text = run("plan", *asked, *world.trust)
+    arguments = (
+        *world.what,
+        "--weights",
+        world.coded.parent,
+        "--parts",
+        "2",
+        "-o",
+        world.out("run"),
+    )
+    text = run("plan", *arguments, *world.trust)
     assert f"tracksmith work {world.out('run')} {' '.join(world.trust)}`" in text
     assert not world.ran()
     assert world.digest not in json.dumps(
@@ -125,7 +133,7 @@ def test_parts_are_computed_with_the_consent_of_each_command(world):
     run("work", world.out("run"), "--part", "1", *world.trust)
     run("finish", world.out("run"))
     assert world.trusted("run") == world.provenance
-    script = run("plan", *asked, *world.trust, "--overwrite", "--template", "slurm")
+    script = run("plan", *arguments, *world.trust, "--overwrite", "--template", "slurm")
     assert f"--device cpu {' '.join(world.trust)}\n" in script
 
 
@@ -142,14 +150,14 @@ def test_worker_processes_get_the_consent(world):
 
 
 def test_variants_at_once_and_in_parts(world):
-    asked = ("variants", world.variants, *world.what, "--weights", world.coded.parent, "-o")
-    assert " ".join(world.trust) in run(*asked, world.out("run"), code=6)
+    arguments = ("variants", world.variants, *world.what, "--weights", world.coded.parent, "-o")
+    assert " ".join(world.trust) in run(*arguments, world.out("run"), code=6)
     assert not world.ran()
-    run(*asked, world.out("run"), *world.trust)
+    run(*arguments, world.out("run"), *world.trust)
     assert world.ran()
     assert world.trusted("run") == world.provenance
-    asked = (*asked[:-1], "-t", "top:2", "-o")  # tracks around variants are made by finish
-    text = run(*asked, world.out("parts"), *world.trust, "--plan-only")
+    arguments = (*arguments[:-1], "-t", "top:2", "-o")  # tracks around variants are made by finish
+    text = run(*arguments, world.out("parts"), *world.trust, "--plan-only")
     assert text.count(" ".join(world.trust)) == 2
     run("work", world.out("parts"), code=6)
     assert not world.ran()
@@ -248,33 +256,33 @@ def test_a_malformed_digest_ends_with_code_2(command, tmp_path):
 
 
 def test_from_python(world):
-    asked = {"weights": world.coded.parent, "device": "cpu"}
+    options = {"weights": world.coded.parent, "device": "cpu"}
     with pytest.raises(TrustError):
-        tracksmith.predict("mpralegnet", world.genome, world.out("run"), **asked)
-    asked["trust_weights"] = f"sha256:{world.digest}"
-    done = tracksmith.predict("mpralegnet", world.genome, world.out("run"), **asked)
+        tracksmith.predict("mpralegnet", world.genome, world.out("run"), **options)
+    options["trust_weights"] = f"sha256:{world.digest}"
+    done = tracksmith.predict("mpralegnet", world.genome, world.out("run"), **options)
     assert world.ran()
     assert encode(done.results.trusted_weights) == world.provenance
     with pytest.raises(TrustError):  # nothing stays behind
         tracksmith.predict(
-            "mpralegnet", world.genome, world.out("again"), **asked | {"trust_weights": ()}
+            "mpralegnet", world.genome, world.out("again"), **options | {"trust_weights": ()}
         )
     tracksmith.score_variants(
-        world.variants, "mpralegnet", world.genome, world.out("variants"), **asked
+        world.variants, "mpralegnet", world.genome, world.out("variants"), **options
     )
     assert world.trusted("variants") == world.provenance
 
 
 def test_a_folder_from_somebody_else_cannot_bring_its_own_consent(world):
     """Whatever stands in run.json, code runs by the word of this command alone."""
-    asked = ("variants", world.variants, *world.what, "--weights", world.coded.parent)
-    run(*asked, "-o", world.out("run"), *world.trust, "--plan-only")
+    arguments = ("variants", world.variants, *world.what, "--weights", world.coded.parent)
+    run(*arguments, "-o", world.out("run"), *world.trust, "--plan-only")
     path = world.folder / "run" / "run.json"
     plain = path.read_text()
-    for held in ("places", "limits", "plan"):
+    for section in ("places", "limits", "plan"):
         content = json.loads(plain)
         content["trusted_weights"] = world.provenance
-        content[held]["trust_weights"] = content[held]["trusted"] = [f"sha256:{world.digest}"]
+        content[section]["trust_weights"] = content[section]["trusted"] = [f"sha256:{world.digest}"]
         path.write_text(json.dumps(content))
         run("work", world.out("run"), code=6)
         assert not world.ran()

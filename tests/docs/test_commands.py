@@ -79,8 +79,8 @@ def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
 
 @pytest.fixture
 def shared_or_none() -> Path | None:
-    found = ROOT.parent / "shared"
-    return found if found.is_dir() else None
+    folder = ROOT.parent / "shared"
+    return folder if folder.is_dir() else None
 
 
 @pytest.mark.parametrize("page", [page for page in RUN_HERE if commands(page)])
@@ -122,8 +122,8 @@ for line in {lines!r}:
 
 
 def python_of(page: str) -> str:
-    found = [text for kind, text in blocks(page) if kind == "python"]
-    return "\n".join(text for text in found if text.startswith("import tracksmith"))
+    texts = [text for kind, text in blocks(page) if kind == "python"]
+    return "\n".join(text for text in texts if text.startswith("import tracksmith"))
 
 
 @pytest.mark.parametrize("page", [page for page in RUN_HERE if python_of(page)])

@@ -26,7 +26,7 @@ def placements(text: str, variant: Variant) -> list[int]:
     shared = 0 if _anchored_behind(variant) else min(old, new)
     # What the alternative has in common with the reference but for the bases added or taken.
     plain = text[:position] + variant.alternative[:shared] + text[position + shared :]
-    found = []
+    edges = []
     for edge in range(position + shared, len(text) + 1):
         if new > old:
             same = plain[:edge] + changed[edge : edge + new - old] + plain[edge:]
@@ -34,8 +34,8 @@ def placements(text: str, variant: Variant) -> list[int]:
             same = plain[:edge] + plain[edge + old - new :]
         if same != changed:
             break
-        found.append(edge)
-    return found
+        edges.append(edge)
+    return edges
 
 
 def _anchored_behind(variant: Variant) -> bool:
@@ -104,9 +104,9 @@ def _seams(edge, size, rest, change, scored):
     return [(min(max(first, low), high), "left"), (min(max(second, low), high), "right")]
 
 
-def _way(tracks, seam_and_side, facts, size, scored, anchor):
+def _way(tracks, seam_and_side, indel, size, scored, anchor):
     reference, left, right = tracks
-    (seam, side), (whole, rest, change) = seam_and_side, facts
+    (seam, side), (whole, rest, change) = seam_and_side, indel
     pairs, missing = [], False
     for at in range(*scored):
         if change > 0 or at < seam:

@@ -50,10 +50,10 @@ class Motifs(nn.Module):
     def forward(self, bases):
         values = torch.zeros(len(bases), 2, bases.shape[2])
         for row, (motif, at, value) in enumerate(MOTIFS.values()):
-            found = torch.ones(len(bases), bases.shape[2] - len(motif) + 1)
+            matches = torch.ones(len(bases), bases.shape[2] - len(motif) + 1)
             for step, letter in enumerate(motif):
-                found *= bases[:, "ACGT".index(letter), step : step + found.shape[1]]
-            values[:, row, at : at + found.shape[1]] = value * found
+                matches *= bases[:, "ACGT".index(letter), step : step + matches.shape[1]]
+            values[:, row, at : at + matches.shape[1]] = value * matches
         if self.flat:
             values = bases.sum(1, keepdim=True).repeat(1, 2, 1)
         core = slice(self.geometry.core_start, self.geometry.core_start + self.geometry.core_length)
@@ -164,12 +164,12 @@ def random_variant(generator, text, alphabet, longest, low, high) -> Variant:
 
 
 def changed_variants(generator, text, alphabet, longest, low, high, count):
-    found = []
-    while len(found) < count:
+    changed = []
+    while len(changed) < count:
         variant = random_variant(generator, text, alphabet, longest, low, high)
         if variant.reference != variant.alternative:
-            found.append(variant)
-    return found
+            changed.append(variant)
+    return changed
 
 
 def repetitive(generator, length):
@@ -215,7 +215,7 @@ def test_random_variants_score_as_by_hand(world, width, bins):
     # Some windows pass the ends of the contig.
     ends = (0, len(place.text) - longest)
     variants = changed_variants(generator, place.text, "ACGT", longest, *ends, 120)
-    normal, found = place.score(variants)
+    normal, by_scorer = place.score(variants)
     compared = 0
     for row, variant in enumerate(normal):
         for track in range(len(MOTIFS)):
@@ -226,8 +226,8 @@ def test_random_variants_score_as_by_hand(world, width, bins):
                 if math.isclose(squares_of(way), least, rel_tol=1e-6, abs_tol=1e-9)
             ]  # fmt: skip
             mine = (
-                *found.value[row, :3, track], found.reference[row, 0, track],
-                found.alternative[row, 0, track],
+                *by_scorer.value[row, :3, track], by_scorer.reference[row, 0, track],
+                by_scorer.alternative[row, 0, track],
             )  # fmt: skip
             assert any(np.allclose(mine, truth, rtol=1e-5, atol=1e-5) for truth in best), (
                 variant, track, mine, best
@@ -256,12 +256,12 @@ def test_an_effect_is_0_where_the_sequence_that_a_signal_sees_stays_the_same(wor
         sides = (length // 2 - 2 * width - 20, length // 2 + 2 * width + 20)
         variants = changed_variants(generator, text, "AT", longest, *sides, 30)
         variants = [v for v in variants if not {*"CG"} & {*v.reference, *v.alternative}]
-        normal, found = place.score(variants)
+        normal, by_scorer = place.score(variants)
         for row, variant in enumerate(normal):
             changed, _ = spliced(text, variant)
             for track, (motif, _, _) in enumerate(MOTIFS.values()):
                 if changed.count(motif) == text.count(motif) == 1:
-                    assert not found.value[row, :, track].any(), (variant, text, track)
+                    assert not by_scorer.value[row, :, track].any(), (variant, text, track)
                     checked += 1
 
 
@@ -275,11 +275,11 @@ def test_over_a_flat_signal_the_total_grows_by_what_is_inserted(world, width):
     longest = min(500, 2 * width + 1)
     middle = length // 2
     variants = changed_variants(generator, place.text, "ACGT", longest, middle, middle + 9, 100)
-    normal, found = place.score(variants)
+    normal, scored = place.score(variants)
     change = [len(v.alternative) - len(v.reference) for v in normal]
     if width == 1:
         assert len(set(change)) == 3, "none, one more, one less"
-    assert np.allclose(found.value[:, 0, 0], change, atol=1e-3)
+    assert np.allclose(scored.value[:, 0, 0], change, atol=1e-3)
 
 
 @pytest.mark.parametrize("width", [12, 32])
@@ -310,9 +310,9 @@ def test_a_constant_signal_300_bp_right_of_an_insertion_stays_what_it_is(world, 
     middle = (1_700 - 164) // 128
     place = world(128, text, (middle - 4, middle + 4))
     variant = Variant("one", 2_000, text[2_000], text[2_000] + "T" * inserted)
-    _, found = place.score([variant])
-    assert found.reference[0, 0, 0] == found.alternative[0, 0, 0] == 3
-    assert not found.value[0, :, 0].any()
+    _, scored = place.score([variant])
+    assert scored.reference[0, 0, 0] == scored.alternative[0, 0, 0] == 3
+    assert not scored.value[0, :, 0].any()
 
 
 def test_one_score_whatever_the_notation(world):
@@ -330,9 +330,9 @@ def test_one_score_whatever_the_notation(world):
             and end + len(changed) - len(text) > at
         ]
         assert variant in same
-        normal, found = place.score(same)
+        normal, scored = place.score(same)
         assert len(set(normal)) == 1
-        assert (found.value == found.value[0]).all()
+        assert (scored.value == scored.value[0]).all()
         seen += len(same)
     assert seen > 1_000
 
@@ -350,11 +350,11 @@ def test_repeats_and_filled_bins_are_flagged(world):
         (Variant("one", 400, "G", "G" + "A" * 20), FILLS_BINS | REPEAT),
         (Variant("one", 400, "G", "T"), 0),
     ]
-    _, found = place.score([variant for variant, _ in rows])
-    assert found.flags.tolist() == [flags for _, flags in rows]
+    _, scored = place.score([variant for variant, _ in rows])
+    assert scored.flags.tolist() == [flags for _, flags in rows]
     fine = world(1, text)
-    _, found = fine.score([variant for variant, _ in rows])
-    assert found.flags.tolist() == [flags & REPEAT for _, flags in rows], "bins of one base"
+    _, scored = fine.score([variant for variant, _ in rows])
+    assert scored.flags.tolist() == [flags & REPEAT for _, flags in rows], "bins of one base"
 
 
 def test_the_splice_site_beside_a_duplicated_base_is_not_lost(world):
@@ -368,6 +368,6 @@ def test_the_splice_site_beside_a_duplicated_base_is_not_lost(world):
         destroyed = Variant("one", at - 1, "C", "T")
         doubled = Variant("one", at, "A", "AA")
         halved = Variant("one", at, "AA", "A")
-        _, found = place.score([destroyed, doubled, halved])
-        assert found.value[0, 3, 1] == -5
-        assert not found.value[1:, :, 1].any()
+        _, scored = place.score([destroyed, doubled, halved])
+        assert scored.value[0, 3, 1] == -5
+        assert not scored.value[1:, :, 1].any()

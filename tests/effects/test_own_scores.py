@@ -82,7 +82,7 @@ def genome(write_genome, random_bases):
 def run_of(source, genome, out, model="splice", **options):
     if source is not None:
         options |= {"variants": source, "max_skipped": 1.0}
-    return verbs.run_all(verbs.asked((model,), genome, **options), out)
+    return verbs.run_all(verbs.request((model,), genome, **options), out)
 
 
 def joined(values, places):
@@ -126,9 +126,9 @@ def test_the_eight_numbers_of_spliceai_stand_in_the_vcf(scored):
 
 def test_the_eight_numbers_of_spliceai_stand_in_the_bigbed(scored):
     with pyBigWig.open(str(scored / "splice.bb")) as file:
-        (entry,) = file.entries("chr10", 0, 95_000)
+        (record,) = file.entries("chr10", 0, 95_000)
         names = [line.split()[1].rstrip(";") for line in file.SQL().decode().splitlines()[3:-1]]
-    fields = dict(zip(names[3:], entry[2].split("\t"), strict=True))
+    fields = dict(zip(names[3:], record[2].split("\t"), strict=True))
     texts = [text.split() for text in fields["scores"].split("; ")]
     assert [text[0] for text in texts] == [*NAMES]
     values, offsets = [float(text[1]) for text in texts], [int(text[3]) for text in texts]
@@ -332,7 +332,7 @@ ODD = {
 @pytest.mark.parametrize("case", ODD)
 def test_scores_that_do_not_fit_are_refused_when_the_model_is_made(toy, case):
     own, scores, headline, message = ODD[case]
-    made = {name: TrackScore(highest, "x", **facts) for name, facts in own.items()}
+    made = {name: TrackScore(highest, "x", **fields) for name, fields in own.items()}
     defaults = VariantDefaults(scores, headline=headline)
     with pytest.raises(CardError, match=message):
         toy(variants=defaults, own=made)

@@ -29,22 +29,22 @@ def test_a_percentile_counts_what_is_strictly_smaller_in_size(counted, first):
     ranks = Ranks(3)
     ranks.add(counted[:first])
     ranks.add(counted[first:])
-    found = ranks.percentiles(counted)
+    percentiles = ranks.percentiles(counted)
     for (row, column), value in np.ndenumerate(counted):
         known = np.abs(counted[:, column][~np.isnan(counted[:, column])])
         if np.isnan(value):
-            assert np.isnan(found[row, column])
+            assert np.isnan(percentiles[row, column])
         else:
             truth = 100 * np.mean([size < abs(value) for size in known])
-            assert found[row, column] == pytest.approx(truth, rel=1e-6)
-            assert value or found[row, column] == 0, "an effect of 0 is larger than nothing"
+            assert percentiles[row, column] == pytest.approx(truth, rel=1e-6)
+            assert value or percentiles[row, column] == 0, "an effect of 0 is larger than nothing"
 
 
 def test_sizes_within_a_class_count_as_equal():
     ranks = Ranks(1)
     ranks.add(np.array([[1.0], [1.001], [1.02], [2.0]], np.float32))
-    found = ranks.percentiles(np.array([[1.001], [1.02], [3.0]], np.float32))
-    assert found.ravel().tolist() == [0, 50, 100]
+    percentiles = ranks.percentiles(np.array([[1.001], [1.02], [3.0]], np.float32))
+    assert percentiles.ravel().tolist() == [0, 50, 100]
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_percentiles_rank_among_the_file_or_among_random_variants(many, tmp_path
     score(source, genome, tmp_path / "background", background=300)
     cached = list((tmp_path / "cache").rglob("*.ranks"))
     assert len(cached) == 1
-    found = of_both(table_of(tmp_path / "background/variants/toy.tsv.gz"))
-    assert [row["value"] for row in found] == [row["value"] for row in own]
-    ranks = np.array([float(row["percentile"]) for row in found])
+    ranked = of_both(table_of(tmp_path / "background/variants/toy.tsv.gz"))
+    assert [row["value"] for row in ranked] == [row["value"] for row in own]
+    ranks = np.array([float(row["percentile"]) for row in ranked])
     assert np.array_equal(np.argsort(ranks, kind="stable")[-1:], np.argsort(size)[-1:])
     assert np.abs(ranks - rank).mean() < 15, "random variants of the same kind"
     assert not np.array_equal(ranks, rank)
@@ -147,5 +147,5 @@ def test_the_strongest_of_very_many_has_not_100_percent_below_it():
     values = np.ones((99_999, 1), np.float32)
     ranks.add(values)
     ranks.add(np.full((1, 1), 50, np.float32))
-    found = ranks.percentiles(np.array([[50], [1]], np.float32))
-    assert [f"{value:.2f}" for value in found[:, 0]] == ["99.99", "0.00"]
+    percentiles = ranks.percentiles(np.array([[50], [1]], np.float32))
+    assert [f"{value:.2f}" for value in percentiles[:, 0]] == ["99.99", "0.00"]

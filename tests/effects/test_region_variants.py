@@ -21,10 +21,10 @@ def world(small_get):
     return small_get
 
 
-def score(asked, source, out, mode="ratio", **changes):
+def score(request, source, out, mode="ratio", **changes):
     """Score a file by what was asked of the model; ``mode`` makes the features of alleles."""
     options = {"heads": "2", "alleles": mode}
-    return verbs.run_all(verbs.changed(asked, variants=source, options=options, **changes), out)
+    return verbs.run_all(verbs.changed(request, variants=source, options=options, **changes), out)
 
 
 def write(path, rows):
@@ -36,7 +36,7 @@ def write(path, rows):
     return path
 
 
-def by_hand(asked, texts, regions, row, mode):
+def by_hand(request, texts, regions, row, mode):
     """Reference and alternative of the window around the variant's peak, and the peak's place."""
     from tracksmith_get.features import open_features
     from tracksmith_get.plugin import tracksmith_models
@@ -44,7 +44,7 @@ def by_hand(asked, texts, regions, row, mode):
     from tracksmith.genome.bases import encode
     from tracksmith.plugin import FeatureRequest, LoadRequest, RegionBatch
 
-    source = open_features(FeatureRequest(dict(asked.of(MODEL).inputs), {"scan_ends": "all"}))
+    source = open_features(FeatureRequest(dict(request.of(MODEL).inputs), {"scan_ends": "all"}))
 
     def scan(texts_of_peaks):
         bases = [encode(text) for text in texts_of_peaks]
@@ -66,7 +66,7 @@ def by_hand(asked, texts, regions, row, mode):
     model = next(m for m in tracksmith_models() if m.card.name == MODEL)
     options = {"heads": "2", "accessibility": "binary"}
     network = model.load(
-        LoadRequest({"": (asked.of(MODEL).weights,)}, ("plus", "minus"), options)
+        LoadRequest({"": (request.of(MODEL).weights,)}, ("plus", "minus"), options)
     ).eval()
     inside = [n for n, region in enumerate(regions) if region[0] == contig]
     own = inside.index(peak)
@@ -80,7 +80,7 @@ def by_hand(asked, texts, regions, row, mode):
 
 @pytest.mark.parametrize("mode", ["ratio", "recompute"])
 def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table_of, mode):
-    asked, texts, regions = world
+    request, texts, regions = world
     rows = []
     for contig, position in (("chr1", 640), ("chr1", 641), ("chr1", 5_700), ("chr2", 1_200)):
         ref = texts[contig][position]
@@ -89,7 +89,7 @@ def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table
     rows.append(("chr1", 3_490, texts["chr1"][3_490], "A" if texts["chr1"][3_490] != "A" else "C"))
     source = write(tmp_path / "v.vcf", rows)
     run = score(
-        asked, source, tmp_path / "run", mode,
+        request, source, tmp_path / "run", mode,
         max_skipped=1.0, scores=["diff", "strongest", "log2fc"],
     )  # fmt: skip
     reasons = run.results.counts[MODEL].reasons
@@ -99,7 +99,7 @@ def test_effects_at_the_peak_and_where_they_are_strongest(world, tmp_path, table
     assert {row["track"] for row in table} == {"plus", "minus"}, "logarithms are not added"
     seen = 0
     scored = {int(line["id"][1:]) for line in table}
-    truth = {number: by_hand(asked, texts, regions, rows[number], mode) for number in scored}
+    truth = {number: by_hand(request, texts, regions, rows[number], mode) for number in scored}
     for line in table:
         r, a, own, starts = truth[int(line["id"][1:])]
         track = ["plus", "minus"].index(line["track"])
@@ -126,7 +126,7 @@ def flanked(texts, position, new=""):
 
 
 def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path, table_of):
-    asked, texts, regions = world
+    request, texts, regions = world
     text = list(texts["chr1"])
     for place, base in ((499, "A"), (500, "C"), (501, "G"), (799, "C"), (800, "G"), (801, "T")):
         text[place] = base
@@ -143,7 +143,7 @@ def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path
     ]
     source = write(tmp_path / "v.vcf", rows)
     run = score(
-        asked, source, tmp_path / "run", "recompute", genome=genome,
+        request, source, tmp_path / "run", "recompute", genome=genome,
         max_skipped=1.0, scores=["diff"], allow_other_lengths=True,
     )  # fmt: skip
     assert run.results.counts[MODEL].reasons == {"outside_peaks": 2}
@@ -153,7 +153,7 @@ def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path
         contig, position, ref, alt = rows[int(line["id"][1:])]
         while ref and alt and ref[0] == alt[0]:
             position, ref, alt = position + 1, ref[1:], alt[1:]
-        r, a, own, _ = by_hand(asked, texts, regions, (contig, position, ref, alt), "recompute")
+        r, a, own, _ = by_hand(request, texts, regions, (contig, position, ref, alt), "recompute")
         track = ["plus", "minus"].index(line["track"])
         assert float(line["value"]) == pytest.approx((a - r)[own, track], abs=2e-5)
     lines = (tmp_path / "run/variants/skipped.tsv").read_text().splitlines()
@@ -163,25 +163,25 @@ def test_the_changed_bases_decide_whether_an_allele_is_in_a_peak(world, tmp_path
 
 
 def test_a_prediction_that_is_not_finite_is_refused_with_its_variant(world, tmp_path):
-    asked, texts, _ = world
-    weights = torch.load(asked.of(MODEL).weights, weights_only=True)
+    request, texts, _ = world
+    weights = torch.load(request.of(MODEL).weights, weights_only=True)
     weights["state_dict"]["model.head_exp.head.weight"][1, 0] = float("nan")
     torch.save(weights, tmp_path / "nan.ckpt")
     old = texts["chr1"][640]
     source = write(tmp_path / "v.vcf", [("chr1", 640, old, "A" if old != "A" else "C")])
     with pytest.raises(PluginError, match=r"returned nan for track minus .*variant at chr1:641"):
-        score(asked, source, tmp_path / "run", weights=tmp_path / "nan.ckpt")
+        score(request, source, tmp_path / "run", weights=tmp_path / "nan.ckpt")
 
 
 def test_the_command_scores_over_peaks(world, tmp_path):
-    asked, texts, _ = world
+    request, texts, _ = world
     source = write(
         tmp_path / "v.vcf",
         [("chr1", 640, texts["chr1"][640], "ACGT"[("ACGT".index(texts["chr1"][640]) + 1) % 4])],
     )
-    own = asked.of(MODEL)
+    own = request.of(MODEL)
     command = [
-        "variants", source, "-m", MODEL, "-g", asked.genome, "-o", tmp_path / "run",
+        "variants", source, "-m", MODEL, "-g", request.genome, "-o", tmp_path / "run",
         "--peaks", own.peaks, "--input", f"motifs={own.inputs['motifs']}",
         "--input", f"clusters={own.inputs['clusters']}", "--weights", own.weights,
         "--option", "heads=2",
@@ -193,7 +193,7 @@ def test_the_command_scores_over_peaks(world, tmp_path):
 
 
 def test_what_a_model_over_regions_cannot_do_is_refused(world, tmp_path):
-    asked, texts, _ = world
+    request, texts, _ = world
     source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "N")])
     for options, message in (
         ({"background": 10}, "--background has no meaning for get-expression"),
@@ -202,16 +202,16 @@ def test_what_a_model_over_regions_cannot_do_is_refused(world, tmp_path):
         ({"scores": ["l2"]}, "a model over regions, is called 'l2'"),
     ):
         with pytest.raises(UsageError, match=message):
-            score(asked, source, tmp_path / "run", **options)
+            score(request, source, tmp_path / "run", **options)
         assert not (tmp_path / "run").exists()
 
 
 def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
-    asked, texts, _ = world
+    request, texts, _ = world
     peaks = tmp_path / "peaks.bed"
-    peaks.write_bytes(asked.of(MODEL).peaks.read_bytes())
+    peaks.write_bytes(request.of(MODEL).peaks.read_bytes())
     source = write(tmp_path / "v.vcf", [("chr1", 640, texts["chr1"][640], "T")])
-    verbs.plan(verbs.changed(asked, variants=source, peaks=peaks), tmp_path / "run")
+    verbs.plan(verbs.changed(request, variants=source, peaks=peaks), tmp_path / "run")
     peaks.write_text("chr1\t500\t900\n")
     with pytest.raises(TrustError, match=r"peaks\.bed is not the peaks that was planned"):
         verbs.work(tmp_path / "run")
@@ -220,7 +220,7 @@ def test_peaks_that_changed_after_planning_are_refused(world, tmp_path):
 def test_alleles_that_change_no_feature_have_no_effect_at_all(
     world, tmp_path, table_of, monkeypatch
 ):
-    asked, texts, regions = world
+    request, texts, regions = world
     contig, start, end = regions[0]
     rows = [
         (contig, p, texts[contig][p], "ACGT"[("ACGT".index(texts[contig][p]) + 2) % 4])
@@ -231,17 +231,17 @@ def test_alleles_that_change_no_feature_have_no_effect_at_all(
         lambda self, alleles, peak: self.matrix[peak],
     )
     source = write(tmp_path / "v.vcf", rows)
-    score(asked, source, tmp_path / "run")
+    score(request, source, tmp_path / "run")
     table = table_of(tmp_path / "run/variants/get-expression.tsv.gz")
     assert len({row["pos"] for row in table}) == len(rows)
     assert {row["value"] for row in table} == {"0"}
 
 
-def together(asked, source, **options):
+def together(request, source, **options):
     """Ask GET and the promoter model for the effects of one file."""
-    own = {name: {MODEL: value} for name, value in asked.own[""].items()}
+    own = {name: {MODEL: value} for name, value in request.own[""].items()}
     models = ("core-promoter", MODEL)
-    return verbs.asked(models, asked.genome, variants=source, device="cpu", **own, **options)
+    return verbs.request(models, request.genome, variants=source, device="cpu", **own, **options)
 
 
 @pytest.fixture
@@ -256,13 +256,13 @@ def snvs(world, tmp_path):
 def test_models_over_windows_and_over_regions_score_one_file_as_each_does_alone(
     world, snvs, tmp_path, table_of
 ):
-    run = verbs.run_all(together(world.asked, snvs, max_skipped=0.1), tmp_path / "both")
+    run = verbs.run_all(together(world.request, snvs, max_skipped=0.1), tmp_path / "both")
     counts = run.results.counts
     assert counts["core-promoter"].alleles_scored == 13
     assert counts[MODEL].alleles_scored == 12 and counts[MODEL].reasons == {"outside_peaks": 1}
-    alone = verbs.changed(world.asked, variants=snvs, max_skipped=0.1)
+    alone = verbs.changed(world.request, variants=snvs, max_skipped=0.1)
     verbs.run_all(alone, tmp_path / "regions")
-    plain = verbs.asked("core-promoter", world.asked.genome, variants=snvs, device="cpu")
+    plain = verbs.request("core-promoter", world.request.genome, variants=snvs, device="cpu")
     verbs.run_all(plain, tmp_path / "windows")
     for model, folder in ((MODEL, "regions"), ("core-promoter", "windows")):
         for end in ("tsv.gz", "bb", "absmax.bw", "top.tsv", "parquet"):
@@ -277,9 +277,9 @@ def test_random_variants_are_left_out_for_the_model_over_regions_of_a_run_of_bot
     world, snvs, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    asked = together(world.asked, snvs, max_skipped=0.1, background=20)
+    request = together(world.request, snvs, max_skipped=0.1, background=20)
     notes = Notes()
-    assert verbs.run_all(asked, tmp_path / "run", notes).finished
+    assert verbs.run_all(request, tmp_path / "run", notes).finished
     assert [note for note in notes.said if note.startswith("--background has no meaning")]
     page = (tmp_path / "run/variants/summary.html").read_text()
     assert (
@@ -292,7 +292,7 @@ def test_some_tracks_of_a_model_over_regions_are_scored_as_with_all_of_them(
 ):
     rows = {}
     for name, tracks in (("all", ()), ("one", ("minus",))):
-        score(world.asked, snvs, tmp_path / name, max_skipped=0.1, tracks=tracks)
+        score(world.request, snvs, tmp_path / name, max_skipped=0.1, tracks=tracks)
         table = table_of(tmp_path / name / f"variants/{MODEL}.tsv.gz")
         rows[name] = [(r["id"], r["score"], r["value"]) for r in table if r["track"] == "minus"]
         assert {row["track"] for row in table} == (set(tracks) or {"plus", "minus"})
@@ -301,16 +301,16 @@ def test_some_tracks_of_a_model_over_regions_are_scored_as_with_all_of_them(
 
 def test_overwrite_keeps_the_old_run_when_a_model_over_regions_cannot_start(world, snvs, tmp_path):
     out = tmp_path / "run"
-    score(world.asked, snvs, out, max_skipped=0.1)
+    score(world.request, snvs, out, max_skipped=0.1)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    weights = torch.load(world.asked.of(MODEL).weights, weights_only=True)
+    weights = torch.load(world.request.of(MODEL).weights, weights_only=True)
     for part in ("weight", "bias"):
         name = f"model.head_exp.head.{part}"
         weights["state_dict"][name] = weights["state_dict"][name][:1]
     torch.save(weights, tmp_path / "other.ckpt")
     with pytest.raises(InputError, match="predicts 1 values a region"):
         verbs.run_all(
-            verbs.changed(world.asked, variants=snvs, weights=tmp_path / "other.ckpt"), out,
+            verbs.changed(world.request, variants=snvs, weights=tmp_path / "other.ckpt"), out,
             overwrite=True,
         )  # fmt: skip
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
@@ -328,11 +328,11 @@ def test_peaks_aliases_and_variants_may_come_out_of_pipes(world, snvs, tmp_path)
     (tmp_path / "renamed.vcf").write_bytes(text)
     (tmp_path / "alias.tsv").write_text("chr1\tNC_1\n")
     options = {"max_skipped": 0.1, "alias": tmp_path / "alias.tsv"}
-    plain = score(world.asked, tmp_path / "renamed.vcf", tmp_path / "files", **options)
+    plain = score(world.request, tmp_path / "renamed.vcf", tmp_path / "files", **options)
     out = tmp_path / "pipes"
     options["alias"] = piped(tmp_path / "alias.pipe", b"chr1\tNC_1\n")
-    peaks = piped(tmp_path / "peaks.pipe", world.asked.of(MODEL).peaks.read_bytes())
-    run = score(world.asked, piped(tmp_path / "v.pipe", text), out, peaks=peaks, **options)
+    peaks = piped(tmp_path / "peaks.pipe", world.request.of(MODEL).peaks.read_bytes())
+    run = score(world.request, piped(tmp_path / "v.pipe", text), out, peaks=peaks, **options)
     assert run.results.counts == plain.results.counts
     for name in (f"{MODEL}.tsv.gz", f"{MODEL}.bb", "annotated.vcf.gz"):
         one, two = ((folder / "variants" / name).read_bytes() for folder in (out, plain.folder))

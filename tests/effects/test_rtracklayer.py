@@ -37,11 +37,11 @@ def test_rtracklayer_imports_every_file_of_the_demonstration(rscript, tmp_path):
     assert done.exit_code == 0, done.output
     files = sorted(path for kind in ("*.bw", "*.bb") for path in tmp_path.rglob(kind))
     assert {path.suffix for path in files} == {".bw", ".bb"}
-    found = subprocess.run(
+    result = subprocess.run(
         [rscript, "-e", PROGRAM, *map(str, files)], capture_output=True, text=True, check=False
     )
-    assert found.returncode == 0, found.stderr
-    lines = [line.split("\t") for line in found.stdout.splitlines()]
+    assert result.returncode == 0, result.stderr
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
     assert [line[0] for line in lines] == [str(path) for path in files]
     for path, (_, count, total, colours, _) in zip(files, lines, strict=True):
         with pyBigWig.open(str(path)) as file:
@@ -49,7 +49,7 @@ def test_rtracklayer_imports_every_file_of_the_demonstration(rscript, tmp_path):
             if path.suffix == ".bw":
                 values = [v * (e - s) for c in file.chroms() for s, e, v in file.intervals(c) or ()]
             else:
-                entries = [entry for c, n in contigs for entry in file.entries(c, 0, n) or ()]
+                entries = [record for c, n in contigs for record in file.entries(c, 0, n) or ()]
                 values = [float(text.split("\t")[8]) for _, _, text in entries]
                 rgb = {text.split("\t")[5] for _, _, text in entries}
                 assert set(colours.split(",")) == {

@@ -60,7 +60,7 @@ def by_hand(world, folds_of, number):
     """Values of every file of a track, position by position, one window at a time."""
     _, texts, _ = world
     names = [*"ACGT", "mean", *(f"{base}.sd" for base in "ACGT")]
-    found = {(n, c): np.full(len(text), np.nan) for n in names for c, text in texts.items()}
+    by_track = {(n, c): np.full(len(text), np.nan) for n in names for c, text in texts.items()}
     for contig, regions in REGIONS.items():
         folds, text = folds_of(contig), texts[contig]
         for place in (p for start, end in regions for p in range(start, end)):
@@ -71,11 +71,11 @@ def by_hand(world, folds_of, number):
             for base in others:
                 mean, single = effect(text, place, base, folds, number)
                 means.append(mean)
-                found[base, contig][place] = mean
+                by_track[base, contig][place] = mean
                 if len(single) > 1:
-                    found[f"{base}.sd", contig][place] = np.std(single, ddof=1)
-            found["mean", contig][place] = np.mean(means)
-    return found
+                    by_track[f"{base}.sd", contig][place] = np.std(single, ddof=1)
+            by_track["mean", contig][place] = np.mean(means)
+    return by_track
 
 
 @pytest.mark.parametrize(
@@ -90,26 +90,26 @@ def test_regions_of_a_file_are_saturated_with_the_folds_of_their_contig(world, r
     run = saturate(world, folds=rule, spread=True)
     kinds = [*"ACGT", "mean", *(f"{base}.sd" for base in "ACGT")]
     paths = [f"ism/toy.{t}.{k}.bw" for t in ("plus", "minus", "both") for k in kinds]
-    assert [entry.path for entry in run.files] == paths
+    assert [file.path for file in run.files] == paths
     assert [(e.statistic, e.base) for e in run.files[:9]] == [
         *(("saturation", base) for base in "ACGT"), ("letters", ""),
         *(("sd", base) for base in "ACGT"),
     ]  # fmt: skip
     for (name, contig), due in by_hand(world, folds_of, 1).items():
-        found = track(run, f"toy.minus.{name}.bw", contig)
-        assert np.array_equal(np.isnan(found), np.isnan(due)), (name, contig)
-        assert np.allclose(found, due, atol=3e-3, equal_nan=True), (name, contig)
+        numbers = track(run, f"toy.minus.{name}.bw", contig)
+        assert np.array_equal(np.isnan(numbers), np.isnan(due)), (name, contig)
+        assert np.allclose(numbers, due, atol=3e-3, equal_nan=True), (name, contig)
 
 
 def test_one_fold_has_no_spread_and_no_file_of_one(world):
     run = saturate(world, folds="2", tracks=["plus"])
-    assert [entry.path for entry in run.files] == [
+    assert [file.path for file in run.files] == [
         f"ism/toy.plus.{kind}.bw" for kind in (*"ACGT", "mean")
     ]
     due = by_hand(world, lambda contig: "2", 0)
     for kind in (*"ACGT", "mean"):
-        found = track(run, f"toy.plus.{kind}.bw", "chr1")
-        assert np.allclose(found, due[kind, "chr1"], atol=3e-3, equal_nan=True)
+        numbers = track(run, f"toy.plus.{kind}.bw", "chr1")
+        assert np.allclose(numbers, due[kind, "chr1"], atol=3e-3, equal_nan=True)
 
 
 def test_a_file_gives_what_its_regions_give_one_by_one(world):
@@ -126,14 +126,14 @@ def test_a_file_gives_what_its_regions_give_one_by_one(world):
 
 def test_a_dry_run_says_what_it_writes_and_how_much(world):
     genome, _, folder = world
-    asked = {"saturate": str(folder / "regions.bed"), "spread": True, "device": "cpu"}
-    found = tracksmith.estimate("toy", genome, **asked)
-    (cost,) = found.models
+    options = {"saturate": str(folder / "regions.bed"), "spread": True, "device": "cpu"}
+    estimate = tracksmith.estimate("toy", genome, **options)
+    (cost,) = estimate.models
     assert cost.work == "333 alleles of 111 records" and cost.windows == 444
     assert cost.passes == 3 * cost.windows
     run = saturate(world, spread=True)
-    assert list(found.files) == [entry.path for entry in run.files]
-    assert found.disk.files >= sum(entry.size for entry in run.files)
+    assert list(estimate.files) == [file.path for file in run.files]
+    assert estimate.disk.files >= sum(file.size for file in run.files)
 
 
 def test_its_hub_tells_the_spread_of_one_change_from_that_of_another(world):

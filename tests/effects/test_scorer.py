@@ -92,16 +92,16 @@ def matched_by_hand(geometry, text, variant, networks, shifts, reverse, scored=N
     low, size = by_hand(networks[0], geometry, text, start, shifts, reverse)[1], geometry.bin
     first = start + geometry.core_start + low * size
     scored = scored or (0, reference.shape[1])
-    found = []
+    by_network = []
     for r, a, other in zip(reference, left, right, strict=True):
         if geometry.whole_window or not change:
             numbers = range(*scored)
-            found.append([Pair(r[at], a[at], first + at * size) for at in numbers])
+            by_network.append([Pair(r[at], a[at], first + at * size) for at in numbers])
         elif size == 1:
-            found.append(closest(by_base(r, a, first, scored, text, variant)))
+            by_network.append(closest(by_base(r, a, first, scored, text, variant)))
         else:
-            found.append(closest(by_bin(r, a, other, first, size, scored, text, variant)))
-    return found
+            by_network.append(closest(by_bin(r, a, other, first, size, scored, text, variant)))
+    return by_network
 
 
 def totals_by_hand(tracks):
@@ -126,31 +126,31 @@ def test_scores_equal_a_loop_over_letters(genome, geometry, reverse, shifts, dat
     scorer = make_scorer(
         opened, geometry, names, folds, reverse=reverse, shifts=shifts, spread=len(folds) > 1
     )
-    found = scorer.score(alleles_of(variants))
+    scored = scorer.score(alleles_of(variants))
     nets = list(scorer.forward.networks.values())
     for row, variant in enumerate(variants):
         tracks = matched_by_hand(geometry, texts[variant.contig], variant, nets, shifts, reverse)
         r, a, square = totals_by_hand(tracks)
         scale = max(sum(abs(p.reference) + abs(p.alternative) for p in t) for t in tracks)
         tolerance = 2e-5 * scale
-        assert np.allclose(found.value[row, 0], a - r, atol=tolerance)
-        assert np.allclose(found.reference[row, 0], r, atol=tolerance)
-        assert np.allclose(found.alternative[row, 0], a, atol=tolerance)
-        assert np.allclose(found.value[row, 1], np.sqrt(square), atol=tolerance)
+        assert np.allclose(scored.value[row, 0], a - r, atol=tolerance)
+        assert np.allclose(scored.reference[row, 0], r, atol=tolerance)
+        assert np.allclose(scored.alternative[row, 0], a, atol=tolerance)
+        assert np.allclose(scored.value[row, 1], np.sqrt(square), atol=tolerance)
         if not geometry.whole_window:
             length, size = len(texts[variant.contig]), geometry.bin
             inside = [[p for p in t if -size < p.place < length] for t in tracks]
             tops = [max(abs(p.alternative - p.reference) for p in t) for t in inside]
             tops.append(max(tops[:2]))
-            assert np.allclose(np.abs(found.value[row, 2]), tops, atol=tolerance)
+            assert np.allclose(np.abs(scored.value[row, 2]), tops, atol=tolerance)
             for track in range(3):
                 # The base named holds the change reported.
                 here = [
                     p.alternative - p.reference
                     for p in inside[track]
-                    if max(p.place, 0) == found.place[row, 2, track]
+                    if max(p.place, 0) == scored.place[row, 2, track]
                 ]
-                assert np.isclose(here, found.value[row, 2, track], atol=tolerance).any()
+                assert np.isclose(here, scored.value[row, 2, track], atol=tolerance).any()
 
 
 def test_the_spread_is_the_standard_deviation_of_the_score_over_folds(genome):
@@ -160,13 +160,13 @@ def test_the_spread_is_the_standard_deviation_of_the_score_over_folds(genome):
         Variant("one", 30, texts["one"][30], "GT"),
     ]
     scorer = make_scorer(opened, FINE, ("diff",), ("a", "b", "c"), spread=True)
-    found = scorer.score(alleles_of(variants))
+    scored = scorer.score(alleles_of(variants))
     each = [
         make_scorer(opened, FINE, ("diff",), ("x",), nets={"x": net}).score(alleles_of(variants))
         for net in scorer.forward.networks.values()
     ]
     truth = np.std([x.value for x in each], axis=0, ddof=1)
-    assert np.allclose(found.spread, truth, rtol=1e-3, atol=1e-3)
+    assert np.allclose(scored.spread, truth, rtol=1e-3, atol=1e-3)
 
 
 def test_ratios_and_centres_of_mass_have_their_sign(genome):
@@ -191,14 +191,14 @@ def test_ratios_and_centres_of_mass_have_their_sign(genome):
     scorer = Scorer(forward, opened, choose_scores(("log2fc", "shift"), card, {}), [("a",)] * 2)
     text = texts["one"]
     site = text.index("C", 100)
-    found = scorer.score(alleles_of([Variant("one", site, "C", "A")]))
+    scored = scorer.score(alleles_of([Variant("one", site, "C", "A")]))
     core = text[site - 32 + 13 : site - 32 + 53]
     places = np.array([i for i, base in enumerate(core) if base == "A"])
     new = np.append(places, 19)
-    assert found.value[0, 0, 0] == pytest.approx(np.log2((len(new) + 0.5) / (len(places) + 0.5)))
-    assert found.value[0, 0, 1] == 0
-    assert found.value[0, 1, 0] == pytest.approx(new.mean() - places.mean(), abs=1e-5)
-    assert np.isnan(found.value[0, 1, 1]), "no signal has no centre"
+    assert scored.value[0, 0, 0] == pytest.approx(np.log2((len(new) + 0.5) / (len(places) + 0.5)))
+    assert scored.value[0, 0, 1] == 0
+    assert scored.value[0, 1, 0] == pytest.approx(new.mean() - places.mean(), abs=1e-5)
+    assert np.isnan(scored.value[0, 1, 1]), "no signal has no centre"
 
 
 class Shortcut(Dense):
@@ -251,10 +251,10 @@ def test_equal_alleles_and_sites_are_predicted_once(genome):
     third = next(base for base in "GT" if base != text[100])
     variants = [Variant("one", 100, text[100], base) for base in (other, third, other)]
     scorer = make_scorer(opened, FINE, nets={"a": Counting(FINE, 0)})
-    found = scorer.score(alleles_of(variants))
+    scored = scorer.score(alleles_of(variants))
     assert sum(rows) == 3, "one reference, two alternatives"
-    assert np.array_equal(found.value[0], found.value[2])
-    assert not np.array_equal(found.value[0], found.value[1])
+    assert np.array_equal(scored.value[0], scored.value[2])
+    assert not np.array_equal(scored.value[0], scored.value[1])
 
 
 def test_scores_do_not_depend_on_what_else_is_scored(genome):
@@ -274,12 +274,12 @@ def test_every_contig_is_predicted_by_its_own_folds(genome):
     ] * 2
     scorer = make_scorer(opened, FINE, folds=("a", "b"))
     scorer.folds = [("a",), ("b",)]
-    found = scorer.score(alleles_of(variants))
+    scored = scorer.score(alleles_of(variants))
     for fold, row in (("a", 0), ("b", 1), ("a", 2), ("b", 3)):
         net = scorer.forward.networks[fold]
         one = make_scorer(opened, FINE, folds=("x",), nets={"x": net})
         assert np.allclose(
-            found.value[row], one.score(alleles_of([variants[row]])).value[0], atol=1e-3
+            scored.value[row], one.score(alleles_of([variants[row]])).value[0], atol=1e-3
         )
 
 
@@ -292,12 +292,12 @@ def test_a_plugin_may_add_a_score(genome):
     own = {"top": TrackScore(biggest, "max(a) - max(r)")}
     scorer = make_scorer(opened, FINE, ("top", "diff"), own=own)
     variant = Variant("one", 90, texts["one"][90], "A" if texts["one"][90] != "A" else "C")
-    found = scorer.score(alleles_of([variant]))
+    scored = scorer.score(alleles_of([variant]))
     net = scorer.forward.networks["a"]
     tracks = matched_by_hand(FINE, texts["one"], variant, [net], (0,), False)
     truth = [max(p.alternative for p in t) - max(p.reference for p in t) for t in tracks]
-    assert np.allclose(found.value[0, 0, :3], truth, atol=1e-3)
-    assert np.isnan(found.value[0, 0, 3]), "this score is of tracks"
+    assert np.allclose(scored.value[0, 0, :3], truth, atol=1e-3)
+    assert np.isnan(scored.value[0, 0, 3]), "this score is of tracks"
 
 
 def test_only_the_scored_bins_count(genome):
@@ -311,10 +311,10 @@ def test_only_the_scored_bins_count(genome):
         Variant("one", 200, text[200:206], text[200]),
         Variant("one", 200, text[200], text[200] + "ACGTT"),
     ):
-        found = scorer.score(alleles_of([variant]))
+        scored = scorer.score(alleles_of([variant]))
         tracks = matched_by_hand(FINE, text, variant, [net], (0,), False, (10, 25))
         r, a, _ = totals_by_hand(tracks)
-        assert np.allclose(found.value[0, 0, :3], (a - r)[:3] / 15, atol=1e-3)
+        assert np.allclose(scored.value[0, 0, :3], (a - r)[:3] / 15, atol=1e-3)
 
 
 def test_what_cannot_be_scored_is_refused(genome):

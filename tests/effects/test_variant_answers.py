@@ -24,7 +24,7 @@ def other(base):
 
 
 def score(source, genome, out, models=("toy",), **changes):
-    return verbs.run_all(verbs.asked(models, genome, variants=source, **changes), out)
+    return verbs.run_all(verbs.request(models, genome, variants=source, **changes), out)
 
 
 def test_a_swapped_allele_has_the_tracks_of_the_record_written_the_right_way_round(
@@ -39,8 +39,8 @@ def test_a_swapped_allele_has_the_tracks_of_the_record_written_the_right_way_rou
     turned = score(swapped, genome, tmp_path / "turned", **wanted)
     plain = score(right, genome, tmp_path / "plain", **wanted)
     for own, its in (("ref", "alt"), ("alt", "ref")):
-        found, expected = (values(r, f"toy.plus.{n}.bw") for r, n in ((turned, own), (plain, its)))
-        np.testing.assert_array_equal(found, expected)
+        tracks, expected = (values(r, f"toy.plus.{n}.bw") for r, n in ((turned, own), (plain, its)))
+        np.testing.assert_array_equal(tracks, expected)
     delta = values(turned, "toy.plus.delta.bw")
     np.testing.assert_array_equal(delta, -values(plain, "toy.plus.delta.bw"))
     row = next(r for r in table_of(turned.folder / "variants/toy.tsv.gz") if r["track"] == "plus")
@@ -102,13 +102,13 @@ def test_a_mean_with_shifts_divides_by_the_bins_that_are_compared(
 ):
     genome, texts = small
     source = write_vcf([("chr1", 401, "v", texts["chr1"][400], other(texts["chr1"][400]))])
-    found = {}
+    by_reduction = {}
     for reduce in ("sum", "mean"):
         defaults = VariantDefaults(scores=("diff",), max_allele=20, reduce=reduce)
         register(toy(geometry=GEOMETRY, variants=defaults))
         run = score(source, genome, tmp_path / reduce, shifts=(-10, 10))
-        found[reduce] = float(table_of(run.folder / "variants/toy.tsv.gz")[0]["value"])
-    assert found["mean"] == pytest.approx(found["sum"] / (32 - 20), rel=1e-4)
+        by_reduction[reduce] = float(table_of(run.folder / "variants/toy.tsv.gz")[0]["value"])
+    assert by_reduction["mean"] == pytest.approx(by_reduction["sum"] / (32 - 20), rel=1e-4)
 
 
 def test_every_model_tells_why_it_skips_an_allele(
@@ -125,15 +125,15 @@ def test_every_model_tells_why_it_skips_an_allele(
         ("chr1", 301, "fine", text[300], other(text[300])),
     ])  # fmt: skip
     run = score(source, genome, tmp_path / "run", ("short", "long"), max_skipped=1.0)
-    told = {
+    reasons = {
         (row["id"], row["reason"], row["model"])
         for row in table_of(run.folder / "variants/skipped.tsv")
     }
     for model, counts in run.results.counts.items():
-        mine = [entry for entry in told if entry[2] in (model, ".")]
+        mine = [item for item in reasons if item[2] in (model, ".")]
         assert {reason for _, reason, _ in mine} >= set(counts.reasons)
-    assert ("same", "ref_mismatch", ".") in told
-    assert sum(entry[0] == "same" for entry in told) == 1
+    assert ("same", "ref_mismatch", ".") in reasons
+    assert sum(item[0] == "same" for item in reasons) == 1
 
 
 class Listening(Silent):
@@ -150,12 +150,12 @@ def test_changes_without_a_value_are_told_when_a_region_is_saturated(
     register, toy, small, tmp_path
 ):
     register(toy())
-    told = Listening()
-    asked = verbs.asked(("toy",), small[0], saturate="chr1:980-999", max_n=0.3)
-    run = verbs.run_all(asked, tmp_path / "run", told)
+    listener = Listening()
+    request = verbs.request(("toy",), small[0], saturate="chr1:980-999", max_n=0.3)
+    run = verbs.run_all(request, tmp_path / "run", listener)
     missing = run.results.without_value["toy"]["too_many_n"]
     assert 0 < missing < 60
-    assert f"WARNING: toy: {missing} changes have no value: too_many_n." in told.notes
+    assert f"WARNING: toy: {missing} changes have no value: too_many_n." in listener.notes
 
 
 def test_a_file_that_changes_while_it_is_scored_ends_the_run(

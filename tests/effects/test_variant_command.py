@@ -30,6 +30,10 @@ def test_work_and_finish_go_on_with_a_run_that_was_planned(demo, tmp_path):
         done = CliRunner().invoke(main, [command[0], str(out), *command[1:]])
         assert done.exit_code == 0, done.output
     assert "is finished" in done.stdout
+    done = CliRunner().invoke(main, ["work", str(out), "--part", "0"])
+    assert done.exit_code == 0 and "is finished already" in done.stderr
+    done = CliRunner().invoke(main, ["work", str(out), "--part", "99"])
+    assert done.exit_code == 2 and "--part 99: this run has part" in done.stderr
 
 
 @pytest.mark.parametrize(

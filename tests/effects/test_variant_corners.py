@@ -25,8 +25,8 @@ def score(tmp_path, table_of):
     made = []
 
     def run(source, genome, **options):
-        asked = verbs.asked(("toy",), genome, variants=source, max_skipped=1.0, **options)
-        done = verbs.run_all(asked, tmp_path / f"run{len(made)}")
+        request = verbs.request(("toy",), genome, variants=source, max_skipped=1.0, **options)
+        done = verbs.run_all(request, tmp_path / f"run{len(made)}")
         made.append(done)
         rows = table_of(done.folder / "variants/toy.tsv.gz")
         return done, [row for row in rows if row["track"] == "plus"]
@@ -44,18 +44,18 @@ def test_scores_of_a_plugin_compare_swapped_alleles_in_the_records_own_sense(
     register(toy(scores=("diff", "maxabs", "l2", "up", "kl"), own=own))
     text = random_bases(400, 3)
     base, new = text[200], other(text[200])
-    found = []
+    seen_pairs = []
     for name, genome in (("swapped", text), ("plain", text[:200] + new + text[201:])):
         path = tmp_path / f"{name}.fa"
         path.write_text(f">chr1\n{genome}\n")
         # The same allele is there in its plain sense, too, where the genome has the other base.
         records = [("chr1", 201, "v", new, base), ("chr1", 201, "w", base, new)]
         _, rows = score(write_vcf(records), path, ref_mismatch="use-alt-as-ref")
-        found.append({(r["id"], r["score"]): (float(r["value"]), r["at"]) for r in rows})
-    for cell, (value, at) in found[0].items():
-        assert value == pytest.approx(found[1][cell][0], rel=1e-5), cell
-        assert at == found[1][cell][1]
-    assert found[0]["v", "kl"] != found[0]["w", "kl"]
+        seen_pairs.append({(r["id"], r["score"]): (float(r["value"]), r["at"]) for r in rows})
+    for cell, (value, at) in seen_pairs[0].items():
+        assert value == pytest.approx(seen_pairs[1][cell][0], rel=1e-5), cell
+        assert at == seen_pairs[1][cell][1]
+    assert seen_pairs[0]["v", "kl"] != seen_pairs[0]["w", "kl"]
 
 
 class Blind(nn.Module):
@@ -85,8 +85,8 @@ def test_alleles_longer_than_a_bigbed_can_hold_are_shortened_there_alone(
     done, rows = score(write_vcf([("chr1", 1000, "sv", ref, alts)]), genome)
     assert [row["alt"] for row in rows] == [alts.split(",")[1]]
     with pyBigWig.open(str(done.folder / "variants/toy.bb")) as file:
-        (entry,) = file.entries("chr1", 0, 80_000)
-    fields = entry[2].split("\t")
+        (record,) = file.entries("chr1", 0, 80_000)
+    fields = record[2].split("\t")
     assert fields[6] == f"{ref[:100]}..{len(ref)}bp" and len(fields) == 19
 
 
@@ -103,9 +103,9 @@ def test_shifts_to_one_side_neither_crash_nor_change_the_share_of_n(
     start = 139 - 32 + min(shifts, key=abs)
     share = text[start : start + 64].count("N") / 64
     assert share > 0
-    found = {row["id"]: row for row in rows}
-    assert float(found["v140"]["nFraction"]) == pytest.approx(share)
-    assert [name for name, row in found.items() if "edge" in row["flags"]] == ["v3", "v299"]
+    by_id = {row["id"]: row for row in rows}
+    assert float(by_id["v140"]["nFraction"]) == pytest.approx(share)
+    assert [name for name, row in by_id.items() if "edge" in row["flags"]] == ["v3", "v299"]
 
 
 def test_aliases_that_changed_after_planning_are_refused(
@@ -117,7 +117,7 @@ def test_aliases_that_changed_after_planning_are_refused(
     alias = tmp_path / "aliases.tsv"
     alias.write_text("seqA\tchr1\n")
     source = write_vcf([("seqA", 100, "v", text[99], other(text[99]))])
-    verbs.plan(verbs.asked(("toy",), genome, alias=alias, variants=source), tmp_path / "run")
+    verbs.plan(verbs.request(("toy",), genome, alias=alias, variants=source), tmp_path / "run")
     alias.write_text("seqA\tchr2\n")
     with pytest.raises(TrustError, match=r"aliases\.tsv is not the file of aliases"):
         verbs.work(tmp_path / "run")
@@ -168,9 +168,9 @@ def test_the_first_bases_of_a_contig_are_deleted_where_they_are(
     reference = dense_by_hand(network, cut(text, -32, 32))[0]
     alternative = dense_by_hand(network, cut(text[2:], -32, 32))[0]
     with pyBigWig.open(str(done.folder / "variants/toy.plus.alt.bw")) as file:
-        found = file.values("chr1", 0, 10, numpy=True)
-    assert np.isnan(found[:2]).all()
-    assert np.allclose(found[2:], alternative[16:24], rtol=1e-4, atol=1e-3)
+        values = file.values("chr1", 0, 10, numpy=True)
+    assert np.isnan(values[:2]).all()
+    assert np.allclose(values[2:], alternative[16:24], rtol=1e-4, atol=1e-3)
     change = [alternative[:16] - reference[:16], -reference[16:18]]
     change.append(alternative[16:30] - reference[18:32])
     assert float(rows[0]["value"]) == pytest.approx(

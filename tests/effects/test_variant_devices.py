@@ -86,10 +86,10 @@ def test_two_workers_write_the_bytes_of_one_device(installed, plain, tmp_path):
     source, genome = plain
     options = {"spread": True, "around": ["top:3"]}
     for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
-        found = tracksmith.score_variants(
+        one_run = tracksmith.score_variants(
             source, "worker-toy", genome, tmp_path / name, device=device, **options
         )
-    assert [len(stage.starts) for stage in found.run.plan.stages] == [4]
+    assert [len(stage.starts) for stage in one_run.run.plan.stages] == [4]
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert digest_of_file(tmp_path / "one/run.json") == digest_of_file(tmp_path / "two/run.json")
 
@@ -113,12 +113,12 @@ def test_clipnet_on_two_workers(
 
 def test_parts_of_dying_workers_are_done_by_others(demo, tmp_path, monkeypatch):
     monkeypatch.setattr(CUT, parts_of(15))
-    asked = verbs.asked(
+    request = verbs.request(
         ("core-promoter",), demo.fasta, variants=demo.variants_vcf, device="cpu,cpu"
     )
     # Every worker process dies as it begins its third part.
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:3")
-    run = verbs.run_all(asked, tmp_path / "run")
+    run = verbs.run_all(request, tmp_path / "run")
     assert run.parts >= 4
     monkeypatch.delenv("TRACKSMITH_CRASH")
     tracksmith.score_variants(
@@ -132,9 +132,9 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
 ):
     source, genome, _ = variants
     out = tmp_path / "run"
-    asked = verbs.asked(("worker-toy",), genome, variants=source, device="cpu,cpu")
+    request = verbs.request(("worker-toy",), genome, variants=source, device="cpu,cpu")
     with pytest.raises(IncompleteError, match=r"1 of 4 parts failed \(2\)") as caught:
-        verbs.run_all(asked, out)
+        verbs.run_all(request, out)
     assert "ValueError: layer lost" in str(caught.value)
     assert "Traceback" in (out / "parts/part-00002.failed.txt").read_text()
     assert sorted(path.name for path in (out / "parts").glob("*.json")) == [
@@ -145,19 +145,19 @@ def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
 def test_files_that_moved_since_planning_are_found_by_the_workers(installed, plain, tmp_path):
     source, genome = plain
     out = tmp_path / "run"
-    asked = verbs.asked(("worker-toy",), genome, variants=source, device="cpu,cpu")
-    verbs.plan(asked, out)
+    request = verbs.request(("worker-toy",), genome, variants=source, device="cpu,cpu")
+    verbs.plan(request, out)
     moved = tmp_path / "moved"
     moved.mkdir()
     places = [Path(shutil.move(path, moved)) for path in (source, genome)]
-    asked = verbs.asked(("worker-toy",), places[1], variants=places[0], device="cpu,cpu")
-    assert verbs.run_all(asked, out).finished
+    request = verbs.request(("worker-toy",), places[1], variants=places[0], device="cpu,cpu")
+    assert verbs.run_all(request, out).finished
 
 
 def test_parts_are_computed_on_the_planned_kind_of_device_only(demo, tmp_path):
     out = tmp_path / "run"
     verbs.plan(
-        verbs.asked(("core-promoter",), demo.fasta, variants=demo.variants_vcf, device="cpu"), out
+        verbs.request(("core-promoter",), demo.fasta, variants=demo.variants_vcf, device="cpu"), out
     )
     with pytest.raises(UsageError, match=r"was planned for cpu.*other last digits"):
         verbs.work(out, device="cuda")
@@ -165,7 +165,7 @@ def test_parts_are_computed_on_the_planned_kind_of_device_only(demo, tmp_path):
 
 
 def test_a_model_over_regions_on_two_workers(small_get, tmp_path, monkeypatch):
-    asked, texts, _ = small_get
+    request, texts, _ = small_get
     monkeypatch.setattr(CUT, parts_of(8))
     table = tmp_path / "variants.tsv"
     places = np.random.default_rng(5).integers(500, 6_000, 24)
@@ -176,14 +176,14 @@ def test_a_model_over_regions_on_two_workers(small_get, tmp_path, monkeypatch):
         )
     )
     for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
-        found = verbs.run_all(
+        one_run = verbs.run_all(
             verbs.changed(
-                asked, variants=table, device=device, max_skipped=1.0,
+                request, variants=table, device=device, max_skipped=1.0,
                 options={"heads": "2", "alleles": "recompute"},
             ),
             tmp_path / name,
         )  # fmt: skip
-    assert found.results.counts["get-expression"].alleles_scored > 8
+    assert one_run.results.counts["get-expression"].alleles_scored > 8
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     (stage,) = Run.open(tmp_path / "two").plan.stages
     assert stage.starts == (0, 8, 16)

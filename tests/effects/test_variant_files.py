@@ -56,21 +56,23 @@ def test_all_files_hold_the_same_numbers(
                 assert str(mine[name]) == text
 
     with pysam.TabixFile(str(folder / "toy.tsv.gz")) as tabix:
-        found = list(tabix.fetch("chr1", 40, 41))
-    assert found and all(line.split("\t")[1] == "41" for line in found)
+        lines = list(tabix.fetch("chr1", 40, 41))
+    assert lines and all(line.split("\t")[1] == "41" for line in lines)
     _check_bigbed(folder, table)
     _check_vcf(folder, source, table)
 
 
 def _strongest(table):
     """The strongest pair or single track of every allele, by the first score."""
-    found = {}
+    strongest = {}
     for row in table:
         if row["score"] == "diff" and row["track"] in ("both", "plus+minus"):
             key = (row["line"], row["allele"])
-            if key not in found or abs(float(row["value"])) > abs(float(found[key]["value"])):
-                found[key] = row
-    return found
+            if key not in strongest or abs(float(row["value"])) > abs(
+                float(strongest[key]["value"])
+            ):
+                strongest[key] = row
+    return strongest
 
 
 def _check_bigbed(folder, table):
@@ -78,9 +80,9 @@ def _check_bigbed(folder, table):
     with pyBigWig.open(str(folder / "toy.bb")) as file:
         assert b"effect" in file.SQL()
         entries = [
-            (contig, *entry)
+            (contig, *record)
             for contig in file.chroms()
-            for entry in file.entries(contig, 0, file.chroms(contig))
+            for record in file.entries(contig, 0, file.chroms(contig))
         ]
     assert len(entries) == len(strongest)
     by_name = {}
@@ -231,8 +233,8 @@ def test_no_variant_is_compared_with_an_unknown_base(
         ("r", "ambiguous_reference"),
     ]
     assert results.counts["toy"].alleles_scored == 2
-    found = table_of(tmp_path / "run/variants/toy.tsv.gz")
-    values = {name: [r["value"] for r in found if r["id"] == name] for name in ("plain", "beside")}
+    table = table_of(tmp_path / "run/variants/toy.tsv.gz")
+    values = {name: [r["value"] for r in table if r["id"] == name] for name in ("plain", "beside")}
     assert values["plain"] == values["beside"]
 
 

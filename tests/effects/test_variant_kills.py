@@ -28,9 +28,9 @@ def outputs(folder: Path) -> dict[str, str]:
 
 
 def test_twenty_kills_at_random_moments_change_no_byte(demo, tmp_path):
-    found = drive("kills", str(tmp_path / "killed"), str(demo.fasta.parent), "20", "1")
-    assert found["hits"] == 20
-    assert found["code"] == 0
+    report = drive("kills", str(tmp_path / "killed"), str(demo.fasta.parent), "20", "1")
+    assert report["hits"] == 20
+    assert report["code"] == 0
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "undisturbed")
     assert [path.name for path in (tmp_path / "killed").rglob(".*")] == []
     assert not (tmp_path / "killed" / "parts").exists()
@@ -39,7 +39,7 @@ def test_twenty_kills_at_random_moments_change_no_byte(demo, tmp_path):
 def test_a_death_at_any_step_of_writing_is_mended_by_the_same_command(demo, tmp_path):
     drive("kills", str(tmp_path / "x"), str(demo.fasta.parent), "0", "1")
     truth = outputs(tmp_path / "undisturbed")
-    found = drive("crash", str(tmp_path / "run"), str(demo.fasta.parent), *CRASH_POINTS)
-    assert found == {point: [137, 0] for point in CRASH_POINTS}
+    report = drive("crash", str(tmp_path / "run"), str(demo.fasta.parent), *CRASH_POINTS)
+    assert report == {point: [137, 0] for point in CRASH_POINTS}
     for number, point in enumerate(CRASH_POINTS):
         assert outputs(tmp_path / f"crash-{number}") == truth, point

@@ -83,11 +83,11 @@ def clipnet_runs(shared, tmp_path_factory):
         lines.append(f"{name}\t{position}\t.\t{ref}\t{alt}\t.\t.\t.")
     vcf.write_text("\n".join(lines) + "\n")
     torch.set_num_threads(1)
-    found = tracksmith.score_variants(
+    run = tracksmith.score_variants(
         vcf, "clipnet-lcl", genome, folder / "run", folds="held-out:1,2,3",
         weights=shared / "parity/clipnet/folds", device="cpu",
     )  # fmt: skip
-    return found, texts, shared / "parity/clipnet/folds"
+    return run, texts, shared / "parity/clipnet/folds"
 
 
 def test_clipnets_held_out_composite_and_l2_equal_a_direct_computation(clipnet_runs):
@@ -215,9 +215,9 @@ def test_alleles_without_a_sequence_are_counted_alike_before_and_after(
         tracksmith.score_variants(source, "toy", genome, tmp_path / "run", max_skipped=1), 11
     )
     known = {"unsupported_allele", "unspecified_allele", "ambiguous_allele", "monomorphic"}
-    told = dict(re.findall(r"(\w+)", pair)[::-1] for pair in
+    counted = dict(re.findall(r"(\w+)", pair)[::-1] for pair in
                 re.search(r"\(([^)]*)\)", str(before.value))[1].split(", "))  # fmt: skip
-    assert {name: int(number) for name, number in told.items()} == {
+    assert {name: int(number) for name, number in counted.items()} == {
         name: number for name, number in counts.reasons.items() if name in known
     }
 

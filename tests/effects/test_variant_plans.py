@@ -65,19 +65,19 @@ def test_the_estimate_names_the_files_and_covers_the_bytes(source, small, tmp_pa
     make = changes.pop("source", lambda path: path)
     models = changes.pop("models", ("toy",))
     where = None if "saturate" in changes else make(source)
-    asked = verbs.asked(models, small[0], variants=where, **changes)
-    found = verbs.estimate(asked)
+    request = verbs.request(models, small[0], variants=where, **changes)
+    estimate = verbs.estimate(request)
     assert not (tmp_path / "run").exists()
-    run = verbs.run_all(asked, tmp_path / "run", keep_parts=True)
-    assert sorted(found.files) == sorted(entry.path for entry in run.files)
+    run = verbs.run_all(request, tmp_path / "run", keep_parts=True)
+    assert sorted(estimate.files) == sorted(file.path for file in run.files)
     parts = sum(path.stat().st_size for path in run.parts_folder.glob("*.bin"))
-    assert parts <= found.disk.parts <= 3 * parts
-    files = sum(entry.size for entry in run.files)
-    assert files <= found.disk.files <= 8 * files + (1 << 20) * len(models)
-    assert (found.disk.sorting > 200_000) == (case == "unsorted")
+    assert parts <= estimate.disk.parts <= 3 * parts
+    files = sum(file.size for file in run.files)
+    assert files <= estimate.disk.files <= 8 * files + (1 << 20) * len(models)
+    assert (estimate.disk.sorting > 200_000) == (case == "unsorted")
     records, alleles = (150, 450) if case == "saturated" else (300, 300)
-    assert [cost.model.name for cost in found.models] == list(models)
-    for cost in found.models:
+    assert [cost.model.name for cost in estimate.models] == list(models)
+    for cost in estimate.models:
         again = 3 if case == "shown" else 0
         more = ", 3 for the tracks around them" if again else ""
         assert cost.work == f"{alleles} alleles of {records} records{more}"
@@ -87,10 +87,10 @@ def test_the_estimate_names_the_files_and_covers_the_bytes(source, small, tmp_pa
 
 def test_strands_shifts_and_folds_are_counted(register, toy, source, small):
     register(toy(names=("1", "2", "3")))
-    asked = verbs.asked(
+    request = verbs.request(
         ("toy",), small[0], variants=source, reverse_complement=True, shifts=(-2, 0)
     )
-    (cost,) = verbs.estimate(asked).models
+    (cost,) = verbs.estimate(request).models
     assert cost.windows == 4 * 600
     assert cost.passes == 3 * cost.windows
 
@@ -119,12 +119,12 @@ def test_the_command_prints_the_estimate_and_writes_nothing(demo, tmp_path):
 
 
 def test_a_model_over_regions_is_estimated(small_get, tmp_path):
-    asked, texts, _ = small_get
+    request, texts, _ = small_get
     table = tmp_path / "v.tsv"
     table.write_text(f"chr1\t641\t{texts['chr1'][640]}\t{other(texts['chr1'][640])}\n")
-    own = asked.of("get-expression")
+    own = request.of("get-expression")
     command = [
-        table, "-m", "get-expression", "-g", asked.genome, "-o", tmp_path / "run", "--peaks",
+        table, "-m", "get-expression", "-g", request.genome, "-o", tmp_path / "run", "--peaks",
         own.peaks, "--input", f"motifs={own.inputs['motifs']}", "--input",
         f"clusters={own.inputs['clusters']}", "--weights", own.weights, "--option", "heads=2",
         "--dry-run",
@@ -165,28 +165,28 @@ def test_the_command_refuses_a_small_disk_and_force_goes_on(demo, tmp_path, monk
 
 def test_limits_are_kept_with_the_run_and_hold_for_a_finished_one(source, small, tmp_path):
     out = tmp_path / "run"
-    asked = verbs.asked(("toy",), small[0], variants=source)
-    strict = verbs.changed(asked, strict=True)
+    request = verbs.request(("toy",), small[0], variants=source)
+    strict = verbs.changed(request, strict=True)
     verbs.plan(strict, out)
     verbs.work(out)
     with pytest.raises(InputError, match="1 of 300 alleles cannot be scored"):
         verbs.finish(out)
-    verbs.plan(asked, out)
+    verbs.plan(request, out)
     assert verbs.finish(out).finished
-    assert verbs.run_all(asked, out).finished
+    assert verbs.run_all(request, out).finished
     with pytest.raises(InputError, match=r"1 of 300 alleles .*without --strict"):
         verbs.run_all(strict, out)
     with pytest.raises(InputError, match="--max-skipped 1 goes on"):
-        verbs.run_all(verbs.changed(asked, max_skipped=0.001), out)
+        verbs.run_all(verbs.changed(request, max_skipped=0.001), out)
 
 
 def test_parts_that_a_kill_left_behind_go_when_the_command_is_repeated(source, small, tmp_path):
-    asked = verbs.asked(("toy",), small[0], variants=source)
-    for again in (lambda out: verbs.run_all(asked, out), verbs.finish):
+    request = verbs.request(("toy",), small[0], variants=source)
+    for again in (lambda out: verbs.run_all(request, out), verbs.finish):
         out = tmp_path / again.__name__
-        done = verbs.run_all(asked, out, keep_parts=True)
+        done = verbs.run_all(request, out, keep_parts=True)
         assert list(done.parts_folder.iterdir())
-        verbs.run_all(asked, out, keep_parts=True)
+        verbs.run_all(request, out, keep_parts=True)
         assert list(done.parts_folder.iterdir()), "they are kept where that is asked for"
         again(out)
         assert not done.parts_folder.exists()
@@ -214,7 +214,7 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 
 def test_a_second_driver_is_refused_and_takes_nothing_away(source, small, tmp_path):
     out = tmp_path / "run"
-    run = verbs.plan(verbs.asked(("toy",), small[0], variants=source), out)
+    run = verbs.plan(verbs.request(("toy",), small[0], variants=source), out)
     with run.lock():
         for overwrite in (False, True):
             with pytest.raises(TrustError, match="is in use by process"):
@@ -234,7 +234,7 @@ def test_other_variants_from_standard_input_leave_a_waiting_run_alone(
     content = source.read_bytes()
     from_stdin(monkeypatch, content)
     kept = out / ".inputs/input"
-    run = verbs.plan(verbs.asked(("toy",), small[0], variants="-"), out)
+    run = verbs.plan(verbs.request(("toy",), small[0], variants="-"), out)
     assert Run.open(out).places.files == run.places.files == {"variants": str(kept)}
     fewer = content[: content.rindex(b"\n", 0, -1) + 1]
     with pytest.raises(UsageError, match=r"holds another run(.|\n)*records: 300, 299"):
@@ -303,19 +303,19 @@ def test_every_option_that_decides_bytes_makes_another_run(
     register, toy, source, small, tmp_path, field
 ):
     register(toy(names=("1", "2")))
-    asked = verbs.asked(("toy",), small[0], variants=source, compressor="deflate")
-    run = verbs.plan(asked, tmp_path / "run")
-    changed = verbs.changed(asked, **CHANGES[field])
+    request = verbs.request(("toy",), small[0], variants=source, compressor="deflate")
+    run = verbs.plan(request, tmp_path / "run")
+    changed = verbs.changed(request, **CHANGES[field])
     with pytest.raises(UsageError, match=rf"holds another run(.|\n)*\b{field}\b"):
         verbs.plan(changed, tmp_path / "run")
     assert verbs.plan(changed, tmp_path / "run", overwrite=True).id != run.id
 
 
 def test_options_that_decide_no_byte_keep_the_run(source, small, tmp_path):
-    asked = verbs.asked(("toy",), small[0], variants=source, device="cpu")
-    run = verbs.plan(asked, tmp_path / "run")
+    request = verbs.request(("toy",), small[0], variants=source, device="cpu")
+    run = verbs.plan(request, tmp_path / "run")
     for options in ({"device": "cpu,cpu"}, {"allow_other_lengths": True}, {"strict": True}):
-        assert verbs.plan(verbs.changed(asked, **options), tmp_path / "run").id == run.id
+        assert verbs.plan(verbs.changed(request, **options), tmp_path / "run").id == run.id
 
 
 def test_options_of_the_command_that_do_not_go_together(demo, tmp_path):
@@ -352,8 +352,8 @@ def test_overwrite_keeps_the_old_run_when_the_new_one_cannot_start(
 def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
     source, small, tmp_path, monkeypatch
 ):
-    asked = verbs.asked(("toy",), small[0], variants=source)
-    verbs.run_all(asked, tmp_path / "run")
+    request = verbs.request(("toy",), small[0], variants=source)
+    verbs.run_all(request, tmp_path / "run")
     before = sorted((tmp_path / "run").rglob("*"))
 
     def refuse(run):
@@ -362,26 +362,26 @@ def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
     monkeypatch.setattr(Run, "lock", refuse)
     assert verbs.work(tmp_path / "run") == []
     assert verbs.finish(tmp_path / "run").finished
-    assert verbs.run_all(asked, tmp_path / "run").finished
+    assert verbs.run_all(request, tmp_path / "run").finished
     assert sorted((tmp_path / "run").rglob("*")) == before
 
 
 def test_an_automatic_batch_size_is_that_of_the_run(register, toy, source, small, tmp_path):
     register(toy())
-    asked = verbs.asked(("toy",), small[0], variants=source)
-    run = verbs.plan(asked, tmp_path / "run")
+    request = verbs.request(("toy",), small[0], variants=source)
+    run = verbs.plan(request, tmp_path / "run")
     with pytest.MonkeyPatch.context() as patched:
         # As on a GPU with less memory.
         patched.setattr("tracksmith.engine.record.default_batch_size", lambda kind, window: 2)
-        assert verbs.plan(asked, tmp_path / "run").id == run.id
+        assert verbs.plan(request, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_chosen"):
-        verbs.plan(verbs.changed(asked, batch_size=2), tmp_path / "run")
+        verbs.plan(verbs.changed(request, batch_size=2), tmp_path / "run")
 
 
 def test_without_pyarrow_the_missing_table_is_said_aloud(source, small, tmp_path, monkeypatch):
     monkeypatch.setattr("tracksmith.effects.finish.has_parquet", lambda: False)
     monkeypatch.setattr("tracksmith.effects.table_files.has_parquet", lambda: False)
     notes = Notes()
-    run = verbs.run_all(verbs.asked(("toy",), small[0], variants=source), tmp_path / "run", notes)
+    run = verbs.run_all(verbs.request(("toy",), small[0], variants=source), tmp_path / "run", notes)
     assert sum("pip install pyarrow" in text for text in notes.said) == 1
-    assert not any(entry.path.endswith(".parquet") for entry in run.files)
+    assert not any(file.path.endswith(".parquet") for file in run.files)

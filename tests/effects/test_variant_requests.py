@@ -60,12 +60,12 @@ def test_variants_and_aliases_may_come_out_of_pipes(source, small, tmp_path, mon
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
         words = b"chr1\tNC_1\n" if step != "other" else b"chr2\tNC_1\n"
         threading.Thread(target=pipe.write_bytes, args=(words,), daemon=True).start()
-        asked = verbs.asked("toy", genome, variants="-", alias=pipe)
+        request = verbs.request("toy", genome, variants="-", alias=pipe)
         if step == "other":
             with pytest.raises(UsageError, match=r"holds another run(.|\n)*variants\.alias"):
-                verbs.plan(asked, out)
+                verbs.plan(request, out)
         else:
-            run = verbs.plan(asked, out)
+            run = verbs.plan(request, out)
     assert sorted(path.name for path in (out / ".inputs").iterdir()) == ["input", "input-alias"]
     assert (out / ".inputs/input-alias").read_bytes() == b"chr1\tNC_1\n"
     assert verbs.work(out) == [0]

@@ -244,7 +244,7 @@ def test_a_file_that_changed_under_way_is_refused(register, toy, small, write_vc
     genome, texts = small
     t = texts["chr1"]
     source = write_vcf([("chr1", 100, "a", t[99], other(t[99]))])
-    verbs.plan(verbs.asked(("toy",), genome, variants=source), tmp_path / "run")
+    verbs.plan(verbs.request(("toy",), genome, variants=source), tmp_path / "run")
     write_vcf([("chr1", 101, "a", t[100], other(t[100]))])
     with pytest.raises(TrustError, match="not the file of variants that was planned"):
         verbs.work(tmp_path / "run")

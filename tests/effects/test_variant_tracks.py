@@ -63,19 +63,19 @@ def windows_by_hand(text, position, ref, alt, geometry=GEOMETRY):
     predicted = [
         dense_by_hand(network, cut(sequence, at, at + geometry.window)) for sequence, at in windows
     ]
-    found = [np.full((3, len(text)), np.nan) for _ in range(2)]
+    by_allele = [np.full((3, len(text)), np.nan) for _ in range(2)]
     for place, column in enumerate(np.repeat(predicted[0], geometry.bin, axis=1).T, first):
-        found[0][:, place] = column
+        by_allele[0][:, place] = column
     for track in range(3):
         pairs = matched_by_hand(predicted, track, first, geometry, text, (position, ref, alt))
         for pair in pairs:
-            found[1][track, pair.place : pair.place + geometry.bin] = pair.alternative
-    delta = found[1] - found[0]
+            by_allele[1][track, pair.place : pair.place + geometry.bin] = pair.alternative
+    delta = by_allele[1] - by_allele[0]
     gone = np.arange(position + min(len(ref), len(alt)), position + len(ref))
     inside = gone[(gone >= first) & (gone < first + geometry.core_length)]
     if geometry.bin == 1:
-        delta[:, inside] = -found[0][:, inside]
-    return found[0], found[1], delta
+        delta[:, inside] = -by_allele[0][:, inside]
+    return by_allele[0], by_allele[1], delta
 
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, COARSE], ids=["fine", "coarse"])
@@ -98,7 +98,7 @@ def test_tracks_show_both_alleles_in_coordinates_of_the_reference(
         write_vcf([row]), "toy", genome, tmp_path / "run", around=["top:5"]
     ).run
     truth = windows_by_hand(text, 500, ref, alt, geometry)
-    stored = {entry.path: entry.stored_sign for entry in run.files}
+    stored = {file.path: file.stored_sign for file in run.files}
     for number, name in enumerate(("plus", "minus", "both")):
         for statistic, values in zip(("ref", "alt", "delta"), truth, strict=True):
             path = f"variants/toy.{name}.{statistic}.bw"
@@ -145,7 +145,7 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
     names = [f.path for f in run.files]
     kinds = ("A", "C", "G", "T", "mean")
     assert names == [f"ism/toy.{t}.{b}.bw" for t in ("plus", "minus", "both") for b in kinds]
-    found = {base: track(run, f"ism/toy.minus.{base}.bw") for base in kinds}
+    by_base = {base: track(run, f"ism/toy.minus.{base}.bw") for base in kinds}
     network = Dense(GEOMETRY, 0)
     for place in (150, 151, 203, 208, 213, 300, 349):
         effects = []
@@ -153,13 +153,13 @@ def test_saturation_scores_every_substitution_and_leaves_the_reference_a_gap(
         for base in "ACGT":
             changed = text[:place] + base + text[place + 1 :]
             if base == text[place]:
-                assert np.isnan(found[base][place])
+                assert np.isnan(by_base[base][place])
                 continue
             both = [dense_by_hand(network, cut(t, start, start + 64))[1] for t in (text, changed)]
             effects.append((both[1] - both[0]).sum())
-            assert found[base][place] == pytest.approx(effects[-1], abs=2e-3)
-        assert found["mean"][place] == pytest.approx(np.mean(effects), abs=2e-3)
-    for values in found.values():
+            assert by_base[base][place] == pytest.approx(effects[-1], abs=2e-3)
+        assert by_base["mean"][place] == pytest.approx(np.mean(effects), abs=2e-3)
+    for values in by_base.values():
         assert np.isnan(values[205:208]).all(), "N has no substitution"
         assert np.isnan(values[:150]).all() and np.isnan(values[350:]).all()
     statistics = [(f.statistic, f.base) for f in run.files[:5]]

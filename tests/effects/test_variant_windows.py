@@ -53,15 +53,15 @@ def test_the_window_of_variants_is_the_one_that_is_read(
         source, "toy", genome, tmp_path / "run", around=["top:2"], max_skipped=1
     ).run
     assert set(SEEN) == {200}
-    found = {row["id"]: row for row in table_of(run.folder / "variants/toy.tsv.gz")}
+    by_id = {row["id"]: row for row in table_of(run.folder / "variants/toy.tsv.gz")}
     core = text[at - 90 + 50 : at - 90 + 170]
-    assert float(found["snv"]["reference"]) == core.count("C")
-    assert float(found["snv"]["value"]) == (1 if new == "C" else -1)
+    assert float(by_id["snv"]["reference"]) == core.count("C")
+    assert float(by_id["snv"]["value"]) == (1 if new == "C" else -1)
     inserted = "TCCC".count("C") - text[1_500].count("C")
-    assert float(found["in"]["value"]) == pytest.approx(inserted, abs=1)
+    assert float(by_id["in"]["value"]) == pytest.approx(inserted, abs=1)
     for name in ("ref", "alt", "delta"):
-        (facts,) = (f for f in run.files if f.statistic == name)
-        assert facts.bin == 4
+        (file,) = (f for f in run.files if f.statistic == name)
+        assert file.bin == 4
 
 
 def scorer_of(path, geometry, max_allele=None, position=None):

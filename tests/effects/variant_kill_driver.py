@@ -76,12 +76,12 @@ def random_kills(out: Path, folder: Path, kills: int, seed: int) -> dict[str, ob
 
 def crash_points(out: Path, folder: Path, points: list[str]) -> dict[str, list[int]]:
     """Die at each named point in turn, then repeat the command."""
-    found = {}
+    digests = {}
     for number, point in enumerate(points):
         run = out.with_name(f"crash-{number}")
         first = attempt(run, folder, None, TRACKSMITH_CRASH=point)
-        found[point] = [first, attempt(run, folder, None)]
-    return found
+        digests[point] = [first, attempt(run, folder, None)]
+    return digests
 
 
 def main() -> None:

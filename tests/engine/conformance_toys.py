@@ -163,8 +163,8 @@ def counting() -> Model:
         network = model.load(request)
         network.register_buffer("seen", torch.zeros(()))
 
-        def count(net, given, found):
-            net.seen.add_(len(found))
+        def count(net, given, outputs):
+            net.seen.add_(len(outputs))
 
         network.register_forward_hook(count)
         return network

@@ -15,8 +15,12 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that makes models the only ones the engine finds."""
 
     def install(*models: Model) -> None:
-        found = {model.card.name: RegisteredModel(model, "toys", "1", "toys") for model in models}
-        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: Registry(found, []))
+        registered = {
+            model.card.name: RegisteredModel(model, "toys", "1", "toys") for model in models
+        }
+        monkeypatch.setattr(
+            "tracksmith.models.registry.load_registry", lambda: Registry(registered, [])
+        )
 
     return install
 

@@ -19,7 +19,7 @@ PAIR = {"A": "T", "C": "G", "G": "C", "T": "A", "N": "N"}
 
 
 def toy_card(geometry: WindowGeometry, names: Sequence[str] = (), **changes) -> ModelCard:
-    facts = {
+    fields = {
         "name": "toy",
         "version": "1",
         "summary": "a toy",
@@ -35,7 +35,7 @@ def toy_card(geometry: WindowGeometry, names: Sequence[str] = (), **changes) -> 
         "folds": tuple(Fold(name) for name in names),
         "alphabet": Alphabet(),
     }
-    return ModelCard(**(facts | changes))
+    return ModelCard(**(fields | changes))
 
 
 class Dense(nn.Module):

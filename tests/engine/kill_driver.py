@@ -28,13 +28,13 @@ def child(verb: str, out: Path, genome: str, environment: dict[str, str]) -> Non
     torch.set_num_threads(1)
     os.environ.update(environment)
     more = json.loads(os.environ.get("KILL_DRIVER_OPTIONS", "{}"))
-    asked = verbs.asked(("core-promoter",), Path(genome), parts=5, compressor="zlib", **more)
+    request = verbs.request(("core-promoter",), Path(genome), parts=5, compressor="zlib", **more)
     code = 0
     try:
         if verb == "predict":
-            verbs.run_all(asked, out)
+            verbs.run_all(request, out)
         elif verb == "plan":
-            verbs.plan(asked, out)
+            verbs.plan(request, out)
         elif verb == "work":
             verbs.work(out)
         else:
@@ -77,13 +77,13 @@ def random_kills(out: Path, genome: str, kills: int, seed: int) -> dict[str, obj
 
 def crash_points(out: Path, genome: str, points: list[str]) -> dict[str, list[int]]:
     """Die at each named point in turn, then repeat the command."""
-    found = {}
+    digests = {}
     for number, point in enumerate(points):
         folder = out.with_name(f"crash-{number}")
         first = attempt("predict", folder, genome, None, TRACKSMITH_CRASH=point)
         second = attempt("predict", folder, genome, None)
-        found[point] = [first, second]
-    return found
+        digests[point] = [first, second]
+    return digests
 
 
 def main() -> None:

@@ -27,12 +27,12 @@ plugins.load_registry = lambda: FOUND
 def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
     """Predict and leave without coming back."""
     os.environ.update(environment)
-    asked = verbs.asked(
+    request = verbs.request(
         "toy", folder / "genome.fa", peaks=folder / "peaks.bed", batch_size=2, compressor="zlib"
     )
     code = 0
     try:
-        verbs.run_all(asked, out)
+        verbs.run_all(request, out)
     except BaseException:  # noqa: BLE001 - a fork must not come back
         traceback.print_exc()
         code = 1
@@ -70,12 +70,12 @@ def random_kills(out: Path, folder: Path, kills: int, seed: int) -> dict[str, ob
 
 def crash_points(out: Path, folder: Path, points: list[str]) -> dict[str, list[int]]:
     """Die at each named point in turn, then repeat the command."""
-    found = {}
+    digests = {}
     for number, point in enumerate(points):
         run = out.with_name(f"crash-{number}")
         first = attempt(run, folder, None, TRACKSMITH_CRASH=point)
-        found[point] = [first, attempt(run, folder, None)]
-    return found
+        digests[point] = [first, attempt(run, folder, None)]
+    return digests
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ class BaseCounts:
 
 
 def toy(network=Neighbours, features=BaseCounts, geometry=None, **changes):
-    facts = {
+    fields = {
         "name": "toy",
         "version": "1",
         "summary": "a toy",
@@ -51,7 +51,7 @@ def toy(network=Neighbours, features=BaseCounts, geometry=None, **changes):
         "options": (Option("mode", "a", ("a", "b"), "no effect"),),
         "commercial_use": False,
     }
-    card = ModelCard(**(facts | changes))
+    card = ModelCard(**(fields | changes))
     return Model(card, lambda request: network(), features=lambda request: features())
 
 

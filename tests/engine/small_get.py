@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from verbs import asked as request_of
+from verbs import request as request_of
 
 from tracksmith.runs.request import Request
 
@@ -15,7 +15,7 @@ WIDTH = 8
 class SmallGet(NamedTuple):
     """What to ask, the contigs as text, and the peaks (contig, start, end) in order."""
 
-    asked: Request
+    request: Request
     texts: dict[str, str]
     regions: list[tuple[str, int, int]]
 
@@ -52,8 +52,8 @@ def write_small_get(shared: Path, folder: Path) -> SmallGet:
         state[name] = torch.from_numpy(random.normal(0, 0.5, shape).astype(np.float32))
     weights = folder / "small.ckpt"
     torch.save({"state_dict": {f"model.{name}": v for name, v in state.items()}}, weights)
-    asked = request_of(
+    request = request_of(
         "get-expression", genome, peaks=peaks, inputs={"motifs": meme, "clusters": clusters},
         weights=weights, options={"heads": "2"}, device="cpu",
     )  # fmt: skip
-    return SmallGet(asked, texts, regions)
+    return SmallGet(request, texts, regions)

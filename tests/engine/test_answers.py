@@ -48,8 +48,8 @@ class Constant(nn.Module):
 
     def forward(self, bases):
         hot = bases[:, 0, :4].sum(dim=1) == 4
-        found = torch.where(hot, self.hot, self.value)
-        return found[:, None, None].expand(-1, 3, 32).contiguous()
+        outputs = torch.where(hot, self.hot, self.value)
+        return outputs[:, None, None].expand(-1, 3, 32).contiguous()
 
 
 @pytest.mark.parametrize("spoil", [float("nan"), float("inf")])
@@ -127,8 +127,8 @@ def test_an_estimate_counts_the_windows_that_regions_touch(
     register(model)
     genome = write_genome(chr1=random_bases(3000, 1), chr2=random_bases(70, 2))
     for number, regions in enumerate([("chr1:31-34", "chr1:40-41", "chr1:900-1100", "chr2"), ()]):
-        asked = verbs.asked(("toy",), genome, regions=regions)
-        run = verbs.plan(asked, tmp_path / f"run{number}")
+        job_request = verbs.request(("toy",), genome, regions=regions)
+        run = verbs.plan(job_request, tmp_path / f"run{number}")
         estimated = verbs.worker(run).costs()[0].windows
         calls.clear()
         verbs.work(run.folder)
@@ -184,11 +184,11 @@ def test_the_automatic_batch_of_a_gpu_does_not_depend_on_what_is_free(monkeypatc
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     cards = [SimpleNamespace(total_memory=140 << 30), SimpleNamespace(total_memory=2 << 30)]
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: cards[index])
-    found = set()
+    sizes = set()
     for free in (2 << 30, 100 << 30):
         monkeypatch.setattr("torch.cuda.mem_get_info", lambda free=free: (free, 140 << 30))
-        found.add(default_batch_size("cuda", 4096))
-    assert len(found) == 1
+        sizes.add(default_batch_size("cuda", 4096))
+    assert len(sizes) == 1
 
 
 def test_the_automatic_batch_follows_the_memory_of_the_gpu_that_was_named(monkeypatch):
@@ -205,9 +205,9 @@ def test_a_run_goes_on_with_its_own_automatic_batch_size(
 ):
     register(toy())
     genome = write_genome(chr1=random_bases(3000, 1))
-    asked = verbs.asked(("toy",), genome)
-    run = verbs.plan(asked, tmp_path / "run")
+    request = verbs.request(("toy",), genome)
+    run = verbs.plan(request, tmp_path / "run")
     monkeypatch.setattr("tracksmith.engine.record.default_batch_size", lambda kind, window: 3)
-    assert verbs.plan(asked, tmp_path / "run").id == run.id
+    assert verbs.plan(request, tmp_path / "run").id == run.id
     with pytest.raises(UsageError, match="batch_size"):
-        verbs.plan(verbs.changed(asked, batch_size=5), tmp_path / "run")
+        verbs.plan(verbs.changed(request, batch_size=5), tmp_path / "run")

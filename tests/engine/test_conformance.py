@@ -31,8 +31,8 @@ def no_new_interpreter(monkeypatch):
     monkeypatch.setattr("tracksmith.engine.conformance.kit.heavy_imports", lambda module: [])
 
 
-def check(model, **asked):
-    return check_model(model, CheckRequest(**asked))
+def check(model, **fields):
+    return check_model(model, CheckRequest(**fields))
 
 
 def failed(report):
@@ -41,9 +41,9 @@ def failed(report):
 
 def test_core_promoter_passes_every_check_that_applies():
     report = check(CORE_PROMOTER)
-    told = {finding.check: finding.status for finding in report.findings}
-    assert list(told) == checks_of(CORE_PROMOTER)
-    assert [name for name, status in told.items() if status != "pass"] == [
+    statuses = {finding.check: finding.status for finding in report.findings}
+    assert list(statuses) == checks_of(CORE_PROMOTER)
+    assert [name for name, status in statuses.items() if status != "pass"] == [
         "tracks", "alleles", "golden",
     ]  # fmt: skip
 
@@ -188,9 +188,9 @@ def test_strands_that_are_not_swapped_by_the_reverse_complement_are_found():
     swapping = wrapped(local(mirrored=True), lambda v: v + v.flip(1), card=model.card)
     assert check(swapping)["strands"].status == "pass"
     same = wrapped(toys.unstranded(), card=toys.unstranded(pair=True).card)
-    found = check(same)["strands"]
-    assert found.status == "fail"
-    assert "gives the same tracks, not those of the other strand" in found.sentence
+    finding = check(same)["strands"]
+    assert finding.status == "fail"
+    assert "gives the same tracks, not those of the other strand" in finding.sentence
 
 
 def test_the_reach_of_a_bin_is_read_off_exactly():
@@ -217,9 +217,9 @@ def test_a_shortcut_that_is_not_exact_is_found():
         return network.predict_stretch(bases, stride).roll(1, dims=0)
 
     for wrong in (stretch, off_by_one):
-        found = check(wrapped(CORE_PROMOTER, predict_stretch=wrong))["stretch"]
-        assert found.status == "fail"
-        assert "A shortcut must be exact" in found.sentence
+        finding = check(wrapped(CORE_PROMOTER, predict_stretch=wrong))["stretch"]
+        assert finding.status == "fail"
+        assert "A shortcut must be exact" in finding.sentence
 
 
 def test_an_allele_shortcut_is_held_against_plain_windows():
@@ -230,9 +230,9 @@ def test_an_allele_shortcut_is_held_against_plain_windows():
         return network(reference), network(reference if first == 100 else alternative)
 
     assert check(wrapped(local(), predict_alleles=alleles))["alleles"].status == "pass"
-    found = check(wrapped(local(), predict_alleles=edges))["alleles"]
-    assert found.status == "fail"
-    assert "for the alternative changed in columns 100 to 101" in found.sentence
+    finding = check(wrapped(local(), predict_alleles=edges))["alleles"]
+    assert finding.status == "fail"
+    assert "for the alternative changed in columns 100 to 101" in finding.sentence
 
 
 def test_state_that_moves_while_predicting_is_found():

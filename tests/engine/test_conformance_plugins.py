@@ -31,8 +31,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def statuses(name, **asked):
-    report = check_model(load_registry().get(name).model, CheckRequest(**asked))
+def statuses(name, **fields):
+    report = check_model(load_registry().get(name).model, CheckRequest(**fields))
     assert not report.failed, report.text()
     return {finding.check: finding.status for finding in report.findings}, report
 
@@ -44,9 +44,9 @@ def test_mpralegnet_passes(shared, tmp_path, name):
         source = shared / "parity" / "mpralegnet"
         shutil.copy(source / f"{file}.ckpt", tmp_path / line / f"{file}.ckpt")
         shutil.copy(source / "small_config.json", tmp_path / line / "config.json")
-    told, _ = statuses(name, weights=tmp_path)
-    assert told["tracks"] == "pass"
-    assert told["strands"] == ("open" if name == "mpralegnet" else "pass")
+    by_check, _ = statuses(name, weights=tmp_path)
+    assert by_check["tracks"] == "pass"
+    assert by_check["strands"] == ("open" if name == "mpralegnet" else "pass")
 
 
 def write_enformer(folder: Path, tensors: dict[str, torch.Tensor] | None = None) -> Path:
@@ -73,17 +73,21 @@ def write_enformer(folder: Path, tensors: dict[str, torch.Tensor] | None = None)
 
 
 def test_enformer_passes_with_both_shortcuts(tmp_path):
-    told, report = statuses("enformer-human", weights=write_enformer(tmp_path))
-    assert (told["stretch"], told["alleles"], told["tracks"]) == ("pass", "pass", "pass")
-    assert told["place"] == "pass", report["place"].sentence
+    by_check, report = statuses("enformer-human", weights=write_enformer(tmp_path))
+    assert (by_check["stretch"], by_check["alleles"], by_check["tracks"]) == (
+        "pass",
+        "pass",
+        "pass",
+    )
+    assert by_check["place"] == "pass", report["place"].sentence
 
 
 @pytest.mark.skipif(os.environ.get("TRACKSMITH_FULL_SIZE") != "1", reason="takes a minute")
 def test_enformer_passes_with_the_parity_weights(shared, tmp_path):
     source = shared / "parity" / "enformer" / "enformer_formula" / "model.safetensors"
     shutil.copy(source, tmp_path)
-    told, _ = statuses("enformer-human", weights=write_enformer(tmp_path, {}))
-    assert (told["stretch"], told["alleles"], told["place"]) == ("pass", "pass", "pass")
+    by_check, _ = statuses("enformer-human", weights=write_enformer(tmp_path, {}))
+    assert (by_check["stretch"], by_check["alleles"], by_check["place"]) == ("pass", "pass", "pass")
 
 
 def test_get_passes(shared, tmp_path):
@@ -97,14 +101,14 @@ def test_get_passes(shared, tmp_path):
     (tmp_path / "clusters.tsv").write_text(
         "motif\tcluster\n" + "".join(f"{name}\t{name}\n" for name in names)
     )
-    told, report = statuses(
+    by_check, report = statuses(
         "get-expression",
         weights=shared / "parity" / "get" / "get_finetune_small_v1.pth",
         options={"heads": "4"},
         inputs={"motifs": tmp_path / "motifs.meme", "clusters": tmp_path / "clusters.tsv"},
     )
-    assert told.pop("golden") == "open"  # inputs alone: no trained weights are frozen
-    assert set(told.values()) == {"pass"}, report.text()
+    assert by_check.pop("golden") == "open"  # inputs alone: no trained weights are frozen
+    assert set(by_check.values()) == {"pass"}, report.text()
 
 
 def test_a_region_model_without_inputs_is_not_called_sound():

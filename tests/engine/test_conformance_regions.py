@@ -115,13 +115,13 @@ def check(source=Source, network=Network):
 
 
 def test_a_sound_region_model_passes():
-    told = {finding.check: finding.status for finding in check().findings}
-    assert list(told) == [
+    statuses = {finding.check: finding.status for finding in check().findings}
+    assert list(statuses) == [
         "card", "import", "load", "shape", "repeats", "batch", "features", "normalisers", "order",
         "golden",
     ]  # fmt: skip
-    assert told.pop("golden") == "open"  # it ships none
-    assert set(told.values()) == {"pass"}
+    assert statuses.pop("golden") == "open"  # it ships none
+    assert set(statuses.values()) == {"pass"}
 
 
 @pytest.mark.parametrize(

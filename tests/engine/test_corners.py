@@ -45,8 +45,8 @@ def test_a_core_off_the_middle_is_turned_onto_itself(
     run = tracksmith.predict("toy", write_genome(chr1=text), tmp_path / "run", stride=1,
                              reverse_complement=turned, device="cpu")  # fmt: skip
     with pyBigWig.open(str(run.folder / "tracks/toy.at.bw")) as file:
-        found = file.values("chr1", 0, 500, numpy=True)
-    assert found.tolist() == [float(base in "AT") for base in text]
+        values = file.values("chr1", 0, 500, numpy=True)
+    assert values.tolist() == [float(base in "AT") for base in text]
 
 
 def test_a_genome_that_moved_is_found_where_the_repeated_plan_says(
@@ -54,11 +54,11 @@ def test_a_genome_that_moved_is_found_where_the_repeated_plan_says(
 ):
     register(Model(toy_card(GEOMETRY, ("1",)), lambda r: Predictor({"1": Dense(GEOMETRY, 0)})))
     genome = write_genome(chr1=random_bases(2_000, 2))
-    verbs.plan(verbs.asked(("toy",), genome, parts=2), tmp_path / "run")
+    verbs.plan(verbs.request(("toy",), genome, parts=2), tmp_path / "run")
     moved = tmp_path / "elsewhere" / "genome.fa"
     moved.parent.mkdir()
     shutil.move(genome, moved)
-    verbs.plan(verbs.asked(("toy",), moved), tmp_path / "run")
+    verbs.plan(verbs.request(("toy",), moved), tmp_path / "run")
     verbs.work(tmp_path / "run")
     assert verbs.finish(tmp_path / "run").finished
 
@@ -109,7 +109,7 @@ def test_the_forecast_counts_the_whole_bins_of_small_regions(write_genome, rando
     small = tuple(f"chr1:{128 * n + 7}-{128 * n + 7}" for n in range(1000))
     needed = [
         KINDS["predict"]()
-        .draft(verbs.asked(("toy",), genome, regions=regions), registry, Silent())
+        .draft(verbs.request(("toy",), genome, regions=regions), registry, Silent())
         .disk
         for regions in (small, ("chr1",))
     ]
@@ -195,4 +195,4 @@ def test_a_track_may_be_named_by_its_number_from_python(
     for number, tracks in enumerate((0, [0], np.array([0]).tolist(), "plus")):
         run = tracksmith.predict("toy", genome, tmp_path / f"run{number}", tracks=tracks,
                                  shifts=0, folds=1, device="cpu")  # fmt: skip
-        assert [Path(entry.path).name for entry in run.files] == ["toy.plus.bw"]
+        assert [Path(file.path).name for file in run.files] == ["toy.plus.bw"]

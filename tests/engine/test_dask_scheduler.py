@@ -27,9 +27,9 @@ CORES = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def free_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def start(*arguments, **more):
@@ -92,11 +92,11 @@ def digests(folder, inner="tracks"):
 
 def test_a_worker_that_is_killed_loses_no_part(scheduler, genome, tmp_path, capfd):
     (scheduler.parent / "die").touch()  # the first worker that computes a batch kills itself
-    asked = verbs.asked(("dask-toy",), genome, parts=4, device="cpu", dask=str(scheduler))
-    verbs.run_all(asked, tmp_path / "run")
+    request = verbs.request(("dask-toy",), genome, parts=4, device="cpu", dask=str(scheduler))
+    verbs.run_all(request, tmp_path / "run")
     assert not (scheduler.parent / "die").exists()
     assert capfd.readouterr() == ("", ""), "Dask says nothing"
-    verbs.run_all(verbs.changed(asked, dask=None), tmp_path / "one")
+    verbs.run_all(verbs.changed(request, dask=None), tmp_path / "one")
     assert digests(tmp_path / "run") == digests(tmp_path / "one")
 
 
@@ -136,28 +136,31 @@ def demo_variants(write_genome, random_bases, tmp_path):
 def test_a_scheduler_that_does_not_answer_is_told(genome, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(dask_scheduler, "REACH_SECONDS", 1)
     place = f"tcp://127.0.0.1:{free_port()}"
-    asked = verbs.asked(("core-promoter",), genome, device="cpu", dask=place)
+    request = verbs.request(("core-promoter",), genome, device="cpu", dask=place)
     with pytest.raises(ResourceError, match=f"no Dask scheduler answers at {place} within 1 sec"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
     assert capfd.readouterr() == ("", "")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_that_is_no_schedulers_is_refused(genome, tmp_path):
     (tmp_path / "other.json").write_text("{}")
     for name, words in (("gone.json", "no such file"), ("other.json", "no scheduler's file")):
-        asked = verbs.asked(("core-promoter",), genome, device="cpu", dask=str(tmp_path / name))
+        request = verbs.request(("core-promoter",), genome, device="cpu", dask=str(tmp_path / name))
         with pytest.raises(UsageError, match=words):
-            verbs.run_all(asked, tmp_path / "run")
+            verbs.run_all(request, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_scheduler_without_workers_is_told(genome, tmp_path, monkeypatch):
     monkeypatch.setattr("tracksmith.runs.dask_pool.WORKERS_SECONDS", 1)
     place = f"tcp://127.0.0.1:{free_port()}"
     process = start("dask_scheduler", "--host", place, "--no-dashboard")
-    asked = verbs.asked(("core-promoter",), genome, device="cpu", dask=place)
+    request = verbs.request(("core-promoter",), genome, device="cpu", dask=place)
     try:
         with pytest.raises(ResourceError, match="has no workers, after 1 seconds"):
-            verbs.run_all(asked, tmp_path / "run")
+            verbs.run_all(request, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
     finally:
         end(process)
 
@@ -167,18 +170,19 @@ def test_workers_with_another_version_are_refused(scheduler, genome, tmp_path, m
 
     other = installed_versions() | {"tracksmith": "9.9"}
     monkeypatch.setattr(dask_scheduler, "installed_versions", lambda: other)
-    asked = verbs.asked(("core-promoter",), genome, device="cpu", dask=str(scheduler))
+    request = verbs.request(("core-promoter",), genome, device="cpu", dask=str(scheduler))
     with pytest.raises(TrustError, match=r"worker (one|two) on \S+ has tracksmith \S+, here 9.9"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_workers_that_do_not_see_the_run_are_refused(scheduler, genome, tmp_path, monkeypatch):
     monkeypatch.setattr(dask_scheduler, "SEE_SECONDS", 0)
     real = dask_scheduler._sight
     monkeypatch.setattr(dask_scheduler, "_sight", lambda folder: real(f"{folder}-elsewhere"))
-    asked = verbs.asked(("core-promoter",), genome, device="cpu", dask=str(scheduler))
+    request = verbs.request(("core-promoter",), genome, device="cpu", dask=str(scheduler))
     with pytest.raises(InputError, match=r"does not see the run in .*disk that all workers share"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
 
 
 def test_what_is_finished_by_networks_is_not_finished_on_another_kind_of_device(
@@ -186,19 +190,19 @@ def test_what_is_finished_by_networks_is_not_finished_on_another_kind_of_device(
 ):
     """The workers may have GPUs; tracks around variants are predicted here."""
     source, genome = demo_variants
-    asked = verbs.asked(
+    request = verbs.request(
         ("core-promoter",), genome, variants=source, device="cuda", dask="tcp://127.0.0.1:1",
         around=["top:3"],
     )  # fmt: skip
     with pytest.raises(ResourceError, match="finds no CUDA device"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_numbered_devices_are_refused_with_a_scheduler(genome, tmp_path):
-    asked = verbs.asked(("core-promoter",), genome, device="cpu,cpu", dask="h:1")
+    request = verbs.request(("core-promoter",), genome, device="cpu,cpu", dask="h:1")
     with pytest.raises(UsageError, match="--device cuda or --device cpu"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
 
 
 def test_planning_refuses_a_scheduler(genome, tmp_path):
@@ -215,12 +219,12 @@ def test_a_scheduler_that_dies_ends_the_command_in_a_sentence(genome, tmp_path, 
         "tracksmith.runs.dask_driver.DaskDriver._count_done",
         lambda self, parts: process.send_signal(signal.SIGKILL),
     )
-    asked = verbs.asked(("core-promoter",), genome, parts=4, device="cpu", dask=place)
+    request = verbs.request(("core-promoter",), genome, parts=4, device="cpu", dask=place)
     try:
         with pytest.raises(ResourceError, match=r"does not answer any more.*repeat the command"):
-            verbs.run_all(asked, tmp_path / "run")
+            verbs.run_all(request, tmp_path / "run")
     finally:
         end(process)
         end(worker)
     assert capfd.readouterr() == ("", "")
-    assert verbs.run_all(verbs.changed(asked, dask=None), tmp_path / "run").finished
+    assert verbs.run_all(verbs.changed(request, dask=None), tmp_path / "run").finished

@@ -50,7 +50,7 @@ def toy(register) -> Model:
 def run(toy, genome, tmp_path) -> Run:
     """A run whose parts are all computed, not finished."""
     out = tmp_path / "run"
-    planned = verbs.plan(verbs.asked(("toy",), genome, parts=PARTS), out)
+    planned = verbs.plan(verbs.request(("toy",), genome, parts=PARTS), out)
     verbs.work(out)
     assert verbs.status(out).done == PARTS
     return planned
@@ -58,7 +58,7 @@ def run(toy, genome, tmp_path) -> Run:
 
 def truth(genome: Path, tmp_path: Path) -> list[str]:
     done = tracksmith.predict("toy", genome, tmp_path / "undisturbed", parts=PARTS)
-    return [entry.sha256 for entry in done.files]
+    return [file.sha256 for file in done.files]
 
 
 def change_byte(path: Path, place: float = 0.5) -> None:
@@ -108,7 +108,7 @@ def test_finish_finds_a_damaged_part_and_the_same_bytes_come_back(damage, run, g
     assert not list(run.folder.glob("tracks/*"))
     assert verbs.work(run.folder) == [2]
     done = verbs.finish(run.folder)
-    assert [entry.sha256 for entry in done.files] == truth(genome, tmp_path)
+    assert [file.sha256 for file in done.files] == truth(genome, tmp_path)
 
 
 def test_a_damaged_part_is_moved_aside_not_deleted(run):
@@ -179,8 +179,8 @@ def test_a_model_changed_after_planning_is_refused_with_the_field(run, register)
 
 
 def test_regions_changed_after_planning_are_refused(toy, genome, tmp_path):
-    asked = verbs.asked(("toy",), genome, regions=("chr1:1-5000",))
-    verbs.plan(asked, tmp_path / "run")
+    request = verbs.request(("toy",), genome, regions=("chr1:1-5000",))
+    verbs.plan(request, tmp_path / "run")
     (tmp_path / "run" / "regions.bed").write_text("chr1\t0\t9\n")
     with pytest.raises(TrustError, match=r"regions\.bed is not the file of the plan"):
         verbs.work(tmp_path / "run")
@@ -272,9 +272,9 @@ from tracksmith.errors import TracksmithError
 genome, out, stage, limit = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 full = (int(limit), resource.RLIM_INFINITY)
-asked = verbs.asked(("core-promoter",), pathlib.Path(genome), parts=6)
+request = verbs.request(("core-promoter",), pathlib.Path(genome), parts=6)
 try:
-    verbs.plan(asked, pathlib.Path(out))
+    verbs.plan(request, pathlib.Path(out))
     if stage == "work":
         resource.setrlimit(resource.RLIMIT_FSIZE, full)
     verbs.work(pathlib.Path(out))
@@ -287,7 +287,7 @@ except TracksmithError as error:
 
 
 def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(genome, tmp_path):
-    found = []
+    digests = []
     for stage in ("work", "finish"):
         out = tmp_path / stage
         command = [sys.executable, "-c", FULL_DISK, str(genome), str(out), stage]
@@ -300,8 +300,8 @@ def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
         assert not list(out.rglob(".tmp-*"))
         verbs.work(out)
         assert verbs.finish(out).finished
-        found.append([digest_of_file(path) for path in sorted((out / "tracks").iterdir())])
-    assert found[0] == found[1]
+        digests.append([digest_of_file(path) for path in sorted((out / "tracks").iterdir())])
+    assert digests[0] == digests[1]
 
 
 def test_a_second_driver_is_refused_with_host_and_pid(run):
@@ -311,8 +311,8 @@ def test_a_second_driver_is_refused_with_host_and_pid(run):
 
 def test_status_says_what_is_missing(run):
     (run.parts_folder / "part-00001.json").unlink()
-    found = verbs.status(run.folder)
-    assert (found.parts, found.done, found.problems) == (4, 3, {1: "missing"})
+    status = verbs.status(run.folder)
+    assert (status.parts, status.done, status.problems) == (4, 3, {1: "missing"})
 
 
 def test_any_share_of_the_parts_is_computed_once():

@@ -39,7 +39,7 @@ def run(register, write_genome, random_bases, tmp_path) -> Run:
     tracks = tuple(Track(f"t{number}", "a track", signed=True) for number in range(TRACKS))
     register(Model(toy_card(GEOMETRY, tracks=tracks), lambda request: Many()))
     genome = write_genome(chr1=random_bases(60_000, 1), chr2=random_bases(9_001, 2))
-    planned = verbs.plan(verbs.asked(("toy",), genome, parts=PARTS), tmp_path / "run")
+    planned = verbs.plan(verbs.request(("toy",), genome, parts=PARTS), tmp_path / "run")
     verbs.work(planned.folder)
     return planned
 
@@ -56,17 +56,17 @@ def test_each_manifest_is_read_a_few_times_however_many_tracks(run, monkeypatch)
 
 
 def test_files_and_their_order_do_not_depend_on_the_number_of_threads(run, monkeypatch, tmp_path):
-    found = []
+    written_runs = []
     for threads in (1, 7):
         folder = tmp_path / f"{threads}"
         shutil.copytree(run.folder, folder)
         monkeypatch.setattr(files, "usable_cores", lambda threads=threads: threads)
         done = verbs.finish(folder)
         written = {path.name: path.read_bytes() for path in (folder / "tracks").iterdir()}
-        found.append(((folder / "run.json").read_bytes(), written))
-        assert [entry.track for entry in done.files] == [f"t{n}" for n in range(TRACKS)]
-    assert len(found[0][1]) == TRACKS
-    assert found[0] == found[1]
+        written_runs.append(((folder / "run.json").read_bytes(), written))
+        assert [file.track for file in done.files] == [f"t{n}" for n in range(TRACKS)]
+    assert len(written_runs[0][1]) == TRACKS
+    assert written_runs[0] == written_runs[1]
 
 
 def test_threads_are_used(run, monkeypatch):

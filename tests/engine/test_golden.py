@@ -17,7 +17,7 @@ from tracksmith.engine.agreement import CPU, difference
 from tracksmith.engine.conformance import CheckRequest, check_model
 from tracksmith.engine.conformance.frozen import check_golden
 from tracksmith.engine.golden import Golden, input_text, read_golden, write_golden
-from tracksmith.engine.selftest import Asked, freeze, frozen_difference, load_subject
+from tracksmith.engine.selftest import SelfTestRequest, freeze, frozen_difference, load_subject
 from tracksmith.errors import PluginError, ResourceError, UsageError
 from tracksmith.models.card import RegionGeometry, WeightFile, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
@@ -41,10 +41,10 @@ def letters(count: int) -> str:
     return "".join(text[: count // 2]) + "".join(text[count // 2 :]).lower()
 
 
-def frozen(model: Model, folder: Path, asked: Asked | None = None) -> Model:
+def frozen(model: Model, folder: Path, self_test: SelfTestRequest | None = None) -> Model:
     """Freeze a model and give it the file."""
     path = folder / "golden.json"
-    write_golden(path, freeze(model, asked or Asked()))
+    write_golden(path, freeze(model, self_test or SelfTestRequest()))
     return replace(model, golden=path)
 
 
@@ -82,7 +82,7 @@ def test_a_golden_file_is_small_and_holds_the_strongest_value(tmp_path):
     model = load_registry().get("core-promoter").model
     path = frozen(model, tmp_path).golden
     golden = read_golden(path, "core-promoter")
-    values = load_subject(model, Asked()).sample.on(CPU, "float32")
+    values = load_subject(model, SelfTestRequest()).sample.on(CPU, "float32")
     assert golden.values.size <= 300 and path.stat().st_size < 10_000
     assert golden.values.max() == values.max() > 0
 
@@ -94,8 +94,8 @@ def test_every_shipped_golden_file_can_be_used():
         read_golden(item.model.golden, item.card.name)
 
 
-def check(model: Model, **asked):
-    return check_golden(model, CheckRequest(**asked))
+def check(model: Model, **fields):
+    return check_golden(model, CheckRequest(**fields))
 
 
 def test_the_demonstration_gives_what_was_frozen():
@@ -136,7 +136,7 @@ def test_other_weights_are_not_compared_and_that_is_said(tmp_path):
     mine, other = tmp_path / "seed.txt", tmp_path / "other.txt"
     mine.write_text("1")
     other.write_text("2")
-    model = frozen(weighted(), tmp_path, Asked(weights=mine))
+    model = frozen(weighted(), tmp_path, SelfTestRequest(weights=mine))
     assert check(model, weights=mine).status == "pass"
     verdict = check(model, weights=other)
     assert verdict.status == "open" and "their sha256 differs" in verdict.sentence
@@ -173,30 +173,30 @@ def test_a_damaged_file_is_a_sentence(tmp_path, damage):
     assert DAMAGE[damage](text) != text
     model.golden.write_text(DAMAGE[damage](text))
     with pytest.raises(PluginError, match=r"cannot be used as a golden file: .*plugin freeze"):
-        load_subject(model, Asked())
+        load_subject(model, SelfTestRequest())
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(PluginError, match=r"No such file.*plugin freeze"):
-        load_subject(replace(dense(), golden=tmp_path / "none.json"), Asked())
+        load_subject(replace(dense(), golden=tmp_path / "none.json"), SelfTestRequest())
 
 
 def test_tracks_and_bins_that_the_model_has_not_are_named(tmp_path):
     model = frozen(dense(), tmp_path)
     stored = json.loads(model.golden.read_text())
-    values = load_subject(model, Asked()).sample.on(CPU, "float32")
+    values = load_subject(model, SelfTestRequest()).sample.on(CPU, "float32")
     for name, value, words in (("tracks", "lost", "track lost"), ("bins", 99, "bin 99")):
         wrong = stored | {name: [*stored[name][:-1], value]}
         model.golden.write_text(json.dumps(wrong))
         with pytest.raises(PluginError, match=words):
-            frozen_difference(load_subject(model, Asked()), values)
+            frozen_difference(load_subject(model, SelfTestRequest()), values)
 
 
 def test_another_geometry_asks_for_freezing_anew(tmp_path):
     model = frozen(dense(), tmp_path)
     card = replace(model.card, geometry=WindowGeometry(96, 16, 32, 4))
     with pytest.raises(PluginError, match=r"every 64 bp.*says 96 every 32.*Freeze the model again"):
-        load_subject(replace(model, card=card), Asked())
+        load_subject(replace(model, card=card), SelfTestRequest())
 
 
 def test_other_options_are_not_compared(tmp_path):
@@ -210,7 +210,7 @@ def test_part_of_an_ensemble_is_not_frozen(tmp_path):
     files = tuple(WeightFile(f"{fold}.pt", fold) for fold in ("1", "2"))
     (tmp_path / "1.pt").write_text("")
     with pytest.raises(ResourceError, match="the weights of 1 are missing: 2"):
-        freeze(dense(("1", "2"), weights=files), Asked(weights=tmp_path))
+        freeze(dense(("1", "2"), weights=files), SelfTestRequest(weights=tmp_path))
 
 
 def test_what_is_not_finite_is_not_frozen():
@@ -219,7 +219,7 @@ def test_what_is_not_finite_is_not_frozen():
             return super().forward(bases) / torch.zeros(())
 
     with pytest.raises(PluginError, match="not finite"):
-        freeze(Model(toy_card(GEOMETRY), lambda request: Bad(GEOMETRY, 0)), Asked())
+        freeze(Model(toy_card(GEOMETRY), lambda request: Bad(GEOMETRY, 0)), SelfTestRequest())
 
 
 def test_a_region_model_whose_features_need_files_asks_for_them():
@@ -229,7 +229,7 @@ def test_a_region_model_whose_features_need_files_asks_for_them():
 
     model = region_toy(features=Needy, geometry=RegionGeometry(6, 3, ("peaks", "table")))
     with pytest.raises(UsageError, match=r"table is missing.*--input NAME=PATH"):
-        load_subject(model, Asked())
+        load_subject(model, SelfTestRequest())
 
 
 numbers = st.lists(
@@ -242,12 +242,12 @@ numbers = st.lists(
 def test_a_difference_is_the_worst_over_the_largest_and_nan_is_never_small(plain, data):
     mine = data.draw(st.lists(st.floats(-1e3, 1e3, width=32), min_size=len(plain),
                               max_size=len(plain)))  # fmt: skip
-    found = difference(np.array(mine, np.float32), np.array(plain, np.float32))
+    measured = difference(np.array(mine, np.float32), np.array(plain, np.float32))
     finite = [abs(p) for p in plain if np.isfinite(p)]
     if len(finite) < len(plain):
-        assert not found <= 1e300
+        assert not measured <= 1e300
     else:
         worst, largest = max(abs(m - p) for m, p in zip(mine, plain, strict=True)), max(finite)
-        assert found == pytest.approx(worst / largest if largest else worst)
+        assert measured == pytest.approx(worst / largest if largest else worst)
     both = np.array(plain, np.float32)
     assert difference(both, both) == 0

@@ -102,7 +102,7 @@ def test_windows_and_folds_decide_what_is_long(
     register, write_genome, random_bases, tmp_path, like_a_gpu, bases, folds, guarded
 ):
     register(toy(by=0.5, folds=folds))
-    request = verbs.asked("toy", write_genome(chr1=random_bases(bases, 1)), device="cpu")
+    request = verbs.request("toy", write_genome(chr1=random_bases(bases, 1)), device="cpu")
     run = verbs.plan(request, tmp_path / "run")
     worker = verbs.worker(run)
     if guarded:

@@ -73,12 +73,12 @@ def test_a_contig_is_predicted_by_the_folds_that_its_own_name_tells(
     if kind == "turned":  # exactly such a name is the card's, whatever it was before
         assert folds == expected
         return
-    assert folds == {names[name]: held for name, held in expected.items()}
+    assert folds == {names[name]: due_folds for name, due_folds in expected.items()}
     plain = write_genome(**texts)
     reference = predict(plain, tmp_path / "plain")
     for name, text in texts.items():
-        found, due = (values(r, c, len(text)) for r, c in ((run, names[name]), (reference, name)))
-        assert np.array_equal(found, due, equal_nan=True) and np.isfinite(found).any()
+        numbers, due = (values(r, c, len(text)) for r, c in ((run, names[name]), (reference, name)))
+        assert np.array_equal(numbers, due, equal_nan=True) and np.isfinite(numbers).any()
 
 
 def test_variants_are_scored_by_the_same_folds(register, write_genome, tmp_path, texts):

@@ -41,7 +41,7 @@ def test_any_batch_size_gives_the_same_bytes(genome, plain, tmp_path, batch_size
 
 
 def test_five_parts_worked_on_in_any_order_give_the_same_bytes(genome, plain, tmp_path):
-    run = verbs.plan(verbs.asked(("core-promoter",), genome, parts=5), tmp_path / "run")
+    run = verbs.plan(verbs.request(("core-promoter",), genome, parts=5), tmp_path / "run")
     assert run.parts == 5
     for part in (3, 0, 4, 2, 1):
         assert verbs.work(tmp_path / "run", part=part) == [part]
@@ -51,8 +51,8 @@ def test_five_parts_worked_on_in_any_order_give_the_same_bytes(genome, plain, tm
 
 def test_two_worker_processes_give_the_same_bytes_as_one(genome, plain, tmp_path):
     pytest.importorskip("distributed")
-    asked = verbs.asked(("core-promoter",), genome, parts=5, device="cpu,cpu")
-    verbs.run_all(asked, tmp_path / "run")
+    request = verbs.request(("core-promoter",), genome, parts=5, device="cpu,cpu")
+    verbs.run_all(request, tmp_path / "run")
     assert digests(tmp_path / "run") == plain
 
 

@@ -41,14 +41,14 @@ Path(sys.argv[1]).write_bytes(values.tobytes())
 
 def test_the_number_of_cores_changes_no_byte(tmp_path):
     """A product of this size sums in another order when torch splits it over threads."""
-    found = []
+    digests = []
     for threads in ("1", "2"):
         path = tmp_path / threads
         command = [sys.executable, "-c", PRODUCT, str(path), str(Path(__file__).parent)]
         environment = os.environ | {"OMP_NUM_THREADS": threads}
         subprocess.run(command, check=True, env=environment, timeout=60)
-        found.append(path.read_bytes())
-    assert found[0] == found[1]
+        digests.append(path.read_bytes())
+    assert digests[0] == digests[1]
 
 
 def test_a_network_that_keeps_something_while_it_runs_is_not_disturbed():
@@ -126,8 +126,8 @@ card = toy_card(WindowGeometry(64, 16, 32), ("1",))
 model = Model(card, lambda request: Predictor({"1": Slow()}))
 registry.load_registry = lambda: Registry({"toy": RegisteredModel(model, "toys", "1", "toys")}, [])
 (folder / "genome.fa").write_text(">chr1\\n" + "ACGT" * 75_000 + "\\n")
-asked = ["predict", "-m", "toy", "-g", str(folder / "genome.fa"), "-o", str(folder / "run")]
-sys.exit(tracksmith.cli.main([*asked, "-b", "4"]))
+arguments = ["predict", "-m", "toy", "-g", str(folder / "genome.fa"), "-o", str(folder / "run")]
+sys.exit(tracksmith.cli.main([*arguments, "-b", "4"]))
 """
 
 

@@ -48,9 +48,9 @@ def test_channels_made_on_the_device_are_those_made_on_the_host(order, heterozyg
     for complement in (False, True):
         loaded = feed.load(masks, complement=complement)
         assert loaded.dtype is torch.uint8 and loaded.numel() == masks.size
-        found = feed.channels(loaded, complement=complement)
+        channels = feed.channels(loaded, complement=complement)
         expected = Encoder(table[COMPLEMENT] if complement else table)(masks)
-        assert found.is_contiguous() and np.array_equal(found.numpy(), expected)
+        assert channels.is_contiguous() and np.array_equal(channels.numpy(), expected)
 
 
 def run_bytes(run):
@@ -65,10 +65,10 @@ def test_chunks_and_parts_that_overlap_change_no_byte(
         chr1=random_bases(40_000, 1) + "N" * 300 + random_bases(9_000, 2) + "NRYK" * 20,
         chr2="", chr3=random_bases(70, 3), chr4="N" * 500,
     )  # fmt: skip
-    asked = {"folds": "mean:1,2", "spread": True, "reverse_complement": True, "parts": 5}
-    plain = tracksmith.predict("toy", genome, tmp_path / "plain", **asked)
+    options = {"folds": "mean:1,2", "spread": True, "reverse_complement": True, "parts": 5}
+    plain = tracksmith.predict("toy", genome, tmp_path / "plain", **options)
     request.getfixturevalue("like_a_gpu")
-    again = tracksmith.predict("toy", genome, tmp_path / "again", **asked)
+    again = tracksmith.predict("toy", genome, tmp_path / "again", **options)
     assert run_bytes(again) == run_bytes(plain) and len(run_bytes(plain)) == 6
 
 
@@ -141,11 +141,11 @@ def test_a_finished_run_names_the_gpus_and_says_that_they_differ(
     genome = write_genome(chr1=random_bases(30_000, 4))
     turn = iter(range(99))
 
-    def facts(device):
+    def properties_of(device):
         card = cards[next(turn) % len(cards)]
         return {"device": "cuda:0", "gpu": card, "capability": "9.0", "cuda": "13.0", "cudnn": "9"}
 
-    monkeypatch.setattr("tracksmith.engine.work.device_facts", facts)
+    monkeypatch.setattr("tracksmith.engine.work.device_facts", properties_of)
     notes = Notes()
     run = tracksmith.predict("toy", genome, tmp_path / "run", parts=4, progress=notes)
     named = tuple(f"{card} (capability 9.0), CUDA 13.0, cuDNN 9" for card in cards)

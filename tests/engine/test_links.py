@@ -115,20 +115,20 @@ def test_enformer_finds_the_table_and_the_configuration_beside_a_link(tmp_path, 
 
 def test_get_reads_every_input_through_a_link(shared, small_get, tmp_path):
     folder, motifs = tmp_path / "snap", shared / "data" / "motifs"
-    source = small_get.asked.genome.parent
+    source = small_get.request.genome.parent
     for name in ("genome.fa", "peaks.bed", "small.ckpt"):
         copied(source / name, folder / name)
     inputs = {
         "motifs": copied(motifs / "jaspar_2024_consensus.meme", folder / "motifs.meme"),
         "clusters": copied(motifs / "jaspar_2024_clusters.tsv", folder / "clusters.tsv"),
     }
-    asked = verbs.changed(
-        small_get.asked, genome=folder / "genome.fa", peaks=folder / "peaks.bed",
+    request = verbs.changed(
+        small_get.request, genome=folder / "genome.fa", peaks=folder / "peaks.bed",
         weights=folder, inputs=inputs,
     )  # fmt: skip
-    verbs.run_all(asked, tmp_path / "files")
+    verbs.run_all(request, tmp_path / "files")
     link_all(folder)
-    verbs.run_all(asked, tmp_path / "links")
+    verbs.run_all(request, tmp_path / "links")
     same_run(tmp_path / "files", tmp_path / "links")
 
 

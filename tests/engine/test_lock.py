@@ -31,8 +31,8 @@ class Notes(Silent):
 def run(write_genome, random_bases, tmp_path):
     """A run whose parts are all there."""
     genome = write_genome(chr1=random_bases(3_000, 1))
-    asked = verbs.asked(("core-promoter",), genome, device="cpu")
-    planned = verbs.plan(asked, tmp_path / "run")
+    request = verbs.request(("core-promoter",), genome, device="cpu")
+    planned = verbs.plan(request, tmp_path / "run")
     verbs.work(planned.folder)
     return planned
 
@@ -44,7 +44,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(lock, "STALE_SECONDS", 2.0)
 
 
-def facts(**changed):
+def lock_content(**changed):
     return {
         "host": "elsewhere", "machine": "12345678", "pid": 1, "born": "1",
         "since": time.time() - 120, "token": "abcdefgh",
@@ -55,7 +55,7 @@ def test_the_lock_of_a_dead_driver_of_this_machine_is_taken_over_at_once(run, mo
     monkeypatch.setattr(lock, "STALE_SECONDS", 600)
     holder = subprocess.Popen([sys.executable, "-c", ""])
     holder.wait()
-    text = json.dumps(facts(machine=machine(), pid=holder.pid))
+    text = json.dumps(lock_content(machine=machine(), pid=holder.pid))
     (run.folder / ".lock").write_text(f"{text}\n0\n")
     assert verbs.finish(run.folder).finished
 
@@ -65,7 +65,7 @@ def test_the_lock_of_a_killed_driver_whose_parent_never_asks_is_taken_over_at_on
     holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     holder.kill()
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
-    text = json.dumps(facts(machine=machine(), pid=holder.pid, born=lock._born(holder.pid)))
+    text = json.dumps(lock_content(machine=machine(), pid=holder.pid, born=lock._born(holder.pid)))
     (run.folder / ".lock").write_text(f"{text}\n0\n")
     try:
         assert verbs.finish(run.folder).finished
@@ -76,7 +76,9 @@ def test_the_lock_of_a_killed_driver_whose_parent_never_asks_is_taken_over_at_on
 @pytest.mark.parametrize("since", [-86_400, 0, 86_400], ids=["behind", "same", "ahead"])
 def test_a_driver_killed_on_another_machine_frees_the_run_after_a_while(run, since):
     """Whatever its clock said."""
-    (run.folder / ".lock").write_text(json.dumps(facts(since=time.time() + since)) + "\n17\n")
+    (run.folder / ".lock").write_text(
+        json.dumps(lock_content(since=time.time() + since)) + "\n17\n"
+    )
     began = time.monotonic()
     assert verbs.finish(run.folder).finished
     assert time.monotonic() - began > 1.9
@@ -105,7 +107,7 @@ def test_who_was_robbed_leaves_the_lock_of_the_next_driver_alone(run):
     path = run.folder / ".lock"
     with run.lock():
         path.unlink()
-        path.write_text(json.dumps(facts()) + "\n0\n")
+        path.write_text(json.dumps(lock_content()) + "\n0\n")
         before = path.read_text()
         time.sleep(0.5)
         assert path.read_text() == before, "no beat reaches it"
@@ -113,13 +115,13 @@ def test_who_was_robbed_leaves_the_lock_of_the_next_driver_alone(run):
 
 
 def test_of_many_that_take_over_one_dead_lock_one_wins(run):
-    text = json.dumps(facts(machine=machine(), pid=2**22 + 1))
+    text = json.dumps(lock_content(machine=machine(), pid=2**22 + 1))
     (run.folder / ".lock").write_text(f"{text}\n0\n")
     inside, most, refused = [0], [0], []
 
     def drive():
         try:
-            with lock.held(run.folder / ".lock"):
+            with lock.locked(run.folder / ".lock"):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 time.sleep(0.5)
@@ -191,6 +193,6 @@ def test_who_works_in_vain_on_a_run_that_was_finished_meanwhile_is_told_so(run, 
         raise ResourceError("Cannot write parts/part-00000.bin: No such file or directory.")
 
     monkeypatch.setattr(executors, "compute_parts", late)
-    told = Notes()
-    verbs.work(run.folder, told)
-    assert "was finished meanwhile" in told.notes[-1]
+    notes = Notes()
+    verbs.work(run.folder, notes)
+    assert "was finished meanwhile" in notes.notes[-1]

@@ -33,7 +33,7 @@ def run(register, write_genome, random_bases, tmp_path) -> Run:
     register(Model(card, lambda request: Predictor({"1": Dense(CENTRED, 0)})))
     genome = write_genome(chr1=random_bases(40_000, 1))
     out = tmp_path / "run"
-    planned = verbs.plan(verbs.asked(("toy",), genome, parts=2), out)
+    planned = verbs.plan(verbs.request(("toy",), genome, parts=2), out)
     verbs.work(out)
     return planned
 

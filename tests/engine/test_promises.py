@@ -31,7 +31,7 @@ def genome(write_genome, random_bases):
 @pytest.fixture
 def planned(toy, genome, tmp_path) -> Run:
     """A run of three parts, of which one is computed."""
-    run = verbs.plan(verbs.asked(("toy",), genome, parts=3), tmp_path / "run")
+    run = verbs.plan(verbs.request(("toy",), genome, parts=3), tmp_path / "run")
     verbs.work(run.folder, part=0)
     return run
 
@@ -89,7 +89,7 @@ def load_error(request):
 
 
 def files(run: Run) -> dict[str, str]:
-    return {entry.path: digest_of_file(run.folder / entry.path) for entry in run.files}
+    return {file.path: digest_of_file(run.folder / file.path) for file in run.files}
 
 
 def test_overwrite_keeps_the_old_run_when_the_new_one_cannot_start(

@@ -32,8 +32,8 @@ CRASH_POINTS = [
 @pytest.fixture
 def install(monkeypatch):
     def install(model):
-        found = registry(model)
-        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
+        models = registry(model)
+        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: models)
 
     install(toy())
     monkeypatch.setattr("tracksmith.regions.work.FEATURE_BASES", 400)
@@ -42,13 +42,15 @@ def install(monkeypatch):
 
 
 @pytest.fixture
-def asked(write_genome, random_bases, tmp_path) -> Request:
+def run_request(write_genome, random_bases, tmp_path) -> Request:
     """46 peaks on two contigs: in the fixture's parts 7 of features and 7 of values."""
     genome = write_genome(one=random_bases(4_200, 1), two=random_bases(900, 2))
     rows = [f"one\t{100 * i}\t{100 * i + 40 + 7 * (i % 5)}\tp{i}\n" for i in range(42)]
     rows += [f"two\t{200 * i + 3}\t{200 * i + 190}\tq{i}\n" for i in range(4)]
     (tmp_path / "peaks.bed").write_text("".join(rows))
-    return verbs.asked("toy", genome, peaks=tmp_path / "peaks.bed", batch_size=2, compressor="zlib")
+    return verbs.request(
+        "toy", genome, peaks=tmp_path / "peaks.bed", batch_size=2, compressor="zlib"
+    )
 
 
 def outputs(folder: Path) -> dict[str, str]:
@@ -65,16 +67,16 @@ def drive(*arguments: object) -> dict:
     return json.loads(done.stdout)
 
 
-def test_twenty_kills_at_random_moments_change_no_byte(asked, tmp_path):
-    found = drive("kills", tmp_path / "killed", tmp_path, 20, 1)
-    assert (found["hits"], found["code"]) == (20, 0)
-    assert found["parts"] > 1, "some parts were there before a kill"
+def test_twenty_kills_at_random_moments_change_no_byte(run_request, tmp_path):
+    report = drive("kills", tmp_path / "killed", tmp_path, 20, 1)
+    assert (report["hits"], report["code"]) == (20, 0)
+    assert report["parts"] > 1, "some parts were there before a kill"
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "undisturbed")
     assert [path.name for path in (tmp_path / "killed").rglob(".*")] == []
     assert not (tmp_path / "killed" / "parts").exists()
 
 
-def test_a_death_at_any_step_of_writing_is_mended_by_the_same_command(asked, tmp_path):
+def test_a_death_at_any_step_of_writing_is_mended_by_the_same_command(run_request, tmp_path):
     drive("kills", tmp_path / "x", tmp_path, 0, 1)
     truth = outputs(tmp_path / "undisturbed")
     assert drive("crash", tmp_path / "run", tmp_path, *CRASH_POINTS) == {
@@ -86,7 +88,7 @@ def test_a_death_at_any_step_of_writing_is_mended_by_the_same_command(asked, tmp
 
 
 @pytest.fixture
-def stopped(install, asked, tmp_path, monkeypatch) -> Path:
+def stopped(install, run_request, tmp_path, monkeypatch) -> Path:
     """A run with all parts and without its files."""
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -94,13 +96,13 @@ def stopped(install, asked, tmp_path, monkeypatch) -> Path:
             lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
-            verbs.run_all(asked, tmp_path / "run")
-    found = verbs.status(tmp_path / "run")
-    assert (found.parts, found.done) == (14, 14)
+            verbs.run_all(run_request, tmp_path / "run")
+    status = verbs.status(tmp_path / "run")
+    assert (status.parts, status.done) == (14, 14)
     return tmp_path / "run"
 
 
-def test_a_repeated_command_computes_what_is_missing_only(stopped, asked, monkeypatch):
+def test_a_repeated_command_computes_what_is_missing_only(stopped, run_request, monkeypatch):
     for part in (3, 10):
         (stopped / "parts" / f"part-{part:05}.json").unlink()
     computed = []
@@ -110,12 +112,12 @@ def test_a_repeated_command_computes_what_is_missing_only(stopped, asked, monkey
         "write",
         lambda self, part, fill: computed.append(part) or original(self, part, fill),
     )
-    verbs.run_all(asked, stopped)
+    verbs.run_all(run_request, stopped)
     assert computed == [3, 10]
 
 
 @pytest.mark.parametrize("part", [2, 9])
-def test_a_damaged_part_is_found_and_the_same_bytes_come_back(stopped, asked, tmp_path, part):
+def test_a_damaged_part_is_found_and_the_same_bytes_come_back(stopped, run_request, tmp_path, part):
     path = stopped / "parts" / f"part-{part:05}.bin"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
@@ -126,10 +128,10 @@ def test_a_damaged_part_is_found_and_the_same_bytes_come_back(stopped, asked, tm
     assert (stopped / "parts" / f".bad-part-{part:05}.bin").exists()
     assert verbs.work(stopped) == [part]
     done = verbs.finish(stopped)
-    assert done.files == verbs.run_all(asked, tmp_path / "undisturbed").files
+    assert done.files == verbs.run_all(run_request, tmp_path / "undisturbed").files
 
 
-def test_values_are_not_made_of_damaged_features(stopped, asked):
+def test_values_are_not_made_of_damaged_features(stopped, run_request):
     (stopped / "parts/part-00010.json").unlink()
     (stopped / "parts/part-00001.bin").write_bytes(b"\0" * 56)
     with pytest.raises(IncompleteError, match=r"part 1: .*\n.*tracksmith work"):
@@ -137,14 +139,14 @@ def test_values_are_not_made_of_damaged_features(stopped, asked):
     assert verbs.work(stopped) == [1, 10]
 
 
-def test_shares_of_the_parts(stopped, asked, tmp_path):
+def test_shares_of_the_parts(stopped, run_request, tmp_path):
     for path in stopped.glob("parts/*"):
         path.unlink()
     with pytest.raises(IncompleteError, match="parts still to do"):
         verbs.work(stopped, of=(0, 2))
     assert verbs.work(stopped, of=(1, 2)) == [3, 4, 5, 6, 10, 11, 12, 13]
     assert verbs.work(stopped, of=(0, 2)) == [7, 8, 9]
-    assert verbs.finish(stopped).files == verbs.run_all(asked, tmp_path / "whole").files
+    assert verbs.finish(stopped).files == verbs.run_all(run_request, tmp_path / "whole").files
 
 
 def test_the_stages_of_the_command_line_go_on_with_a_stopped_run(stopped):
@@ -159,52 +161,52 @@ def test_the_stages_of_the_command_line_go_on_with_a_stopped_run(stopped):
     assert "toy.normalisers.json" in said[3]
 
 
-def test_inputs_that_changed_since_planning_are_refused(stopped, asked):
+def test_inputs_that_changed_since_planning_are_refused(stopped, run_request):
     (stopped / "parts/part-00004.json").unlink()
-    asked.of("toy").peaks.write_text("one\t5\t50\n")
+    run_request.of("toy").peaks.write_text("one\t5\t50\n")
     with pytest.raises(TrustError, match=r"is not the peaks that was planned"):
         verbs.work(stopped)
     with pytest.raises(UsageError, match=r"holds another run(.|\n)*inputs\.peaks"):
-        verbs.run_all(asked, stopped)
+        verbs.run_all(run_request, stopped)
 
 
-def test_an_edited_cut_into_parts_is_refused(stopped, asked):
+def test_an_edited_cut_into_parts_is_refused(stopped, run_request):
     content = json.loads((stopped / "run.json").read_text())
     content["plan"]["stages"][1]["starts"].pop()
     (stopped / "run.json").write_text(json.dumps(content))
     with pytest.raises(TrustError, match="was edited"):
-        verbs.run_all(asked, stopped)
+        verbs.run_all(run_request, stopped)
 
 
-def test_a_second_driver_is_refused_and_takes_nothing_away(stopped, asked):
+def test_a_second_driver_is_refused_and_takes_nothing_away(stopped, run_request):
     before = sorted(path.name for path in stopped.rglob("*"))
     with Run.open(stopped).lock():
         for overwrite in (False, True):
             with pytest.raises(TrustError, match=rf"process {os.getpid()} on "):
-                verbs.run_all(asked, stopped, overwrite=overwrite)
+                verbs.run_all(run_request, stopped, overwrite=overwrite)
     assert sorted(path.name for path in stopped.rglob("*")) == before
 
 
-def test_a_lost_file_of_a_finished_run_is_noticed(install, asked, tmp_path):
-    run = verbs.run_all(asked, tmp_path / "run")
+def test_a_lost_file_of_a_finished_run_is_noticed(install, run_request, tmp_path):
+    run = verbs.run_all(run_request, tmp_path / "run")
     (run.folder / run.files[0].path).unlink()
-    for again in (lambda: verbs.run_all(asked, run.folder), lambda: verbs.finish(run.folder)):
+    for again in (lambda: verbs.run_all(run_request, run.folder), lambda: verbs.finish(run.folder)):
         with pytest.raises(IncompleteError, match=r"toy.plus.bw\n.*--overwrite"):
             again()
-    assert verbs.run_all(asked, run.folder, overwrite=True).files == run.files
+    assert verbs.run_all(run_request, run.folder, overwrite=True).files == run.files
 
 
 def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_files(
-    install, asked, tmp_path, monkeypatch
+    install, run_request, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patched:
         stop = "tracksmith.regions.files._write_table"
         patched.setattr(stop, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            verbs.run_all(asked, tmp_path / "run")
+            verbs.run_all(run_request, tmp_path / "run")
     assert (tmp_path / "run/tracks/toy.plus.bw").exists()
     (tmp_path / "run/tracks/mine.bw").write_text("not a file of the run")
-    other = verbs.changed(asked, tracks=("minus",))
+    other = verbs.changed(run_request, tracks=("minus",))
     with pytest.raises(UsageError, match="holds another run"):
         verbs.run_all(other, tmp_path / "run")
     verbs.run_all(other, tmp_path / "run", overwrite=True)
@@ -213,9 +215,9 @@ def test_replacing_a_run_that_was_stopped_while_finishing_leaves_none_of_its_fil
 
 
 def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
-    install, asked, tmp_path, monkeypatch
+    install, run_request, tmp_path, monkeypatch
 ):
-    out = verbs.run_all(asked, tmp_path / "run").folder
+    out = verbs.run_all(run_request, tmp_path / "run").folder
     before = sorted(out.rglob("*"))
 
     def refuse(run):
@@ -224,10 +226,10 @@ def test_a_finished_run_is_left_alone_also_where_nobody_can_write(
     monkeypatch.setattr(Run, "lock", refuse)
     assert verbs.work(out) == []
     assert verbs.finish(out).finished
-    assert verbs.run_all(asked, out).finished
+    assert verbs.run_all(run_request, out).finished
     assert sorted(out.rglob("*")) == before
     with pytest.raises(ResourceError):
-        verbs.run_all(verbs.changed(asked, device="cuda:77"), out, overwrite=True)
+        verbs.run_all(verbs.changed(run_request, device="cuda:77"), out, overwrite=True)
     assert sorted(out.rglob("*")) == before
 
 
@@ -247,41 +249,45 @@ class Broken(BaseCounts):
         return super().features(batch)
 
 
-def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(install, asked, tmp_path):
+def test_a_part_that_a_plugin_breaks_is_set_aside_and_the_rest_is_done(
+    install, run_request, tmp_path
+):
     install(toy(features=Broken))
     with pytest.raises(IncompleteError, match=r"2 of 14 parts failed \(5, 6\)") as caught:
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(run_request, tmp_path / "run")
     assert "ValueError: motif lost" in str(caught.value)
     assert "Traceback" in (tmp_path / "run/parts/part-00005.failed.txt").read_text()
     assert verbs.status(tmp_path / "run").done == 5
     install(toy())
-    whole = verbs.run_all(asked, tmp_path / "whole").files
-    assert verbs.run_all(asked, tmp_path / "run").files == whole
+    whole = verbs.run_all(run_request, tmp_path / "whole").files
+    assert verbs.run_all(run_request, tmp_path / "run").files == whole
 
 
 def test_a_run_that_the_disk_cannot_hold_is_refused_with_the_sizes(
-    install, asked, tmp_path, monkeypatch
+    install, run_request, tmp_path, monkeypatch
 ):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(ResourceError, match=r"needs about .* where 1 MB are free"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(run_request, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    assert verbs.run_all(asked, tmp_path / "run", force=True).finished
+    assert verbs.run_all(run_request, tmp_path / "run", force=True).finished
 
 
-def test_the_forecast_covers_the_parts_and_the_files(install, asked, tmp_path):
-    found = verbs.estimate(asked)
+def test_the_forecast_covers_the_parts_and_the_files(install, run_request, tmp_path):
+    estimate = verbs.estimate(run_request)
     assert not (tmp_path / "run").exists()
-    run = verbs.run_all(asked, tmp_path / "run", keep_parts=True)
-    assert list(found.files) == [entry.path for entry in run.files]
+    run = verbs.run_all(run_request, tmp_path / "run", keep_parts=True)
+    assert list(estimate.files) == [file.path for file in run.files]
     parts = sum(path.stat().st_size for path in run.parts_folder.glob("*.bin"))
-    assert found.disk.parts == pytest.approx(parts, rel=0.4), "columns of the matrix, not raw ones"
-    files = sum(entry.size for entry in run.files)
-    assert files < found.disk.files < files + 3 * (1 << 17) + 46 * 200
-    assert found.models[0].windows == 14
-    assert found.models[0].work.startswith("46 regions of ")
-    assert " with 2 features each" in found.models[0].work
+    assert estimate.disk.parts == pytest.approx(parts, rel=0.4), (
+        "columns of the matrix, not raw ones"
+    )
+    files = sum(file.size for file in run.files)
+    assert files < estimate.disk.files < files + 3 * (1 << 17) + 46 * 200
+    assert estimate.models[0].windows == 14
+    assert estimate.models[0].work.startswith("46 regions of ")
+    assert " with 2 features each" in estimate.models[0].work
 
 
 FULL_DISK = """
@@ -294,7 +300,7 @@ from tracksmith.errors import TracksmithError
 folder, out, stage, limit = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, out = pathlib.Path(folder), pathlib.Path(out)
-asked = verbs.asked(
+request = verbs.request(
     "toy", folder / "genome.fa", peaks=folder / "peaks.bed", compressor="zlib"
 )
 
@@ -311,7 +317,7 @@ module, name = {
 original = getattr(module, name)
 setattr(module, name, fill)
 try:
-    verbs.run_all(asked, out)
+    verbs.run_all(request, out)
 except TracksmithError as error:
     print(error)
     sys.exit(error.exit_code)
@@ -320,7 +326,7 @@ except TracksmithError as error:
 
 @pytest.mark.parametrize(("stage", "limit"), [("work", 40), ("finish", 1_000)])
 def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
-    install, asked, tmp_path, stage, limit
+    install, run_request, tmp_path, stage, limit
 ):
     out = tmp_path / "run"
     command = [sys.executable, "-c", FULL_DISK, str(DRIVER.parent), str(tmp_path)]
@@ -332,15 +338,15 @@ def test_a_full_disk_gives_a_clear_error_no_half_file_and_the_run_goes_on_later(
     assert not list(out.glob("tracks/*")), "nothing has a final name"
     assert not list(out.rglob(".tmp-*"))
     for folder in (out, tmp_path / "undisturbed"):
-        assert verbs.run_all(verbs.changed(asked, batch_size=None), folder).finished
+        assert verbs.run_all(verbs.changed(run_request, batch_size=None), folder).finished
     assert outputs(out) == outputs(tmp_path / "undisturbed")
 
 
 def get_options(small_get, out: Path) -> list[str]:
-    asked = small_get.asked
-    own = asked.of("get-expression")
+    request = small_get.request
+    own = request.of("get-expression")
     return [
-        "-m", "get-expression", "-g", str(asked.genome), "-o", str(out), "--peaks",
+        "-m", "get-expression", "-g", str(request.genome), "-o", str(out), "--peaks",
         str(own.peaks), "--input", f"motifs={own.inputs['motifs']}", "--input",
         f"clusters={own.inputs['clusters']}", "--weights", str(own.weights), "--option", "heads=2",
     ]  # fmt: skip
@@ -353,7 +359,7 @@ def test_a_signal_ends_the_run_soon_and_the_command_goes_on(
     genome, peaks = tmp_path / "genome.fa", tmp_path / "peaks.bed"
     genome.write_text(f">chr1\n{random_bases(200_000, 1) * 100}\n")
     peaks.write_text("".join(f"chr1\t{s}\t{s + 900}\n" for s in range(0, 20_000_000, 1_000)))
-    large = small_get._replace(asked=verbs.changed(small_get.asked, genome=genome, peaks=peaks))
+    large = small_get._replace(request=verbs.changed(small_get.request, genome=genome, peaks=peaks))
     command = [sys.executable, "-m", "tracksmith.cli", "predict"]
     process = subprocess.Popen(
         [*command, *get_options(large, tmp_path / "run")], stderr=subprocess.PIPE, text=True

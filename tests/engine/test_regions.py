@@ -22,8 +22,8 @@ CONTIGS = Contigs(["one", "two", "bare"], [3_000, 900, 500])
 @pytest.fixture
 def install(monkeypatch):
     def install(model):
-        found = registry(model)
-        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
+        models = registry(model)
+        monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: models)
 
     install(toy())
     return install
@@ -82,7 +82,7 @@ def table_of(run):
 
 
 def test_every_peak_gets_its_value_in_tracks_and_table(tmp_path, install, genome, peaks):
-    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
     expected = by_hand(genome, ROWS)
     heading, *rows = table_of(run)
     assert heading == ["chrom", "start", "end", "name", "plus", "minus"]
@@ -91,13 +91,13 @@ def test_every_peak_gets_its_value_in_tracks_and_table(tmp_path, install, genome
     for column, (track, sign) in enumerate((("plus", 1), ("minus", -1))):
         with pyBigWig.open(str(run.folder / "tracks" / f"toy.{track}.bw")) as file:
             assert file.chroms() == dict(CONTIGS)
-            found = [(c, *item) for c in ("one", "two") for item in file.intervals(c)]
+            items = [(c, *item) for c in ("one", "two") for item in file.intervals(c)]
             assert file.intervals("bare") is None
-        assert [item[:3] for item in found] == [row[:3] for row in ROWS]
+        assert [item[:3] for item in items] == [row[:3] for row in ROWS]
         np.testing.assert_allclose(
-            [item[3] for item in found], sign * expected[:, column], rtol=0, atol=1e-6
+            [item[3] for item in items], sign * expected[:, column], rtol=0, atol=1e-6
         )
-    assert [entry.kind for entry in run.files] == ["bigwig", "bigwig", "table", "normalisers"]
+    assert [written.kind for written in run.files] == ["bigwig", "bigwig", "table", "normalisers"]
     assert run.files[0].values == sum(row[2] - row[1] for row in ROWS)
 
 
@@ -106,38 +106,38 @@ def test_the_batch_size_does_not_change_the_values_and_bytes_are_repeatable(
 ):
     digests = set()
     for name, batch in (("a", 1), ("b", 7), ("c", 7)):
-        asked = verbs.asked("toy", genome, peaks=peaks, batch_size=batch)
-        run = verbs.run_all(asked, tmp_path / name)
-        digests.add(tuple(entry.sha256 for entry in run.files))
+        request = verbs.request("toy", genome, peaks=peaks, batch_size=batch)
+        run = verbs.run_all(request, tmp_path / name)
+        digests.add(tuple(file.sha256 for file in run.files))
     assert len(digests) == 1
 
 
 def test_tracks_can_be_chosen_and_values_rounded(tmp_path, install, genome, peaks):
-    asked = verbs.asked("toy", genome, peaks=peaks, tracks=("minus",), precision="1decimals")
-    run = verbs.run_all(asked, tmp_path / "out")
+    request = verbs.request("toy", genome, peaks=peaks, tracks=("minus",), precision="1decimals")
+    run = verbs.run_all(request, tmp_path / "out")
     assert [path.name for path in (run.folder / "tracks").iterdir()] == ["toy.minus.bw"]
     with pyBigWig.open(str(run.folder / "tracks" / "toy.minus.bw")) as file:
-        found = [item[2] for c in ("one", "two") for item in file.intervals(c)]
-    np.testing.assert_allclose(found, -by_hand(genome, ROWS)[:, 1], rtol=0, atol=0.0501)
-    np.testing.assert_allclose(np.array(found) * 10, np.round(np.array(found) * 10), atol=1e-5)
+        numbers = [item[2] for c in ("one", "two") for item in file.intervals(c)]
+    np.testing.assert_allclose(numbers, -by_hand(genome, ROWS)[:, 1], rtol=0, atol=0.0501)
+    np.testing.assert_allclose(np.array(numbers) * 10, np.round(np.array(numbers) * 10), atol=1e-5)
 
 
 def test_peaks_without_signal_are_left_out_before_windows_are_made(
     tmp_path, install, genome, peaks
 ):
-    told = []
+    notes = []
     progress = Silent()
-    progress.note = told.append
-    asked = verbs.asked("toy", genome, peaks=peaks, counts_column=5)
-    run = verbs.run_all(asked, tmp_path / "out", progress)
+    progress.note = notes.append
+    request = verbs.request("toy", genome, peaks=peaks, counts_column=5)
+    run = verbs.run_all(request, tmp_path / "out", progress)
     open_rows = [row for row in ROWS if row[4]]
     expected = by_hand(genome, open_rows, np.array([row[4] for row in open_rows]))
     heading, *rows = table_of(run)
     assert heading[4] == "signal"
     assert [float(row[4]) for row in rows] == [row[4] for row in open_rows]
     np.testing.assert_allclose(np.array(rows)[:, 5:].astype(float), expected, rtol=0, atol=1e-5)
-    assert any("5 of 24 peaks have no signal" in note for note in told)
-    assert any("may not be used commercially (private)" in note for note in told)
+    assert any("5 of 24 peaks have no signal" in note for note in notes)
+    assert any("may not be used commercially (private)" in note for note in notes)
 
 
 def test_a_bigwig_and_a_counts_column_of_the_same_signal_agree(tmp_path, install, genome, peaks):
@@ -150,39 +150,39 @@ def test_a_bigwig_and_a_counts_column_of_the_same_signal_agree(tmp_path, install
                 file.addEntries([contig], [middle], ends=[middle + 2], values=[count / 2])
     tables = []
     for name, how in (("a", {"counts_column": 5}), ("b", {"accessibility": path})):
-        asked = verbs.asked("toy", genome, peaks=peaks, **how)
-        tables.append(table_of(verbs.run_all(asked, tmp_path / name)))
+        request = verbs.request("toy", genome, peaks=peaks, **how)
+        tables.append(table_of(verbs.run_all(request, tmp_path / name)))
     assert tables[0] == tables[1]
 
 
 def test_stored_normalisers_make_a_subset_of_peaks_comparable(tmp_path, install, genome, peaks):
-    whole = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "whole")
+    whole = verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "whole")
     stored = whole.folder / "regions" / "toy.normalisers.json"
     few = tmp_path / "few.bed"
     few.write_text("".join("\t".join(map(str, row)) + "\n" for row in ROWS if row[0] == "one"))
-    asked = verbs.asked("toy", genome, peaks=few, normalisers=stored)
-    again = verbs.run_all(asked, tmp_path / "again")
+    request = verbs.request("toy", genome, peaks=few, normalisers=stored)
+    again = verbs.run_all(request, tmp_path / "again")
     assert table_of(again)[1:] == [row for row in table_of(whole) if row[0] == "one"]
-    alone = verbs.run_all(verbs.asked("toy", genome, peaks=few), tmp_path / "alone")
+    alone = verbs.run_all(verbs.request("toy", genome, peaks=few), tmp_path / "alone")
     assert table_of(alone) != table_of(again)
     (tmp_path / "bad.json").write_text("{}")
-    asked = verbs.asked("toy", genome, peaks=few, normalisers=tmp_path / "bad.json")
+    request = verbs.request("toy", genome, peaks=few, normalisers=tmp_path / "bad.json")
     with pytest.raises(InputError, match="holds no normalisers"):
-        verbs.run_all(asked, tmp_path / "bad")
+        verbs.run_all(request, tmp_path / "bad")
 
 
 def test_a_repeated_run_does_nothing_and_another_request_is_refused(
     tmp_path, install, genome, peaks
 ):
-    asked = verbs.asked("toy", genome, peaks=peaks)
-    first = verbs.run_all(asked, tmp_path / "out")
+    request = verbs.request("toy", genome, peaks=peaks)
+    first = verbs.run_all(request, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.bw")}
-    again = verbs.run_all(asked, tmp_path / "out")
+    again = verbs.run_all(request, tmp_path / "out")
     assert again.files == first.files
     assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.bw")} == before
     with pytest.raises(UsageError, match=r"stride: 3, 2"):
-        verbs.run_all(verbs.asked("toy", genome, peaks=peaks, stride=2), tmp_path / "out")
-    other = verbs.asked("toy", genome, peaks=peaks, stride=2)
+        verbs.run_all(verbs.request("toy", genome, peaks=peaks, stride=2), tmp_path / "out")
+    other = verbs.request("toy", genome, peaks=peaks, stride=2)
     replaced = verbs.run_all(other, tmp_path / "out", overwrite=True)
     assert (replaced.plan.models[0].regions.context, replaced.plan.models[0].stride) == (6, 2)
 
@@ -190,14 +190,14 @@ def test_a_repeated_run_does_nothing_and_another_request_is_refused(
 def test_a_run_that_was_killed_starts_again_and_gives_the_same_files(
     tmp_path, install, genome, peaks, monkeypatch
 ):
-    whole = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "whole")
+    whole = verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "whole")
     target = "tracksmith.regions.files._write_table"
     with monkeypatch.context() as patched:
         patched.setattr(target, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+            verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
     assert not Run.open(tmp_path / "out").finished
-    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
     assert run.files == whole.files
     assert run.finished
 
@@ -242,7 +242,7 @@ def test_a_plugin_that_breaks_its_contract_is_named(
 ):
     install(model)
     with pytest.raises(PluginError, match=message):
-        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+        verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
     assert not list(tmp_path.glob("out/tracks/*.bw"))
 
 
@@ -267,22 +267,22 @@ def test_a_request_that_makes_no_sense_is_refused_before_work(
     if "inputs" in changes:
         changes = {"inputs": {name: tmp_path / path for name, path in changes["inputs"].items()}}
     with pytest.raises(error, match=message):
-        verbs.run_all(verbs.asked("toy", genome, peaks=peaks, **changes), tmp_path / "out")
+        verbs.run_all(verbs.request("toy", genome, peaks=peaks, **changes), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_window_model_cannot_read_peaks(tmp_path, install, genome, peaks):
     install(toy(geometry=WindowGeometry(10, 0, 10)))
     with pytest.raises(UsageError, match=r"reads windows.*leave it out"):
-        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+        verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
 
 
 def test_a_changed_run_is_not_believed(tmp_path, install, genome, peaks):
-    run = verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+    run = verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
     text = (run.folder / "run.json").read_text().replace('"context": 6', '"context": 7')
     (run.folder / "run.json").write_text(text)
     with pytest.raises(TrustError, match="was edited"):
-        verbs.run_all(verbs.asked("toy", genome, peaks=peaks), tmp_path / "out")
+        verbs.run_all(verbs.request("toy", genome, peaks=peaks), tmp_path / "out")
 
 
 def bed(tmp_path, text):
@@ -297,12 +297,14 @@ def test_overlapping_peaks_are_refused_or_joined_and_touching_ones_stay_apart(tm
     message = r"2 of 5 peaks overlap.*first one:21-55 and one:11-60.*--overlaps merge"
     with pytest.raises(InputError, match=message):
         read_peaks(PeaksRequest(path), CONTIGS)
-    told = []
-    merged = read_peaks(PeaksRequest(path, counts_column=5, overlaps="merge"), CONTIGS, told.append)
+    notes = []
+    merged = read_peaks(
+        PeaksRequest(path, counts_column=5, overlaps="merge"), CONTIGS, notes.append
+    )
     rows = list(zip(merged.contig, merged.starts, merged.ends, merged.names, strict=True))
     assert rows == [(0, 10, 90, "a,b"), (0, 90, 95, "c"), (1, 0, 9, "z")]
     assert merged.signal.tolist() == [10, 4, 1]
-    assert any("2 overlapping peaks" in note for note in told)
+    assert any("2 overlapping peaks" in note for note in notes)
     apart = read_peaks(PeaksRequest(bed(tmp_path, "one\t90\t95\none\t50\t90\n")), CONTIGS)
     assert apart.starts.tolist() == [50, 90]
     assert apart.signal is None
@@ -342,14 +344,14 @@ def test_an_ensemble_with_missing_folds_is_refused_unless_one_is_named(
 
     model = replace(toy(folds=tuple(Fold(name) for name in "123")), find_weights=find)
     install(replace(model, load=lambda request: {fold: Neighbours() for fold in request.weights}))
-    asked = verbs.asked("toy", genome, peaks=peaks, weights=weights, device="cpu")
+    job_request = verbs.request("toy", genome, peaks=peaks, weights=weights, device="cpu")
     with pytest.raises(ResourceError, match=r"has 3 folds, .* 1 are missing: 3.*--weights FILE"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(job_request, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    run = verbs.run_all(verbs.changed(asked, weights=weights / "2.w"), tmp_path / "run")
+    run = verbs.run_all(verbs.changed(job_request, weights=weights / "2.w"), tmp_path / "run")
     assert run.plan.models[0].folds.names == ("2",)
     (weights / "3.w").write_text("3")
-    run = verbs.run_all(asked, tmp_path / "whole")
+    run = verbs.run_all(job_request, tmp_path / "whole")
     assert run.plan.models[0].folds.names == ("1", "2", "3")
 
 
@@ -361,12 +363,12 @@ class Refusing(BaseCounts):
 def test_what_only_the_normaliser_can_refuse_costs_no_finished_run(
     install, genome, peaks, tmp_path
 ):
-    asked = verbs.asked("toy", genome, peaks=peaks, device="cpu")
-    run = verbs.run_all(asked, tmp_path / "run")
-    before = {entry.path: (run.folder / entry.path).read_bytes() for entry in run.files}
+    request = verbs.request("toy", genome, peaks=peaks, device="cpu")
+    run = verbs.run_all(request, tmp_path / "run")
+    before = {file.path: (run.folder / file.path).read_bytes() for file in run.files}
     install(toy(features=Refusing))
     with pytest.raises(UsageError, match="no such option"):
-        verbs.run_all(asked, tmp_path / "run", overwrite=True)
+        verbs.run_all(request, tmp_path / "run", overwrite=True)
     install(toy())
-    assert verbs.run_all(asked, tmp_path / "run").finished
+    assert verbs.run_all(request, tmp_path / "run").finished
     assert {path: (run.folder / path).read_bytes() for path in before} == before

@@ -57,8 +57,8 @@ def by_hand(sequence, folds):
 
 
 def assert_mean(world, run, folds, contig="chr1"):
-    found = values(run, "toy.plus.bw", contig)[:32]
-    assert np.allclose(found, by_hand(world.sequences[contig], folds), rtol=1e-4, atol=1e-3)
+    numbers = values(run, "toy.plus.bw", contig)[:32]
+    assert np.allclose(numbers, by_hand(world.sequences[contig], folds), rtol=1e-4, atol=1e-3)
 
 
 def test_an_incomplete_ensemble_is_refused_unless_its_folds_are_named(world):
@@ -120,12 +120,12 @@ FOR_ALL = {"options": {"scale": "yes"}}
 
 def test_an_option_for_the_mean_of_all_folds_is_refused_elsewhere(world):
     assert world("123", SWITCH, **FOR_ALL).plan.models[0].options == {"scale": "yes"}
-    held = SWITCH | HELD
+    fixed = SWITCH | HELD
     for more in ({"folds": "held-out"}, {"spread": True}, {"folds": "1"}, {"folds": "mean:1,2"}):
         with pytest.raises(UsageError, match="scale=yes holds for the mean of all 3 folds"):
-            world("123", held, **FOR_ALL, **more)
+            world("123", fixed, **FOR_ALL, **more)
         assert not world.out.exists()
-        world("123", held, **more)
+        world("123", fixed, **more)
 
 
 def test_tracks_of_one_file_name_are_refused(register, write_genome, world, tmp_path):

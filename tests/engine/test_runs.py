@@ -97,11 +97,11 @@ def test_regions_have_the_values_of_the_whole_genome_and_gaps_elsewhere(
     bed.write_text("chr1\t100\t150\nchr1\t120\t9000\nchr2\t19990\t20000\nchr1\t29000\t29001\n")
     part = tracksmith.predict("toy", genome, tmp_path / "part", regions=[str(bed)])
     for contig, inside in (("chr1", [*range(100, 9000), 29_000]), ("chr2", range(19_990, 20_000))):
-        asked = np.zeros(30_000 if contig == "chr1" else 20_000, dtype=bool)
-        asked[list(inside)] = True
+        wanted = np.zeros(30_000 if contig == "chr1" else 20_000, dtype=bool)
+        wanted[list(inside)] = True
         mine, all_of_it = (values(run, "toy.plus.bw", contig) for run in (part, whole))
-        assert (~np.isnan(mine) == asked).all()
-        assert np.allclose(mine[asked], all_of_it[asked], rtol=1e-5, atol=1e-4)
+        assert (~np.isnan(mine) == wanted).all()
+        assert np.allclose(mine[wanted], all_of_it[wanted], rtol=1e-5, atol=1e-4)
 
 
 def test_a_contig_is_predicted_by_the_folds_that_never_saw_it(
@@ -132,7 +132,7 @@ def test_the_spread_is_a_file_of_its_own(register, write_genome, random_bases, t
     run = tracksmith.predict(
         "toy", write_genome(chr1=random_bases(64, 1)), tmp_path / "run", spread=True, tracks="minus"
     )
-    assert [entry.path for entry in run.files] == [
+    assert [file.path for file in run.files] == [
         "tracks/toy.minus.bw",
         "tracks/toy.minus.sd.bw",
     ]
@@ -149,7 +149,7 @@ def test_several_models_of_different_geometry_share_a_run(
     run = tracksmith.predict(
         ["toy", "coarse"], write_genome(chr1=random_bases(1000, 1)), tmp_path / "run", tracks="both"
     )
-    assert [entry.path for entry in run.files] == ["tracks/toy.both.bw", "tracks/coarse.both.bw"]
+    assert [item.path for item in run.files] == ["tracks/toy.both.bw", "tracks/coarse.both.bw"]
     with pyBigWig.open(str(run.folder / "tracks" / "coarse.both.bw")) as file:
         intervals = file.intervals("chr1")
     assert [end - start for start, end, _ in intervals] == [16] * 62 + [8]
@@ -170,7 +170,7 @@ def test_a_genome_of_n_gives_valid_empty_tracks_and_says_so(register, write_geno
     notes = Notes()
     run = tracksmith.predict("toy", write_genome(chr1="N" * 500), tmp_path / "run", progress=notes)
     assert np.isnan(values(run, "toy.plus.bw", "chr1")).all()
-    assert [entry.values for entry in run.files] == [0, 0, 0]
+    assert [file.values for file in run.files] == [0, 0, 0]
     assert any("holds no value" in said for said in notes.said)
 
 
@@ -180,13 +180,13 @@ def test_run_json_holds_card_digests_and_quantiles(register, write_genome, rando
     content = json.loads((tmp_path / "run" / "run.json").read_text())
     assert content["results"] is not None
     assert content["plan"]["models"][0]["card"]["citation"] == "none"
-    entry = content["results"]["files"][0]
+    file = content["results"]["files"][0]
     mine = values(Run.open(tmp_path / "run"), "toy.plus.bw", "chr1")
     for probability in ("0.01", "0.5", "0.99"):
         truth = np.quantile(mine, float(probability))
-        assert abs(entry["quantiles"][probability] - truth) < 0.03 * np.abs(mine).max()
-    assert entry["min"] == pytest.approx(mine.min())
-    assert entry["values"] == 2000
+        assert abs(file["quantiles"][probability] - truth) < 0.03 * np.abs(mine).max()
+    assert file["min"] == pytest.approx(mine.min())
+    assert file["values"] == 2000
 
 
 def test_a_finished_run_is_not_computed_again(register, write_genome, random_bases, tmp_path):
@@ -246,7 +246,7 @@ def test_a_genome_of_100_000_scaffolds_becomes_few_parts(register, tmp_path):
     path = tmp_path / "scaffolds.fa"
     path.write_text("".join(f">s{number}\nACGTTGCA\n" for number in range(100_000)))
     register(toy())
-    run = verbs.plan(verbs.asked(("toy",), path), tmp_path / "run")
+    run = verbs.plan(verbs.request(("toy",), path), tmp_path / "run")
     assert run.parts == 1
     assert run.plan.stages[0].items == 100_000
 

@@ -23,10 +23,10 @@ pytest.importorskip("distributed")
 @pytest.fixture(scope="module", autouse=True)
 def usual_port_taken():
     """Hold the port at which Dask likes to serve its pages: two runs at once must not mind."""
-    with socket.socket() as held:
+    with socket.socket() as taken:
         with suppress(OSError):  # then somebody else holds it
-            held.bind(("127.0.0.1", 8787))
-            held.listen()
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
         yield
 
 
@@ -44,8 +44,8 @@ def digests(folder: Path) -> dict[str, str]:
 def test_parts_of_dying_workers_are_done_by_others(genome, tmp_path, monkeypatch):
     # Every worker process dies as it begins its third part.
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:3")
-    asked = verbs.asked(("core-promoter",), genome, parts=5, device="cpu,cpu")
-    verbs.run_all(asked, tmp_path / "run")
+    request = verbs.request(("core-promoter",), genome, parts=5, device="cpu,cpu")
+    verbs.run_all(request, tmp_path / "run")
     monkeypatch.delenv("TRACKSMITH_CRASH")
     tracksmith.predict("core-promoter", genome, tmp_path / "plain", parts=5, device="cpu")
     assert digests(tmp_path / "run") == digests(tmp_path / "plain")
@@ -53,9 +53,9 @@ def test_parts_of_dying_workers_are_done_by_others(genome, tmp_path, monkeypatch
 
 def test_workers_that_die_at_once_stop_the_run(genome, tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKSMITH_CRASH", "part-begin:1")
-    asked = verbs.asked(("core-promoter",), genome, parts=5, device="cpu,cpu")
+    request = verbs.request(("core-promoter",), genome, parts=5, device="cpu,cpu")
     with pytest.raises(ResourceError, match=r"worker process died .* finished parts are kept"):
-        verbs.run_all(asked, tmp_path / "run")
+        verbs.run_all(request, tmp_path / "run")
 
 
 def test_no_worker_outlives_a_killed_driver(tmp_path, random_bases):
@@ -128,19 +128,19 @@ def tracksmith_models():
 @pytest.mark.parametrize("place", [100, 50_000], ids=["first", "last"])
 def test_a_part_that_kills_every_worker_is_set_aside(place, tmp_path, monkeypatch, random_bases):
     (tmp_path / "poison_plugin.py").write_text(POISON)
-    facts = tmp_path / "poison-1.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: poison\nVersion: 1\n")
-    (facts / "entry_points.txt").write_text("[tracksmith]\npoison = poison_plugin\n")
+    metadata = tmp_path / "poison-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: poison\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[tracksmith]\npoison = poison_plugin\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     bases = random_bases(60_000, 1)
     path = tmp_path / "genome.fa"
     path.write_text(">chr1\n" + bases[:place] + "A" * 30 + bases[place + 30 :] + "\n")
-    asked = verbs.asked(("poison",), path, parts=5, device="cpu,cpu")
+    request = verbs.request(("poison",), path, parts=5, device="cpu,cpu")
     out = tmp_path / "run"
     with pytest.raises(IncompleteError, match=r"1 of 5 parts failed .*\n.* died 3 times") as caught:
-        verbs.run_all(asked, out)
+        verbs.run_all(request, out)
     assert caught.value.exit_code == 3
     assert f"tracksmith work {out}" in str(caught.value)
     assert verbs.status(out).done == 4

@@ -12,7 +12,7 @@ from tracksmith.runs.request import Request, make_request, request_fields
 from tracksmith.runs.run import Run
 
 
-def asked(models: Any, genome: Path, **values: Any) -> Request:
+def request(models: Any, genome: Path, **values: Any) -> Request:
     """A request of models over a genome."""
     return make_request({"models": models, "genome": genome, **values})
 

@@ -19,7 +19,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def told() -> list[str]:
+def notes() -> list[str]:
     """What ``notify`` was told."""
     return []
 

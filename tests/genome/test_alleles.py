@@ -111,8 +111,8 @@ def test_all_ways_to_write_an_indel_have_one_normal_form(sequence: str, data) ->
 
 def test_bases_roll_over_a_stretch_longer_than_one_read() -> None:
     sequence = "G" + "CA" * 900 + "T"
-    found = normalise(reader(sequence), 1_790, sequence[1_790:1_793], sequence[1_790])
-    assert found == (0, "GCA", "G")
+    trimmed = normalise(reader(sequence), 1_790, sequence[1_790:1_793], sequence[1_790])
+    assert trimmed == (0, "GCA", "G")
     assert normalise(reader("A" * 700), 650, "A", "AA") == (0, "A", "AA")
 
 
@@ -166,9 +166,9 @@ def test_real_variants_split_and_normalise_as_by_bcftools(tmp_path: Path, shared
     folder = shared / "data/hg38_chr21"
     fasta = folder / "chr21.hg38.0-26.0Mb.Npad.fa.gz"
     vcf = folder / "PlatinumGenomes_NA12878.chr21_25Mb.vcf.gz"
-    found = ours(fasta, vcf)
-    assert found == bcftools_norm(fasta, vcf)
-    assert len(found) == 1_627
+    alleles = ours(fasta, vcf)
+    assert alleles == bcftools_norm(fasta, vcf)
+    assert len(alleles) == 1_627
 
 
 RECORDS = {
@@ -228,10 +228,10 @@ def test_the_length_limit_is_held_after_trimming(genome_of) -> None:
     snv, five, six, swap = ref[:9] + "T" + ref[10:], ref[5:], ref[6:], "C" * 7 + ref[7:]
     inserted, more = ref[:8] + "AAAAA" + ref[8:], ref[:8] + "AAAAAA" + ref[8:]
     record = VariantRecord(1, "chr1", 2, ".", ref, (snv, five, six, swap, inserted, more))
-    found = list(reading.alleles(record))
-    kept = [item.number for item in found if isinstance(item, Allele)]
+    alleles = list(reading.alleles(record))
+    kept = [item.number for item in alleles if isinstance(item, Allele)]
     assert kept == [1, 2, 5]
-    assert {item.reason for item in found if isinstance(item, Skipped)} == {Reason.TOO_LONG}
+    assert {item.reason for item in alleles if isinstance(item, Skipped)} == {Reason.TOO_LONG}
     for number in kept:
         read = lambda start, end: genome.read("chr1", start, end)  # noqa: E731
         _, short, other = normalise(read, 2, ref, record.alts[number - 1])
@@ -248,14 +248,14 @@ def test_every_allele_of_a_record_is_kept_or_has_a_reason(record, expected, geno
     given_record = VariantRecord(7, "1", position - 1, "id", ref, alts)
     genome = small_genome(genome_of)
     reading = AlleleReader(genome, ContigNames(genome.contigs, "x.vcf"), 6)
-    found = list(reading.alleles(given_record))
+    alleles = list(reading.alleles(given_record))
     shown = [
         item.reason if isinstance(item, Skipped) else (item.ref, item.alt, item.kind)
-        for item in found
+        for item in alleles
     ]
     assert shown == expected
-    assert [item.number for item in found] == list(range(1, len(alts) + 1)) or [0]
-    for item in found:
+    assert [item.number for item in alleles] == list(range(1, len(alts) + 1)) or [0]
+    for item in alleles:
         assert item.record is given_record
         if isinstance(item, Allele):
             assert item.contig == "chr1"
@@ -268,10 +268,10 @@ def test_every_allele_of_a_record_is_kept_or_has_a_reason(record, expected, geno
 def test_an_unknown_contig_is_a_reason_and_not_an_error(genome_of) -> None:
     genome = small_genome(genome_of)
     reading = AlleleReader(genome, ContigNames(genome.contigs, "x.vcf"), 6)
-    (found,) = reading.alleles(VariantRecord(1, "HLA", 0, ".", "A", ("C",)))
-    assert isinstance(found, Skipped)
-    assert found.reason is Reason.UNKNOWN_CONTIG
-    assert "HLA" in found.detail
+    (alleles,) = reading.alleles(VariantRecord(1, "HLA", 0, ".", "A", ("C",)))
+    assert isinstance(alleles, Skipped)
+    assert alleles.reason is Reason.UNKNOWN_CONTIG
+    assert "HLA" in alleles.detail
 
 
 def test_a_reference_mismatch_is_skipped_refused_or_swapped(genome_of) -> None:

@@ -38,14 +38,14 @@ def bcf(tmp_path: Path, to_bcf) -> bytes:
 
 
 def test_a_bcf_with_long_alleles_no_alt_and_a_telomere_is_read(bcf: bytes, tmp_path) -> None:
-    found = read(tmp_path / "x.bcf")
-    assert [record.line for record in found] == [1, 2, 3]
-    assert found[0] == VariantRecord(1, "chr1", 4, "rs1;rs2", "A" + "CGT" * 40, ("C", "<DEL>"))
-    assert found[1].alts == ()
-    assert found[2].position == -1
+    records = read(tmp_path / "x.bcf")
+    assert [record.line for record in records] == [1, 2, 3]
+    assert records[0] == VariantRecord(1, "chr1", 4, "rs1;rs2", "A" + "CGT" * 40, ("C", "<DEL>"))
+    assert records[1].alts == ()
+    assert records[2].position == -1
     with VariantFile(tmp_path / "x.bcf") as file:
         assert [(record, line.split(b"\t")[1]) for record, line in file.lines()] == [
-            (found[0], b"5"), (found[1], b"7"), (found[2], b"0"),
+            (records[0], b"5"), (records[1], b"7"), (records[2], b"0"),
         ]  # fmt: skip
 
 

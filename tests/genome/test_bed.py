@@ -105,22 +105,22 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         read_bed(tmp_path, CONTIGS)
 
 
-def test_clip_cuts_at_the_contig_end_and_says_so(tmp_path: Path, told: list[str]) -> None:
+def test_clip_cuts_at_the_contig_end_and_says_so(tmp_path: Path, notes: list[str]) -> None:
     (tmp_path / "x.bed").write_text("chr2\t150\t999\tcut\nchr2\t300\t400\tgone\nchr2\t0\t9\tkept\n")
-    bed = read_bed(tmp_path / "x.bed", CONTIGS, told.append, clip=True)
+    bed = read_bed(tmp_path / "x.bed", CONTIGS, notes.append, clip=True)
     assert [(i.start, i.end) for i in bed] == [(150, 200), (0, 9)]
     assert bed.names == ["cut", "kept"]
-    assert "2 intervals passed an end" in told[0]
+    assert "2 intervals passed an end" in notes[0]
     (tmp_path / "y.bed").write_text("chr2\t300\t400\n")
     with pytest.raises(InputError, match="no regions within the genome"):
         read_bed(tmp_path / "y.bed", CONTIGS, clip=True)
 
 
-def test_clip_cuts_at_the_contig_start_too(tmp_path: Path, told: list[str]) -> None:
+def test_clip_cuts_at_the_contig_start_too(tmp_path: Path, notes: list[str]) -> None:
     (tmp_path / "x.bed").write_text("chr2\t-5\t30\nchr2\t-9\t-2\nchr2\t-3\t0\nchr2\t-1\t900\n")
-    bed = read_bed(tmp_path / "x.bed", CONTIGS, told.append, clip=True)
+    bed = read_bed(tmp_path / "x.bed", CONTIGS, notes.append, clip=True)
     assert [(i.start, i.end) for i in bed] == [(0, 30), (0, 200)]
-    assert "4 intervals passed an end" in told[0]
+    assert "4 intervals passed an end" in notes[0]
 
 
 RANGES = (
@@ -139,19 +139,19 @@ COUNTED_FROM_1 = {
 
 
 @pytest.mark.parametrize(("text", "names", "strands"), COUNTED_FROM_1.values(), ids=COUNTED_FROM_1)
-def test_a_table_that_counts_from_1_is_read_so(text, names, strands, tmp_path, told) -> None:
+def test_a_table_that_counts_from_1_is_read_so(text, names, strands, tmp_path, notes) -> None:
     (tmp_path / "x.tsv").write_text(text)
-    bed = read_bed(tmp_path / "x.tsv", CONTIGS, told.append)
+    bed = read_bed(tmp_path / "x.tsv", CONTIGS, notes.append)
     assert [(i.contig, i.start, i.end) for i in bed] == [("chr1", 10, 20), ("chr2", 0, 200)]
     assert (bed.names, bed.strands) == (names, strands)
-    assert told == [f"{tmp_path}/x.tsv: positions count from 1, as its column of widths shows."]
+    assert notes == [f"{tmp_path}/x.tsv: positions count from 1, as its column of widths shows."]
 
 
-def test_a_table_of_widths_that_counts_from_0_is_read_so(tmp_path: Path, told: list[str]) -> None:
+def test_a_table_of_widths_that_counts_from_0_is_read_so(tmp_path: Path, notes: list[str]) -> None:
     (tmp_path / "x.tsv").write_text(RANGES.replace("\t11\t", "\t10\t").replace("\t1\t", "\t0\t"))
-    bed = read_bed(tmp_path / "x.tsv", CONTIGS, told.append)
+    bed = read_bed(tmp_path / "x.tsv", CONTIGS, notes.append)
     assert [(i.start, i.end) for i in bed] == [(10, 20), (0, 200)]
-    assert not told
+    assert not notes
 
 
 BAD_TABLES = {
@@ -176,12 +176,12 @@ def test_a_wrong_table_of_regions_is_refused(text: str, message: str, tmp_path: 
         read_bed(tmp_path / "x.tsv", CONTIGS)
 
 
-def test_an_alias_file_names_the_contigs(tmp_path: Path, told: list[str]) -> None:
+def test_an_alias_file_names_the_contigs(tmp_path: Path, notes: list[str]) -> None:
     (tmp_path / "x.bed").write_text("NC_1\t0\t5\n")
     (tmp_path / "alias").write_text("NC_1\tchr2\n")
-    bed = read_bed(tmp_path / "x.bed", CONTIGS, told.append, alias=tmp_path / "alias")
+    bed = read_bed(tmp_path / "x.bed", CONTIGS, notes.append, alias=tmp_path / "alias")
     assert [i.contig for i in bed] == ["chr2"]
-    assert "by the alias file" in told[0]
+    assert "by the alias file" in notes[0]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -217,9 +217,9 @@ def test_regions_and_chroms_are_joined_and_limited(genome: Genome, tmp_path: Pat
     bed = str(tmp_path / "x.bed")
 
     def regions(arguments: list[str], chroms: list[str]) -> list[str]:
-        found = resolve_regions(arguments, chroms, genome)
-        assert found is not None
-        return [str(region) for region in found]
+        regions = resolve_regions(arguments, chroms, genome)
+        assert regions is not None
+        return [str(region) for region in regions]
 
     assert resolve_regions([], [], genome) is None
     assert regions([bed, "chr1:5-20"], []) == ["chr1:1-20", "chr2:1-2"]
@@ -229,7 +229,7 @@ def test_regions_and_chroms_are_joined_and_limited(genome: Genome, tmp_path: Pat
     assert regions(["alt|1"], []) == ["alt|1:1-4"]
 
 
-def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) -> None:
+def test_regions_that_name_nothing_are_refused(genome: Genome, notes: list[str]) -> None:
     for arguments, chroms, message in (
         (["absent.bed"], [], "No BED file at absent.bed"),
         (["https://x.org/a.bed"], [], "https://x.org/a.bed is an address"),
@@ -245,21 +245,21 @@ def test_regions_that_name_nothing_are_refused(genome: Genome, told: list[str]) 
     ):
         with pytest.raises(InputError, match=message):
             resolve_regions(arguments, chroms, genome)
-    resolve_regions(["1:1-2"], [], genome, told.append)
-    assert told == ["-r: contig '1' is read as the genome's 'chr1', up to the prefix 'chr'."]
+    resolve_regions(["1:1-2"], [], genome, notes.append)
+    assert notes == ["-r: contig '1' is read as the genome's 'chr1', up to the prefix 'chr'."]
 
 
-def test_typed_regions_and_chroms_go_by_the_alias_file(genome: Genome, tmp_path, told) -> None:
+def test_typed_regions_and_chroms_go_by_the_alias_file(genome: Genome, tmp_path, notes) -> None:
     (tmp_path / "alias").write_text("NC1\tchr1\nNC2\tchr2\nNC:3\talt|1\nboth\tchr1\nboth\tchr2\n")
     (tmp_path / "x.bed").write_text("NC1\t0\t10\n")
 
     def regions(arguments: list[str], chroms: list[str]) -> list[str]:
         alias = tmp_path / "alias"
-        pieces = resolve_regions(arguments, chroms, genome, told.append, alias=alias, clip=True)
+        pieces = resolve_regions(arguments, chroms, genome, notes.append, alias=alias, clip=True)
         return [str(region) for region in pieces or ()]
 
     assert regions(["NC1:1-10"], []) == ["chr1:1-10"]
-    assert told == ["-r: contig 'NC1' is read as the genome's 'chr1', by the alias file."]
+    assert notes == ["-r: contig 'NC1' is read as the genome's 'chr1', by the alias file."]
     assert regions(["NC2"], []) == ["chr2:1-4"]
     assert regions(["NC:3:2-900"], []) == ["alt|1:2-4"]
     assert regions([str(tmp_path / "x.bed"), "NC2:1"], []) == ["chr1:1-10", "chr2:1-1"]
@@ -273,16 +273,16 @@ def test_typed_regions_and_chroms_go_by_the_alias_file(genome: Genome, tmp_path,
         regions(["NC9:1-2"], [])
 
 
-def test_typed_regions_are_clipped_as_those_of_a_file(tmp_path: Path, told: list[str]) -> None:
+def test_typed_regions_are_clipped_as_those_of_a_file(tmp_path: Path, notes: list[str]) -> None:
     (tmp_path / "x.fa").write_text(">chr1\nACGTACGT\n>#odd\nACGT\n")
     genome = Genome.open(tmp_path / "x.fa")
     with pytest.raises(InputError, match="has 8 bp"):
         resolve_regions(["chr1:3-60,000"], [], genome)
-    found = resolve_regions(["chr1:3-60,000"], [], genome, told.append, clip=True)
-    assert [str(region) for region in found] == ["chr1:3-8"]
-    assert told == ["'chr1:3-60,000' passes the end of its contig: clipped to chr1:3-8."]
-    assert len(resolve_regions(["chr1:3-8"], [], genome, told.append, clip=True)) == 1
-    assert len(told) == 1
+    regions = resolve_regions(["chr1:3-60,000"], [], genome, notes.append, clip=True)
+    assert [str(region) for region in regions] == ["chr1:3-8"]
+    assert notes == ["'chr1:3-60,000' passes the end of its contig: clipped to chr1:3-8."]
+    assert len(resolve_regions(["chr1:3-8"], [], genome, notes.append, clip=True)) == 1
+    assert len(notes) == 1
     with pytest.raises(InputError, match="has 8 bp"):
         resolve_regions(["chr1:9-60"], [], genome, clip=True)
 

@@ -68,10 +68,10 @@ def test_names_that_ucsc_cannot_take_are_warned_of() -> None:
     assert "1 contigs have no bases" in odd[1]
 
 
-def test_a_mapping_of_names_is_said_once(told: list[str]) -> None:
-    names = ContigNames(Contigs(["chr1", "chr2"], [9, 9]), "x.bed", told.append)
+def test_a_mapping_of_names_is_said_once(notes: list[str]) -> None:
+    names = ContigNames(Contigs(["chr1", "chr2"], [9, 9]), "x.bed", notes.append)
     assert [names.find(n) for n in ("1", "2", "1", "chr2", "7")] == [0, 1, 0, 1, None]
-    assert told == ["x.bed: contig '1' is read as the genome's 'chr1', up to the prefix 'chr'."]
+    assert notes == ["x.bed: contig '1' is read as the genome's 'chr1', up to the prefix 'chr'."]
     assert names.unknown() == ["7"]
     with pytest.raises(InputError, match=r"x.bed: .*no contig '7'.*'chr1', 'chr2'.*--alias FILE"):
         names.require("7")
@@ -92,15 +92,15 @@ ALIASES = {
 
 
 @pytest.mark.parametrize("text", ALIASES.values(), ids=ALIASES)
-def test_every_usual_alias_table_is_read(text: str, tmp_path, told: list[str]) -> None:
+def test_every_usual_alias_table_is_read(text: str, tmp_path, notes: list[str]) -> None:
     (tmp_path / "alias.txt").write_text(text, newline="")
     contigs = Contigs(["chr1", "chr2"], [9, 9])
     aliases = read_aliases(tmp_path / "alias.txt", contigs)
     assert aliases["NC_1.1"] == ("chr1",)
     assert aliases["NC_2.1"] == ("chr2",)
     assert not {"primary", "assembled-molecule", "=", "Primary Assembly", "900"} & set(aliases)
-    assert ContigNames(contigs, "x", told.append, aliases).find("NC_2.1") == 1
-    assert "by the alias file" in told[0]
+    assert ContigNames(contigs, "x", notes.append, aliases).find("NC_2.1") == 1
+    assert "by the alias file" in notes[0]
 
 
 SCAFFOLD = (

@@ -51,12 +51,12 @@ def test_line_ends_and_case_do_not_matter(text: str, genome_of) -> None:
     assert contents(genome_of(text)) == SEQUENCES
 
 
-def test_a_bgzipped_file_reads_as_the_plain_one(tmp_path: Path, told: list[str]) -> None:
-    genome = Genome.open(bgzip(tmp_path / "x.fa.gz", TEXT), told.append)
+def test_a_bgzipped_file_reads_as_the_plain_one(tmp_path: Path, notes: list[str]) -> None:
+    genome = Genome.open(bgzip(tmp_path / "x.fa.gz", TEXT), notes.append)
     assert contents(genome) == SEQUENCES
-    assert "1 contigs without bases are left out" in told[0]
-    assert "is indexed; the index is kept in" in told[1]
-    assert len(told) == 2
+    assert "1 contigs without bases are left out" in notes[0]
+    assert "is indexed; the index is kept in" in notes[1]
+    assert len(notes) == 2
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

@@ -58,7 +58,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
-def test_an_index_of_an_earlier_state_is_never_used(text, write, tmp_path, told) -> None:
+def test_an_index_of_an_earlier_state_is_never_used(text, write, tmp_path, notes) -> None:
     path = tmp_path / "x.fa"
     write(path, TEXT)
     assert contents(Genome.open(path)) == SEQUENCES
@@ -75,7 +75,7 @@ def test_an_index_of_an_earlier_state_is_never_used(text, write, tmp_path, told)
         with pytest.raises(InputError):
             Genome.open(path)
         return
-    assert contents(Genome.open(path, told.append)) == expected
+    assert contents(Genome.open(path, notes.append)) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_an_index_of_an_earlier_state_is_never_used(text, write, tmp_path, told)
     ["", "\0\xff", "chr1\t12\t13\t5\t6\n", "chr1\t12\t12\t5\t6\nchr2\t2\t33\t2\t3\n"],
     ids=["empty", "junk", "another place", "a contig less"],
 )
-def test_what_lies_beside_a_file_is_left_alone(index: str, write, tmp_path, told) -> None:
+def test_what_lies_beside_a_file_is_left_alone(index: str, write, tmp_path, notes) -> None:
     write(tmp_path / "x.fa", TEXT)
     for suffix in (".fai", ".gzi"):
         (tmp_path / f"x.fa{suffix}").write_text(index, encoding="latin-1")
-    assert contents(Genome.open(tmp_path / "x.fa", told.append)) == SEQUENCES
-    assert "is indexed" in told[-1]
+    assert contents(Genome.open(tmp_path / "x.fa", notes.append)) == SEQUENCES
+    assert "is indexed" in notes[-1]
     for suffix in (".fai", ".gzi"):
         assert (tmp_path / f"x.fa{suffix}").read_text(encoding="latin-1") == index
 
@@ -111,19 +111,19 @@ def test_base_by_base_a_file_with_one_byte_wrong_reads_as_at_once_or_is_refused(
         assert str(path) in str(error)
 
 
-def test_an_index_is_made_once_for_a_file_wherever_it_lies(write, tmp_path, told, monkeypatch):
+def test_an_index_is_made_once_for_a_file_wherever_it_lies(write, tmp_path, notes, monkeypatch):
     write(tmp_path / "x.fa", TEXT)
     (tmp_path / "y.fa").write_bytes((tmp_path / "x.fa").read_bytes())
-    Genome.open(tmp_path / "x.fa", told.append)
+    Genome.open(tmp_path / "x.fa", notes.append)
     monkeypatch.setattr(fasta_index, "scan_fasta", lambda path: pytest.fail("made again"))
-    assert contents(Genome.open(tmp_path / "y.fa", told.append)) == SEQUENCES
-    assert len(told) == 2
+    assert contents(Genome.open(tmp_path / "y.fa", notes.append)) == SEQUENCES
+    assert len(notes) == 2
     assert sorted(place.name for place in tmp_path.iterdir()) == ["x.fa", "y.fa"]
 
 
 @pytest.mark.parametrize("name", ["genome.fai", "genome.gzi", "seal"])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "a byte changed"])
-def test_a_damaged_index_in_the_cache_is_made_anew(name, damage, tmp_path, cache, told) -> None:
+def test_a_damaged_index_in_the_cache_is_made_anew(name, damage, tmp_path, cache, notes) -> None:
     bgzip(tmp_path / "x.fa", TEXT * 1)
     Genome.open(tmp_path / "x.fa")
     (place,) = cache.rglob(name)
@@ -133,27 +133,27 @@ def test_a_damaged_index_in_the_cache_is_made_anew(name, damage, tmp_path, cache
         place.unlink()
     else:
         place.write_bytes(bad[damage])
-    assert contents(Genome.open(tmp_path / "x.fa", told.append)) == SEQUENCES
-    assert "is indexed" in told[-1]
+    assert contents(Genome.open(tmp_path / "x.fa", notes.append)) == SEQUENCES
+    assert "is indexed" in notes[-1]
     assert place.read_bytes() == good
 
 
 def test_without_a_cache_that_can_be_written_the_index_is_kept_in_memory(
-    tmp_path: Path, write, monkeypatch, told: list[str]
+    tmp_path: Path, write, monkeypatch, notes: list[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     write(tmp_path / "x.fa", TEXT)
-    genome = Genome.open(tmp_path / "x.fa", told.append)
-    assert "in memory alone" in told[-1]
+    genome = Genome.open(tmp_path / "x.fa", notes.append)
+    assert "in memory alone" in notes[-1]
     assert contents(genome) == SEQUENCES
     assert sorted(place.name for place in tmp_path.iterdir()) == ["file", "x.fa"]
 
 
-def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch, told) -> None:
+def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch, notes) -> None:
     monkeypatch.setenv("TRACKSMITH_CACHE", str(tmp_path / "mine"))
     plain(tmp_path / "x.fa", TEXT)
-    Genome.open(tmp_path / "x.fa", told.append)
+    Genome.open(tmp_path / "x.fa", notes.append)
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
     assert list((tmp_path / "mine" / "indexes").glob(f"{digest}*/seal"))
 

@@ -17,7 +17,7 @@ def decode(data):
     """Read a 2bit file base by base, as the format's description says."""
     magic, version, count, reserved = struct.unpack_from("<4I", data)
     assert (magic, version, reserved) == (0x1A412743, 0, 0)
-    at, found = 16, {}
+    at, sequences = 16, {}
     for _ in range(count):
         size = data[at]
         name = data[at + 1 : at + 1 + size].decode()
@@ -32,8 +32,8 @@ def decode(data):
         letters = ["TCAG"[data[dna + i // 4] >> (6 - 2 * (i % 4)) & 3] for i in range(length)]
         for start, many in zip(starts, sizes, strict=True):
             letters[start : start + many] = "N" * many
-        found[name] = "".join(letters)
-    return found
+        sequences[name] = "".join(letters)
+    return sequences
 
 
 def as_expected(text):
@@ -120,8 +120,8 @@ def test_real_sequence_comes_back(shared, tmp_path):
     genome = Genome.open(shared / "data" / "lambda" / "lambda_virus.fa.gz")
     path = tmp_path / "lambda.2bit"
     twobit.write_twobit(genome, path)
-    found = decode(path.read_bytes())
-    assert list(found) == list(genome.contigs.names)
+    decoded = decode(path.read_bytes())
+    assert list(decoded) == list(genome.contigs.names)
     letters = np.array(list("?AC?G???T"))
     for name, length in genome.contigs:
-        assert found[name] == "".join(letters[genome.read(name, 0, length)])
+        assert decoded[name] == "".join(letters[genome.read(name, 0, length)])

@@ -187,8 +187,8 @@ def test_ten_thousand_samples_and_ten_megabytes_of_info_are_read(tmp_path: Path)
     rows = [row(p=b"%d" % i).rstrip(b"\n") + genotypes for i in range(1, 51)]
     rows.append(row(x=b"Z" * 10_000_000).rstrip(b"\n") + genotypes)
     (tmp_path / "x.vcf").write_bytes(META + columns + b"".join(rows))
-    found = read(tmp_path / "x.vcf")
-    assert [record.position for record in found] == [*range(50), 4]
+    records = read(tmp_path / "x.vcf")
+    assert [record.position for record in records] == [*range(50), 4]
 
 
 def test_every_malformed_file_of_the_corpus_is_read_whole_or_refused(shared: Path) -> None:
@@ -204,8 +204,8 @@ def test_every_valid_file_of_the_corpus_is_read_whole(shared: Path) -> None:
     paths = sorted((shared / "data/bad_vcf/passed").glob("*.vcf"))
     for path in paths:
         lines = [line for line in path.read_bytes().splitlines() if line and line[:1] != b"#"]
-        found = read(path)
-        assert [(r.contig, str(r.position + 1), r.ref) for r in found] == [
+        records = read(path)
+        assert [(r.contig, str(r.position + 1), r.ref) for r in records] == [
             tuple(line.decode().split("\t")[i] for i in (0, 1, 3)) for line in lines
         ]
     assert len(paths) == 13
@@ -240,11 +240,11 @@ def test_real_files_read_as_by_pysam_and_as_their_bcf(file, shared, tmp_path, to
 def test_any_bytes_after_the_header_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.vcf").write_bytes(META + COLUMNS + content)
     try:
-        found = read(tmp_path / "x.vcf")
+        records = read(tmp_path / "x.vcf")
     except InputError as error:
         assert "x.vcf:" in str(error)
     else:
-        assert len(found) == sum(1 for line in content.split(b"\n") if line.strip())
+        assert len(records) == sum(1 for line in content.split(b"\n") if line.strip())
 
 
 TABLES = {
@@ -265,8 +265,8 @@ def test_a_table_of_alleles_is_read(text: str, tmp_path: Path) -> None:
     (tmp_path / "other").write_text(text, newline="")
     expected = [("chr1", 4, "rs1", "A", ("C", "<DEL>")), ("chr2", 6, ".", "ac", ())]
     for path, options in (("x.tsv", {}), ("x.tsv.gz", {}), ("other", {"format": "table"})):
-        found = read(tmp_path / path, **options)
-        assert [(r.contig, r.position, r.id, r.ref, r.alts) for r in found] == expected
+        records = read(tmp_path / path, **options)
+        assert [(r.contig, r.position, r.id, r.ref, r.alts) for r in records] == expected
 
 
 BAD_TABLES = {

@@ -37,6 +37,6 @@ def test_a_lost_record_or_annotation_is_found(finished: Path, records, annotated
 def test_a_file_on_which_the_reader_dies_is_told_of(tmp_path: Path) -> None:
     path = tmp_path / "x.vcf"
     path.write_text(HEADER + "1\t.\t.\tA\tC\t.\t.\tE=1\n\n")
-    told: list[str] = []
-    assert not verify_vcf(path, 1, {"E": 1}, told.append)
-    assert "htslib cannot read it" in told[0]
+    notes: list[str] = []
+    assert not verify_vcf(path, 1, {"E": 1}, notes.append)
+    assert "htslib cannot read it" in notes[0]

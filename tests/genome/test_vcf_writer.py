@@ -4,6 +4,7 @@ import signal
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from tracksmith.genome.bgzf_writer import BgzfWriter, write_tabix_index
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
+from tracksmith.tracks.options import TrackOptions
 
 FIELDS = (
     InfoField("TS_max", "A", "Float", 'strongest effect, "log2" \\ ratio'),
@@ -33,8 +35,8 @@ ROWS = (
 )
 
 
-def annotate(source: Path, target: Path, values=None, told=None) -> None:
-    notify = told.append if told is not None else (lambda message: None)
+def annotate(source: Path, target: Path, values=None, notes=None) -> None:
+    notify = notes.append if notes is not None else (lambda message: None)
     with VariantFile(source) as file, annotated_vcf(target, file.header, FIELDS, notify) as out:
         for record, line in file.lines():
             given_values = {"TS_max": [0.125] * len(record.alts), "TS_track": "a;b =%,c"}
@@ -101,12 +103,12 @@ def test_missing_values_are_dots_and_a_field_of_them_is_left_out(tmp_path: Path)
 @pytest.mark.parametrize(
     "rows", [ROWS + ROWS, ROWS.replace(b"\t9\t", b"\t4\t")], ids=["contig again", "position back"]
 )
-def test_an_unsorted_file_gets_no_index_and_that_is_said(rows, tmp_path, told) -> None:
+def test_an_unsorted_file_gets_no_index_and_that_is_said(rows, tmp_path, notes) -> None:
     (tmp_path / "x.vcf").write_bytes(HEADER + rows)
     (tmp_path / "y.vcf.gz.tbi").write_bytes(b"of a file that was replaced")
-    annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz", told=told)
+    annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz", notes=notes)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.vcf", "y.vcf.gz"]
-    assert "no index" in told[0]
+    assert "no index" in notes[0]
     with VariantFile(tmp_path / "y.vcf.gz") as file:
         assert len(list(file)) == rows.count(b"\n")
 
@@ -185,10 +187,10 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_at_the_index_is_told_from_a_file_without_index(
     tmp_path: Path, monkeypatch, capfd
 ) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     (tmp_path / "x.vcf").write_bytes(HEADER + ROWS.replace(b"chr2", b"\0hr2"))
-    annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz", told=told)
-    assert "y.vcf.gz gets no index: " in told[0]
+    annotate(tmp_path / "x.vcf", tmp_path / "y.vcf.gz", notes=notes)
+    assert "y.vcf.gz gets no index: " in notes[0]
     assert {p.name for p in tmp_path.iterdir()} == {"x.vcf", "y.vcf.gz"}
     assert capfd.readouterr().err == ""
 
@@ -254,3 +256,16 @@ def test_a_bed_is_indexed_too(tmp_path: Path) -> None:
     write_tabix_index(tmp_path / "x.bed.gz", tmp_path / "x.bed.gz.tbi", "bed")
     with pysam.TabixFile(str(tmp_path / "x.bed.gz")) as file:
         assert list(file.fetch("chr1", 7, 8)) == ["chr1\t7\t9"]
+
+
+@pytest.mark.parametrize("compressor", ["zlib", "isal"])
+def test_blocks_of_any_compressor_are_read_back_by_htslib(tmp_path: Path, compressor: str) -> None:
+    rng = np.random.default_rng(1)
+    text = b"".join(b"chr1\t%d\t%d\n" % (i, rng.integers(0, 1 << 40)) for i in range(20_000))
+    noise = rng.integers(0, 256, 100_000, np.uint8).tobytes()  # which does not compress
+    path = tmp_path / "x.gz"
+    with BgzfWriter(path, TrackOptions.of(compressor).compress_text) as out:
+        for piece in (text, noise, text[:50]):
+            out.write(piece)
+    with pysam.BGZFile(str(path)) as file:
+        assert file.read() == text + noise + text[:50]

@@ -19,13 +19,13 @@ SECONDS = 25
 def run(suite: Suite) -> None:
     resolve_device(str(suite.device))
     names = ("torch", "numpy", "isal", "pysam", "cyvcf2", "pyBigWig", "distributed", "tracksmith")
-    facts = {}
+    versions = {}
     for name in names:
         with suite.step(name):
-            facts[name] = version(name)
+            versions[name] = version(name)
     suite.say(
         "machine", python=platform.python_version(), cores=len(os.sched_getaffinity(0)),
-        **device_facts(suite.device), **facts,
+        **device_facts(suite.device), **versions,
     )  # fmt: skip
     backends = torch.backends
     if suite.cuda:

@@ -34,8 +34,8 @@ def run(suite: Suite) -> None:
         with suite.step("a region against the whole"):
             start = end // 3 // 500 * 500
             other = _predict(suite, "region", genome, regions=(f"chr1:{start + 1}-{end}",))
-            facts = difference(_values(other, start, end), _values(plain, start, end))
-            suite.check("a region and the whole", facts["of_max"] < CLOSE, **facts)
+            differences = difference(_values(other, start, end), _values(plain, start, end))
+            suite.check("a region and the whole", differences["of_max"] < CLOSE, **differences)
         for name, options in {
             "batch of 64": {"batch_size": 64}, "CPU": {"device": "cpu"}, "bf16": {"dtype": "bf16"},
         }.items():  # fmt: skip
@@ -43,11 +43,13 @@ def run(suite: Suite) -> None:
                 region = (f"chr1:1-{end if name != 'CPU' else min(end, 100_000)}",)
                 other = _predict(suite, name, genome, regions=region, **options)
                 last = int(region[0].rpartition("-")[2])
-                facts = difference(_values(other, 0, last), _values(plain, 0, last))
+                differences = difference(_values(other, 0, last), _values(plain, 0, last))
                 if name == "bf16":
-                    suite.say(f"{name} and the plain run", **facts)
+                    suite.say(f"{name} and the plain run", **differences)
                 else:
-                    suite.check(f"{name} and the plain run", facts["of_max"] < CLOSE, **facts)
+                    suite.check(
+                        f"{name} and the plain run", differences["of_max"] < CLOSE, **differences
+                    )
     if suite.fixtures is not None:
         _two_processes(suite, genome)
 
@@ -84,8 +86,8 @@ def _bytes(run: Path) -> dict[str, bytes]:
 
 
 def _values(run: Path, start: int, end: int):
-    found = []
+    arrays = []
     for path in sorted((run / "tracks").glob("*.bw")):
         with pyBigWig.open(str(path)) as file:
-            found.append(np.nan_to_num(file.values("chr1", start, end, numpy=True)))
-    return np.concatenate(found)
+            arrays.append(np.nan_to_num(file.values("chr1", start, end, numpy=True)))
+    return np.concatenate(arrays)

@@ -33,8 +33,8 @@ def run(suite: Suite) -> None:
             torch.cuda.set_per_process_memory_fraction((megabytes << 20) / total)
             try:
                 with device_faults_told(suite.device):
-                    facts = difference(_forward(suite, span), expected)
-                suite.check(f"{megabytes} MB", facts["of_max"] < 1e-5, **facts)
+                    differences = difference(_forward(suite, span), expected)
+                suite.check(f"{megabytes} MB", differences["of_max"] < 1e-5, **differences)
             except ResourceError as error:
                 suite.check(f"{megabytes} MB", "Out of memory" in str(error), said=str(error)[:300])
             finally:

@@ -50,11 +50,11 @@ def _compare(suite: Suite, case: Case) -> None:
         with suite.step(f"{case.name}, {name}"), torch.inference_mode():
             with in_precision(name, suite.device):
                 output = case.pick(network(inputs)).float().cpu()
-            facts = difference(output, case.expected)
+            differences = difference(output, case.expected)
             if name == "float32":
-                suite.check(f"{case.name}, {name}", facts["of_max"] < EXACT, **facts)
+                suite.check(f"{case.name}, {name}", differences["of_max"] < EXACT, **differences)
             else:
-                suite.say(f"{case.name}, {name}", **facts)
+                suite.say(f"{case.name}, {name}", **differences)
 
 
 def _channels(alphabet: Any, texts: Any) -> Tensor:

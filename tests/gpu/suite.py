@@ -41,16 +41,16 @@ class Suite:
         """Seconds left to the section."""
         return min(self.until, self.began + self.budget) - time.perf_counter()
 
-    def say(self, what: str, **facts: Any) -> None:
+    def say(self, what: str, **measured: Any) -> None:
         seconds = round(time.perf_counter() - self.began, 1)
-        row = {"section": self.section, "what": what, "t": seconds, **map_values(facts)}
+        row = {"section": self.section, "what": what, "t": seconds, **map_values(measured)}
         self.rows.append(row)
         for out in (None, self.log):
             print(json.dumps(row, default=str), file=out, flush=True)
 
-    def check(self, what: str, good: bool, **facts: Any) -> None:
+    def check(self, what: str, good: bool, **measured: Any) -> None:
         """Say something that has to be so."""
-        self.say(what, verdict="good" if good else "BAD", **facts)
+        self.say(what, verdict="good" if good else "BAD", **measured)
 
     @contextmanager
     def step(self, what: str, seconds: float = 0.0):
@@ -75,8 +75,8 @@ class Suite:
         """Print what was found; return how much of it is bad."""
         print("\n" + "=" * 100)
         for row in self.rows:
-            facts = {k: v for k, v in row.items() if k not in ("section", "what", "t", "trace")}
-            text = ", ".join(f"{name} {value}" for name, value in facts.items())
+            measured = {k: v for k, v in row.items() if k not in ("section", "what", "t", "trace")}
+            text = ", ".join(f"{name} {value}" for name, value in measured.items())
             print(f"{row['section']:<11} {row['what'][:60]:<60} {text[:240]}")
         bad = sum(row.get("verdict") == "BAD" for row in self.rows)
         print(f"{len(self.rows)} rows, {bad} bad, {time.perf_counter() - self.began:.0f} s")
@@ -84,33 +84,33 @@ class Suite:
 
     def seconds(self, function: Any, most: int = 30) -> float:
         """Return the median seconds of a call, the device's work included."""
-        found: list[float] = []
+        walls: list[float] = []
         for _ in range(3):
             function()
         self.wait()
-        while len(found) < 3 or (sum(found) < 0.3 and len(found) < most):
+        while len(walls) < 3 or (sum(walls) < 0.3 and len(walls) < most):
             one = time.perf_counter()
             function()
             self.wait()
-            found.append(time.perf_counter() - one)
-        return float(np.median(found))
+            walls.append(time.perf_counter() - one)
+        return float(np.median(walls))
 
     def wait(self) -> None:
         if self.cuda:
             torch.cuda.synchronize()
 
 
-def map_values(facts: dict[str, Any]) -> dict[str, Any]:
+def map_values(measured: dict[str, Any]) -> dict[str, Any]:
     """Round numbers to four digits."""
-    return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in facts.items()}
+    return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in measured.items()}
 
 
-def difference(found: Any, expected: Any) -> dict[str, Any]:
+def difference(outputs: Any, expected: Any) -> dict[str, Any]:
     """Return the largest difference, and its share of the largest expected value."""
-    found, expected = (np.asarray(array, np.float64) for array in (found, expected))
-    worst, scale = np.abs(found - expected).max(), np.abs(expected).max()
+    outputs, expected = (np.asarray(array, np.float64) for array in (outputs, expected))
+    worst, scale = np.abs(outputs - expected).max(), np.abs(expected).max()
     return {
         "max_abs": float(worst),
         "of_max": float(worst / max(scale, 1e-300)),
-        "finite": bool(np.isfinite(found).all()),
+        "finite": bool(np.isfinite(outputs).all()),
     }

@@ -37,11 +37,11 @@ def run(suite: Suite) -> None:
 def _one(suite: Suite, folds: int, dtype: str, genome, length: int) -> None:
     out = suite.work / "tracks"
     shutil.rmtree(out, ignore_errors=True)
-    asked = {
+    options = {
         "device": str(suite.device), "dtype": dtype, "weights": {"": suite.work},
         "folds": "mean:" + ",".join(map(str, range(1, folds + 1))),
     }  # fmt: skip
-    run = tracksmith.plan("clipnet-lcl", genome, out, **asked)
+    run = tracksmith.plan("clipnet-lcl", genome, out, **options)
     if suite.cuda:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -58,7 +58,7 @@ def _one(suite: Suite, folds: int, dtype: str, genome, length: int) -> None:
     began = time.perf_counter()
     tracksmith.finish(out)
     finish = time.perf_counter() - began
-    facts = {
+    measured = {
         "bases": length,
         "wall_s": wall,
         "cpu_ns_a_base": cpu / length * 1e9,
@@ -67,19 +67,19 @@ def _one(suite: Suite, folds: int, dtype: str, genome, length: int) -> None:
     if len(stamps) > 3:
         # Loading and the first part left out: what every further base takes.
         steady = (stamps[-1] - stamps[0]) / (length * (len(stamps) - 1) / len(stamps))
-        facts["steady_ns_a_base"] = steady * 1e9
-        facts["hg38_minutes"] = (steady + finish / length) * HG38 / 60 + (
+        measured["steady_ns_a_base"] = steady * 1e9
+        measured["hg38_minutes"] = (steady + finish / length) * HG38 / 60 + (
             wall - steady * length
         ) / 60
     if marks:
         suite.wait()
         inside = sum(begin.elapsed_time(end) for begin, end in marks) / 1e3
-        facts["forward_s"] = inside
-        facts["forward_over_steady"] = inside / (
-            facts.get("steady_ns_a_base", wall / length * 1e9) * length / 1e9
+        measured["forward_s"] = inside
+        measured["forward_over_steady"] = inside / (
+            measured.get("steady_ns_a_base", wall / length * 1e9) * length / 1e9
         )
-        facts["peak_mb"] = torch.cuda.max_memory_allocated() >> 20
-    suite.say(f"clipnet, {folds} folds, {dtype}", parts=run.parts, **facts)
+        measured["peak_mb"] = torch.cuda.max_memory_allocated() >> 20
+    suite.say(f"clipnet, {folds} folds, {dtype}", parts=run.parts, **measured)
 
 
 def _marked(marks):

@@ -368,4 +368,4 @@ def test_a_model_over_regions_is_refused_with_the_reason(small_get, write_people
 
     vcf = write_people([("chr1", 101, "A", "C", ["0|1"])])
     with pytest.raises(UsageError, match=r"--vcf: .* reads a list of regions .* not windows"):
-        run_all(changed(small_get.asked, vcf=vcf), tmp_path / "run")
+        run_all(changed(small_get.request, vcf=vcf), tmp_path / "run")

@@ -119,12 +119,12 @@ class RunBuilder:
 
     def model(self, name: str = "toy", tracks: tuple[Track, ...] = (), **card: Any) -> RunBuilder:
         tracks = tracks or (Track(id="signal", label="Toy signal", units="counts"),)
-        facts = {
+        fields = {
             "version": "1", "summary": f"The model {name}", "code_licence": "MIT",
             "weights_licence": "CC-BY-4.0", "citation": "Nobody 2020, doi:10.1/x",
             "geometry": WindowGeometry(window=100, core_start=20, core_length=60),
         }  # fmt: skip
-        made = ModelCard(name=name, tracks=tracks, **{**facts, **card})
+        made = ModelCard(name=name, tracks=tracks, **{**fields, **card})
         self.models.append(
             ModelRecord(
                 card=made,
@@ -146,10 +146,10 @@ class RunBuilder:
                                track=track, **more)  # fmt: skip
 
     def add_bigwig(self, path: str, statistic: str, scale: float = 1.0, **more: Any) -> RunBuilder:
-        facts = write_bigwig(self.folder / path, self.contigs, scale)
+        fields = write_bigwig(self.folder / path, self.contigs, scale)
         model = self.models[-1].name
         self._add({"path": path, "kind": "bigwig", "model": model, "statistic": statistic,
-                   **facts, **more})  # fmt: skip
+                   **fields, **more})  # fmt: skip
         return self
 
     def variants(self, rows: list[tuple[str, int, str, str, str, float]]) -> RunBuilder:
@@ -176,10 +176,10 @@ class RunBuilder:
         self._add({"path": path, "kind": "folds", "model": name})
         return self
 
-    def _add(self, entry: dict[str, Any]) -> None:
-        path = self.folder / entry["path"]
+    def _add(self, fields: dict[str, Any]) -> None:
+        path = self.folder / fields["path"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.files.append({**entry, "sha256": digest, "size": path.stat().st_size})
+        self.files.append({**fields, "sha256": digest, "size": path.stat().st_size})
 
     def write(self, finished: bool = True) -> Path:
         fasta = self.folder.parent / self.genome_name
@@ -202,7 +202,7 @@ class RunBuilder:
             versions={"tracksmith": "0.1.0", "torch": "2.13.0"},
             regions=regions,
         )
-        files = tuple(FileEntry(**entry) for entry in self.files)
+        files = tuple(FileEntry(**fields) for fields in self.files)
         results = Results(files, counts=self.counts) if finished else None
         Run(self.folder, plan, Places(str(fasta)), results=results).save()
         return self.folder

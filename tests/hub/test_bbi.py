@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracksmith.errors import InputError
-from tracksmith.hub.bbi import parse_autosql, read_head
+from tracksmith.tracks.head import parse_autosql, read_head
 
 
 def head_of(data):
@@ -56,8 +56,8 @@ def test_autosql_is_read_whatever_its_comments_hold():
     text = (
         'table t\n"a (b); c"\n(\nstring chrom; "x; y"\nuint[3] many;\n char [1] strand; "(z)"\n)\n'
     )
-    found = [(field.type, field.name) for field in parse_autosql(text)]
-    assert found == [("string", "chrom"), ("uint[3]", "many"), ("char[1]", "strand")]
+    columns = [(field.type, field.name) for field in parse_autosql(text)]
+    assert columns == [("string", "chrom"), ("uint[3]", "many"), ("char[1]", "strand")]
     assert parse_autosql("nonsense") == ()
 
 

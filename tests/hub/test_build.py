@@ -19,9 +19,9 @@ WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 
 def stanzas(folder):
-    found, problems = parse_stanzas((folder / "hub.txt").read_text(), "hub.txt")
+    listed, problems = parse_stanzas((folder / "hub.txt").read_text(), "hub.txt")
     assert not problems
-    return {stanza.name: stanza for stanza in found}
+    return {stanza.name: stanza for stanza in listed}
 
 
 def tracks(folder):
@@ -90,28 +90,30 @@ def test_links_are_relative_and_the_folder_can_move(variant_run, tmp_path):
 
 def test_strand_pairs_are_overlaid_and_scale_together(strand_run):
     build_hub([strand_run], strand_run / "hub", **WHO)
-    found = tracks(strand_run / "hub")
-    overlay = found["clip_plus_strands"]
+    by_name = tracks(strand_run / "hub")
+    overlay = by_name["clip_plus_strands"]
     assert overlay.get("container") == "multiWig"
     assert overlay.get("aggregate") == "transparentOverlay"
     assert overlay.get("autoScale") == "on"
     assert overlay.get("viewLimits") == "-8:8", "for those who turn scaling off"
-    assert {item.name for item in found.values() if item.parent == overlay.name} == {
+    assert {item.name for item in by_name.values() if item.parent == overlay.name} == {
         "clip_plus",
         "clip_minus",
     }
-    assert found["clip_plus"].get("color") == "192,57,43"
+    assert by_name["clip_plus"].get("color") == "192,57,43"
 
 
 def test_spread_lies_beside_the_mean_on_a_scale_of_its_own(variant_run):
     build_hub([variant_run], variant_run / "hub", **WHO)
-    found = tracks(variant_run / "hub")
-    assert found["toy_tracks"].get("compositeTrack") == "on"
-    assert found["toy_signal"].get("viewLimits") == "0:8"
-    assert found["toy_signal_sd"].get("viewLimits") == "0:1.6"
-    assert "autoScale" not in found["toy_tracks"].settings, "two kinds have no scale in common"
-    assert found["toy_signal"].get("autoScale") == found["toy_signal_sd"].get("autoScale") == "on"
-    assert found["toy_signal_sd"].get("subGroups") == "statistic=sd"
+    by_name = tracks(variant_run / "hub")
+    assert by_name["toy_tracks"].get("compositeTrack") == "on"
+    assert by_name["toy_signal"].get("viewLimits") == "0:8"
+    assert by_name["toy_signal_sd"].get("viewLimits") == "0:1.6"
+    assert "autoScale" not in by_name["toy_tracks"].settings, "two kinds have no scale in common"
+    assert (
+        by_name["toy_signal"].get("autoScale") == by_name["toy_signal_sd"].get("autoScale") == "on"
+    )
+    assert by_name["toy_signal_sd"].get("subGroups") == "statistic=sd"
 
 
 def test_letters_mutations_and_variants_get_what_browsers_need(builder):
@@ -120,16 +122,16 @@ def test_letters_mutations_and_variants_get_what_browsers_need(builder):
         made.bigwig("signal", "saturation", 0.2, base=base)
     run = made.variants([("chrA", 700, "rs1", "A", "C", 0.5)]).write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")
-    assert found["toy_signal_letters"].get("logo") == "on"
-    mutations = [item for item in found.values() if item.parent == "toy_signal_mutations"]
+    by_name = tracks(run / "hub")
+    assert by_name["toy_signal_letters"].get("logo") == "on"
+    mutations = [item for item in by_name.values() if item.parent == "toy_signal_mutations"]
     assert [item.get("shortLabel") for item in mutations] == [f"Mutation: {b}" for b in "ACGT"]
     for item in mutations:
         assert item.get("mouseOverFunction") == "noAverage"
         assert item.get("maxWindowToQuery") == "500000"
         assert item.get("visibility") == "dense"
-    assert found["toy_signal_mutations"].get("maxWindowToDraw") == "10000000"
-    variants, lollies = found["toy_variants"], found["toy_lollipops"]
+    assert by_name["toy_signal_mutations"].get("maxWindowToDraw") == "10000000"
+    variants, lollies = by_name["toy_variants"], by_name["toy_lollipops"]
     assert variants.get("type") == "bigBed 9 +"
     assert variants.get("filter.effect") == "-4:4"
     assert variants.get("filterLimits.absEffect") == "0:4"
@@ -145,15 +147,19 @@ def test_reference_and_alternative_are_overlaid_on_one_scale(builder, pair):
         made.bigwig(track, "delta", sign, stored_sign=1)
     run = made.write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")
-    assert found["clip_plus_alleles"].get("viewLimits") == "0:16"
-    assert found["clip_minus_alleles"].get("viewLimits") == "-16:0"
-    assert found["clip_plus_ref"].get("color") == "128,128,128"
-    assert found["clip_plus_alt"].parent == "clip_plus_alleles"
-    differences = found["clip_differences"]
+    by_name = tracks(run / "hub")
+    assert by_name["clip_plus_alleles"].get("viewLimits") == "0:16"
+    assert by_name["clip_minus_alleles"].get("viewLimits") == "-16:0"
+    assert by_name["clip_plus_ref"].get("color") == "128,128,128"
+    assert by_name["clip_plus_alt"].parent == "clip_plus_alleles"
+    differences = by_name["clip_differences"]
     assert differences.get("autoScale") == "group"
-    assert found["clip_plus_delta"].parent == found["clip_minus_delta"].parent == "clip_differences"
-    assert "autoScale" not in found["clip_minus_delta"].settings
+    assert (
+        by_name["clip_plus_delta"].parent
+        == by_name["clip_minus_delta"].parent
+        == "clip_differences"
+    )
+    assert "autoScale" not in by_name["clip_minus_delta"].settings
     page = (run / "hub" / "html" / "clip_minus_delta.html").read_text()
     assert "up is a gain, on either strand" in page
     assert "minus strand, alternative minus reference: up is a gain" in page
@@ -166,8 +172,8 @@ def test_rare_peaks_are_drawn_to_their_height(builder):
                       "quantiles": {"0.5": 0.0, "0.99": 0.0, "0.999": 1.0}}  # fmt: skip
     run = made.write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")["toy_signal"]
-    assert (found.get("autoScale"), found.get("viewLimits")) == ("off", "0:400")
+    stanza = tracks(run / "hub")["toy_signal"]
+    assert (stanza.get("autoScale"), stanza.get("viewLimits")) == ("off", "0:400")
 
 
 def many(builder, count):
@@ -212,42 +218,42 @@ def test_tracks_of_one_kind_scale_together_within_a_composite(builder):
     made = builder().model("big", tracks_of).bigwig("t0").bigwig("t1", scale=3)
     run = made.write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")
-    assert found["big_tracks"].get("autoScale") == "group"
+    by_name = tracks(run / "hub")
+    assert by_name["big_tracks"].get("autoScale") == "group"
     for name in ("big_t0", "big_t1"):
-        assert "autoScale" not in found[name].settings
-        assert found[name].get("viewLimits") == "0:24", "for those who turn scaling off"
+        assert "autoScale" not in by_name[name].settings
+        assert by_name[name].get("viewLimits") == "0:24", "for those who turn scaling off"
     assert check_hub(run) == []
     page = (run / "hub" / "html" / "big_tracks.html").read_text()
     assert "All tracks scale together to what is in view." in page
     for file in made.files:
         file["quantiles"] = {"0.01": 0.0, "0.99": 0.0}
     build_hub([made.write()], run / "hub", **WHO)
-    found = tracks(run / "hub")
-    assert "autoScale" not in found["big_tracks"].settings
+    by_name = tracks(run / "hub")
+    assert "autoScale" not in by_name["big_tracks"].settings
     assert {
-        (found[n].get("autoScale"), found[n].get("viewLimits")) for n in ("big_t0", "big_t1")
+        (by_name[n].get("autoScale"), by_name[n].get("viewLimits")) for n in ("big_t0", "big_t1")
     } == {("off", "0:24")}
     assert check_hub(run) == []
 
 
 def test_signed_strands_are_two_tracks_in_two_colours(builder):
-    facts = {"units": "z-score", "signed": True, "color": (1, 2, 3)}
+    fields = {"units": "z-score", "signed": True, "color": (1, 2, 3)}
     made = builder().model("x", (
-        Track(id="plus", label="Plus", strand="+", rc_partner="minus", **facts),
-        Track(id="minus", label="Minus", strand="-", rc_partner="plus", **facts),
+        Track(id="plus", label="Plus", strand="+", rc_partner="minus", **fields),
+        Track(id="minus", label="Minus", strand="-", rc_partner="plus", **fields),
     ))  # fmt: skip
     for track in ("plus", "minus"):
         made.bigwig(track)
         made.files[-1] |= {"min": -2.0, "quantiles": {}}
     run = made.write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")
-    assert not any(item.get("container") for item in found.values())
-    assert found["x_plus"].get("color") == "192,57,43"
-    assert found["x_minus"].get("color") == "36,87,160"
-    assert found["x_tracks"].get("autoScale") == "group"
-    assert found["x_plus"].get("viewLimits") == found["x_minus"].get("viewLimits") == "-2:8"
+    by_name = tracks(run / "hub")
+    assert not any(item.get("container") for item in by_name.values())
+    assert by_name["x_plus"].get("color") == "192,57,43"
+    assert by_name["x_minus"].get("color") == "36,87,160"
+    assert by_name["x_tracks"].get("autoScale") == "group"
+    assert by_name["x_plus"].get("viewLimits") == by_name["x_minus"].get("viewLimits") == "-2:8"
     page = (run / "hub" / "html" / "x_minus.html").read_text()
     assert '<span style="color: rgb(36,87,160)">&#9632;</span> minus strand</li>' in page
     about = (run / "hub" / "about.html").read_text()
@@ -283,11 +289,11 @@ def test_runs_stand_side_by_side_with_one_scale_for_those_who_turn_scaling_off(b
     for name, scale in (("one", 1.0), ("two", 5.0)):
         runs.append(builder(name).model("toy").bigwig("signal", scale=scale).write())
     report = build_hub(runs, tmp_path / "hubs" / "both", **WHO)
-    found = tracks(tmp_path / "hubs" / "both")
-    assert {"one_toy", "two_toy", "one_toy_signal", "two_toy_signal"} <= set(found)
-    assert found["one_toy_signal"].get("viewLimits") == "0:40"
-    assert found["two_toy_signal"].get("viewLimits") == "0:40"
-    assert found["one_toy_signal"].get("bigDataUrl") == "../../one/tracks/toy.signal.bw"
+    by_name = tracks(tmp_path / "hubs" / "both")
+    assert {"one_toy", "two_toy", "one_toy_signal", "two_toy_signal"} <= set(by_name)
+    assert by_name["one_toy_signal"].get("viewLimits") == "0:40"
+    assert by_name["two_toy_signal"].get("viewLimits") == "0:40"
+    assert by_name["one_toy_signal"].get("bigDataUrl") == "../../one/tracks/toy.signal.bw"
     assert report.upload == (tmp_path / "hubs" / "both", *runs)
     assert check_hub(tmp_path / "hubs" / "both") == []
 
@@ -297,8 +303,8 @@ def test_small_values_have_limits_of_fractions(builder):
     made.files[0]["quantiles"] = {"0.01": 0.0, "0.99": 0.0}
     run = made.write()
     build_hub([run], run / "hub", **WHO)
-    found = tracks(run / "hub")["toy_signal"]
-    assert (found.get("autoScale"), found.get("viewLimits")) == ("off", "0:0.08")
+    stanza = tracks(run / "hub")["toy_signal"]
+    assert (stanza.get("autoScale"), stanza.get("viewLimits")) == ("off", "0:0.08")
     assert check_hub(run) == []
 
 

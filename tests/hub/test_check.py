@@ -43,7 +43,7 @@ def change(hub, old, new, name="hub.txt"):
     path.write_text(text.replace(old, new, 1))
 
 
-def found(hub, level=None):
+def finding_lines(hub, level=None):
     return [str(item) for item in check_hub(hub) if level in (None, item.level)]
 
 
@@ -124,7 +124,7 @@ MISSED_BY_UCSC = [
 @pytest.mark.parametrize(("old", "new", "message"), CAUGHT_BY_UCSC + MISSED_BY_UCSC)
 def test_every_single_mistake_in_the_text_is_found(hub, old, new, message):
     change(hub, old, new)
-    lines = found(hub)
+    lines = finding_lines(hub)
     assert any(message in line for line in lines), lines
 
 
@@ -139,14 +139,14 @@ def test_a_finding_names_file_and_line_and_the_cure(hub):
 
 def test_a_multiwig_inside_a_composite_is_found(hub):
     change(hub, "    parent clip\n", "    parent toy_tracks\n")
-    assert any("cannot lie inside a composite" in line for line in found(hub))
+    assert any("cannot lie inside a composite" in line for line in finding_lines(hub))
 
 
 def test_a_container_without_children_is_found(hub):
     text = (hub / "hub.txt").read_text()
     lone = "\ntrack lone\nshortLabel l\nlongLabel l\nsuperTrack on\nhtml about.html\n"
     (hub / "hub.txt").write_text(text + lone + "group predictions\n")
-    assert any("'lone' has no children" in line for line in found(hub))
+    assert any("'lone' has no children" in line for line in finding_lines(hub))
 
 
 def other_bigwig(hub, contigs, values=(1.0, 2.0, 3.0), zooms=10):
@@ -171,7 +171,7 @@ def other_bigwig(hub, contigs, values=(1.0, 2.0, 3.0), zooms=10):
 )
 def test_contigs_that_are_not_the_genomes_are_found(hub, contigs, message):
     other_bigwig(hub, contigs)
-    lines = found(hub, "error")
+    lines = finding_lines(hub, "error")
     assert any("clip_plus" in line and message in line for line in lines), lines
 
 
@@ -180,20 +180,22 @@ def test_contigs_of_a_hosted_genome_are_compared_with_its_known_lengths(hub):
     start, end = text.index("genome toy"), text.index("track clip\n")
     text = text[:start] + "genome hg38\n\n" + text[end:].replace("group predictions\n", "")
     (hub / "hub.txt").write_text(text)
-    assert any("no contig of the file (chrA, chrB) is one of hg38" in line for line in found(hub))
+    assert any(
+        "no contig of the file (chrA, chrB) is one of hg38" in line for line in finding_lines(hub)
+    )
     other_bigwig(hub, {"chr1": 249250621})
-    lines = found(hub, "error")
+    lines = finding_lines(hub, "error")
     assert any("249,250,621 bp in the file, 248,956,422 bp in hg38" in line for line in lines)
 
 
 def test_a_bigwig_without_zoom_levels_is_found(hub):
     other_bigwig(hub, {"chrA": 3000, "chrB": 1501}, zooms=0)
-    assert any("no zoom levels" in line for line in found(hub))
+    assert any("no zoom levels" in line for line in finding_lines(hub))
 
 
 def test_a_bigwig_without_values_is_found(hub):
     other_bigwig(hub, {"chrA": 3000, "chrB": 1501}, values=())
-    assert any("holds no value" in line for line in found(hub))
+    assert any("holds no value" in line for line in finding_lines(hub))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -203,19 +205,19 @@ def test_a_bigwig_with_nan_in_its_summary_is_found_without_crashing(hub, bad):
     at = struct.unpack_from("<Q", data, 44)[0]
     struct.pack_into("<d", data, at + 24, bad)
     path.write_bytes(data)
-    assert any("NaN or infinite" in line for line in found(hub))
+    assert any("NaN or infinite" in line for line in finding_lines(hub))
 
 
 @pytest.mark.parametrize("size", [0, 3, 63, 64, 100, 300])
 def test_a_file_cut_short_is_found(hub, size):
     path = hub.parent / "tracks" / "clip.plus.bw"
     path.write_bytes(path.read_bytes()[:size])
-    assert any("clip.plus.bw" in line and "error" in line for line in found(hub))
+    assert any("clip.plus.bw" in line and "error" in line for line in finding_lines(hub))
 
 
 def test_a_two_bit_file_of_another_kind_is_found(hub):
     next(hub.glob("*.2bit")).write_bytes(b"no genome at all")
-    assert any("no 2bit file" in line for line in found(hub))
+    assert any("no 2bit file" in line for line in finding_lines(hub))
 
 
 def test_a_hub_of_several_files_is_followed(hub):
@@ -227,12 +229,12 @@ def test_a_hub_of_several_files_is_followed(hub):
     )
     head = text[:start].replace("useOneFile on", "genomesFile genomes.txt")
     (hub / "hub.txt").write_text(head)
-    assert found(hub) == []
+    assert finding_lines(hub) == []
     (hub / "trackDb.txt").write_text("include more.txt\n")
     (hub / "more.txt").write_text(text[end:].replace("color 192,57,43", "color red"))
-    assert any("more.txt" in line and "color" in line for line in found(hub))
+    assert any("more.txt" in line and "color" in line for line in finding_lines(hub))
     (hub / "genomes.txt").write_text("genome toy\ntrackDb none.txt\n")
-    assert any("none.txt cannot be read" in line for line in found(hub))
+    assert any("none.txt cannot be read" in line for line in finding_lines(hub))
 
 
 def test_a_faceted_composite_without_its_sheet_is_found(builder):
@@ -245,18 +247,18 @@ def test_a_faceted_composite_without_its_sheet_is_found(builder):
         "superTrack on show", "compositeTrack faceted\ntype bigWig 0 1\nvisibility full"
     )
     (hub / "hub.txt").write_text(changed)
-    assert any("needs metaDataUrl and primaryKey" in line for line in found(hub))
+    assert any("needs metaDataUrl and primaryKey" in line for line in finding_lines(hub))
     extra = "compositeTrack faceted\nmetaDataUrl m.tsv\nprimaryKey key"
     (hub / "hub.txt").write_text(changed.replace("compositeTrack faceted", extra))
-    assert any("m.tsv cannot be read" in line for line in found(hub))
+    assert any("m.tsv cannot be read" in line for line in finding_lines(hub))
     (hub / "m.tsv").write_text("name\tx\n")
-    assert any("no column 'key'" in line for line in found(hub))
+    assert any("no column 'key'" in line for line in finding_lines(hub))
     (hub / "m.tsv").write_text("key\tx\nother\ty\n")
-    lines = found(hub)
+    lines = finding_lines(hub)
     assert any("'toy_signal' is not in the sheet" in line for line in lines)
     assert any("'toy_other' is in the sheet only" in line for line in lines)
     (hub / "m.tsv").write_text("key\tx\nsignal\ty\n")
-    assert found(hub) == []
+    assert finding_lines(hub) == []
 
 
 def in_two_files(hub, tracks="include trackDb.txt\n"):
@@ -275,13 +277,13 @@ def in_two_files(hub, tracks="include trackDb.txt\n"):
 def test_a_file_that_includes_itself_is_a_finding(hub, itself):
     in_two_files(hub, f"include {itself}\n")
     (hub / "other.txt").write_text("include trackDb.txt\n")
-    (line,) = found(hub)
+    (line,) = finding_lines(hub)
     assert "includes itself" in line
 
 
 def test_an_include_that_no_file_can_have_is_a_finding(hub):
     in_two_files(hub, "include a%00b\n\ninclude http://[x/\n")
-    assert len([line for line in found(hub) if "cannot be re" in line]) == 2
+    assert len([line for line in finding_lines(hub) if "cannot be re" in line]) == 2
 
 
 def test_files_that_include_further_ones_without_end_are_a_finding(hub, monkeypatch):
@@ -289,7 +291,7 @@ def test_files_that_include_further_ones_without_end_are_a_finding(hub, monkeypa
     in_two_files(hub, "include 1.txt\n")
     for number in range(1, 10):
         (hub / f"{number}.txt").write_text(f"include {number + 1}.txt\n")
-    (line,) = found(hub)
+    (line,) = finding_lines(hub)
     assert "5.txt is more than the 5th file" in line
 
 
@@ -308,7 +310,7 @@ def test_files_that_include_further_ones_without_end_are_a_finding(hub, monkeypa
 def test_a_link_that_no_file_can_have_is_a_finding(hub, link, message):
     os.mkfifo(hub / "pipe.bw")
     change(hub, "../tracks/clip.plus.bw", link)
-    assert any("error" in line and message in line for line in found(hub))
+    assert any("error" in line and message in line for line in finding_lines(hub))
 
 
 @pytest.mark.parametrize("name", ["html", "htmlPath", "descriptionUrl", "twoBitPath", "groups"])
@@ -319,7 +321,7 @@ def test_no_link_of_any_setting_stops_the_check(hub, name, link):
     changed = re.sub(rf"^( *{name}) .*$", rf"\1 {link}", text, count=1, flags=re.M)
     assert changed != text
     (hub / "hub.txt").write_text(changed)
-    assert found(hub, "error")
+    assert finding_lines(hub, "error")
 
 
 @pytest.mark.parametrize(
@@ -337,7 +339,7 @@ def test_no_link_of_any_setting_stops_the_check(hub, name, link):
 )
 def test_digits_that_are_no_number_are_a_finding(hub, old, new, message):
     change(hub, old, new)
-    assert any(message in line for line in found(hub, "error"))
+    assert any(message in line for line in finding_lines(hub, "error"))
 
 
 @pytest.mark.parametrize("at", [8, 16, 24, 44])
@@ -346,14 +348,14 @@ def test_an_offset_beyond_every_file_is_a_finding(hub, at):
     data = bytearray(path.read_bytes())
     struct.pack_into("<Q", data, at, 2**63)
     path.write_bytes(data)
-    assert any("clip.plus.bw" in line and "damaged" in line for line in found(hub, "error"))
+    assert any("clip.plus.bw" in line and "damaged" in line for line in finding_lines(hub, "error"))
 
 
 @pytest.mark.parametrize("size", [0, 5, 20, 30, 40, 60])
 def test_a_2bit_file_cut_short_is_a_finding(hub, size):
     path = next(hub.glob("*.2bit"))
     path.write_bytes(path.read_bytes()[:size])
-    assert any("2bit" in line for line in found(hub, "error"))
+    assert any("2bit" in line for line in finding_lines(hub, "error"))
 
 
 def test_a_place_without_a_hub_is_refused(tmp_path):

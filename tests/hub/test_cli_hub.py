@@ -79,16 +79,16 @@ def test_a_wrong_hub_ends_in_exit_code_four(strand_run):
 )
 def test_a_wrong_request_says_what_to_do(arguments, code, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = invoke(*arguments)
-    assert found.exit_code == code
-    assert message in found.output
+    result = invoke(*arguments)
+    assert result.exit_code == code
+    assert message in result.output
 
 
 def test_view_says_at_its_start_that_there_is_no_such_place(strand_run):
-    found = invoke("view", strand_run, "--no-browser", "--locus", "chrZZ:1-5")
-    assert found.exit_code == 2
-    assert "no contig 'chrZZ'" in found.output
-    assert "chrA" in found.output
+    result = invoke("view", strand_run, "--no-browser", "--locus", "chrZZ:1-5")
+    assert result.exit_code == 2
+    assert "no contig 'chrZZ'" in result.output
+    assert "chrA" in result.output
 
 
 def test_the_browser_gets_the_secret_address_in_a_file_of_its_user(monkeypatch):

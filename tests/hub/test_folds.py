@@ -42,12 +42,12 @@ def test_a_hub_has_the_folds_as_a_dense_bigbed_that_others_read(held_out, pair):
     assert report.tracks == 3
     assert check_hub(run) == []
     stanzas, _ = parse_stanzas((run / "hub" / "hub.txt").read_text(), "hub.txt")
-    found = next(stanza for stanza in stanzas if stanza.name == "clip_folds")
-    assert found.get("type") == "bigBed 4"
-    assert found.get("visibility") == "dense"
-    assert found.get("parent") == "clip"
-    assert found.get("shortLabel") == "held-out folds"
-    path = run / "hub" / found.get("bigDataUrl")
+    fold_stanza = next(stanza for stanza in stanzas if stanza.name == "clip_folds")
+    assert fold_stanza.get("type") == "bigBed 4"
+    assert fold_stanza.get("visibility") == "dense"
+    assert fold_stanza.get("parent") == "clip"
+    assert fold_stanza.get("shortLabel") == "held-out folds"
+    path = run / "hub" / fold_stanza.get("bigDataUrl")
     with pyBigWig.open(str(path)) as handle:
         assert handle.chroms() == {"chrA": 3000, "chrB": 1501}
         assert handle.entries("chrA", 0, 3000) == [(0, 3000, "fold1")]
@@ -114,8 +114,8 @@ def test_a_run_of_the_engine_shows_its_folds(monkeypatch, toy_fasta, tmp_path):
     folds = (Fold("1", ("chrA",)), Fold("2", ("chrB",)))
     networks = {fold.name: Dense(geometry, seed) for seed, fold in enumerate(folds)}
     model = Model(toy_card(geometry, folds=folds), lambda request: Predictor(networks))
-    found = Registry({"toy": RegisteredModel(model, "toys", "1", "toys")}, [])
-    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: found)
+    registry = Registry({"toy": RegisteredModel(model, "toys", "1", "toys")}, [])
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: registry)
     fasta = toy_fasta(tmp_path / "genome.fa", {"chrA": 700, "chrB": 500, "chrC": 300})
     run = tracksmith.predict("toy", fasta, tmp_path / "run", folds="held-out")
     report = build_hub([run.folder], None, **WHO)

@@ -73,11 +73,11 @@ def test_rows_of_one_kind_share_a_group_of_scale_and_lone_rows_have_none(builder
 
 
 def test_signed_strands_are_two_rows_in_two_colours_on_one_scale(builder):
-    facts = {"assay": "RNA-seq", "units": "z-score", "signed": True}
+    fields = {"assay": "RNA-seq", "units": "z-score", "signed": True}
     tracks = (
-        Track(id="minus", label="Minus", strand="-", rc_partner="plus", **facts),
-        Track(id="other", label="Other", **facts),
-        Track(id="plus", label="Plus", strand="+", rc_partner="minus", **facts),
+        Track(id="minus", label="Minus", strand="-", rc_partner="plus", **fields),
+        Track(id="other", label="Other", **fields),
+        Track(id="plus", label="Plus", strand="+", rc_partner="minus", **fields),
     )
     made = builder().model("xpresso", tracks)
     for track in ("minus", "other", "plus"):
@@ -106,11 +106,11 @@ def test_a_difference_says_which_way_up_it_is(builder, pair):
 
 
 def test_every_file_of_a_run_is_in_one_row(variant_run):
-    found = configs(variant_run)
-    urls = [part["url"] for row in found for part in row.get("tracks", [row])]
+    rows = configs(variant_run)
+    urls = [part["url"] for row in rows for part in row.get("tracks", [row])]
     files = json.loads((variant_run / "run.json").read_text())["results"]["files"]
-    assert sorted(urls) == sorted(entry["path"] for entry in files if entry["kind"] != "table")
-    assert [row["order"] for row in found] == list(range(1, len(found) + 1))
+    assert sorted(urls) == sorted(file["path"] for file in files if file["kind"] != "table")
+    assert [row["order"] for row in rows] == list(range(1, len(rows) + 1))
 
 
 def test_letters_effects_and_variants_have_their_kind(variant_run):
@@ -147,15 +147,15 @@ def test_a_fraction_is_a_scale(builder):
 
 def test_a_session_opens_at_the_strongest_variant_else_the_first_region(builder, variant_run):
     run = open_runs([variant_run])[0]
-    found = session([run], lambda output: "x", Reference("toy"), top_variants(run))
-    assert found["locus"] == "chrA:1400-1600"
-    assert found["genome"] == "toy"
+    opened = session([run], lambda output: "x", Reference("toy"), top_variants(run))
+    assert opened["locus"] == "chrA:1400-1600"
+    assert opened["genome"] == "toy"
     made = builder("regions", regions=[("chrB", 10, 20), ("chrB", 400, 500)])
     other = open_runs([made.model("toy").bigwig("signal").write()])[0]
-    found = session([other], lambda output: "x", Reference("toy"))
-    assert found["locus"] == "chrB:11-20"
-    assert "roi" not in found, "igv would tint all of a view within a region"
-    assert found["tracks"][0]["features"][1] == {"chr": "chrB", "start": 400, "end": 500}
+    opened = session([other], lambda output: "x", Reference("toy"))
+    assert opened["locus"] == "chrB:11-20"
+    assert "roi" not in opened, "igv would tint all of a view within a region"
+    assert opened["tracks"][0]["features"][1] == {"chr": "chrB", "start": 400, "end": 500}
     assert (
         session([other], lambda output: "x", Reference("toy"), (), "chrA:1-9")["locus"]
         == "chrA:1-9"

@@ -114,7 +114,7 @@ def rectangles(item, colour="", style="fill"):
 
 
 def bars(picture, colour):
-    return [(top, height) for found, top, height in rectangles(picture) if found == colour]
+    return [(top, height) for fill, top, height in rectangles(picture) if fill == colour]
 
 
 def bases(picture):
@@ -148,7 +148,9 @@ def test_the_demo_is_drawn_with_its_sequence_names_and_strongest_peak(draw, demo
     assert set(tops) == {50}
     assert max(heights) >= 39, "the strongest peak of the strand is drawn to its height"
     assert sum(height > 5 for height in heights) == 2
-    faded = [found for found, _, _ in rectangles(picture, style="fill-opacity") if found != "1"]
+    faded = [
+        opacity for opacity, _, _ in rectangles(picture, style="fill-opacity") if opacity != "1"
+    ]
     assert not faded, "strands have the legend's colours"
 
 

@@ -173,9 +173,9 @@ class Quiet(SimpleHTTPRequestHandler):
 def until(driver, done, seconds=20):
     """Return what is drawn, once it is as wished or time is over."""
     end = time.monotonic() + seconds
-    while not done(found := driver.execute_async_script(DRAWN)) and time.monotonic() < end:
+    while not done(answer := driver.execute_async_script(DRAWN)) and time.monotonic() < end:
         time.sleep(0.05)
-    return found
+    return answer
 
 
 @pytest.mark.browser
@@ -191,12 +191,12 @@ def test_a_browser_draws_the_whole_overlay_and_is_moved(
         driver.execute_script(OUTPUTS, shown, called, called_first)
         driver.execute_script(OUTPUTS, again, "", False)
         wanted = [["chrA:1400-1600", [True, True]], ["chrB:700-800", [True, True]]]
-        found = None
+        drawn = None
         for _ in range(100):
-            found = driver.execute_async_script(DRAWN)
-            if sorted(found) == wanted:
+            drawn = driver.execute_async_script(DRAWN)
+            if sorted(drawn) == wanted:
                 break
-        assert sorted(found) == wanted
+        assert sorted(drawn) == wanted
         # Without the internet igv.js would wait for its list of genomes before it draws anything.
         assert driver.execute_script(ELSEWHERE) == []
     finally:

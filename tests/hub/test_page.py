@@ -14,14 +14,14 @@ from tracksmith.runs.record import VariantCounts
 
 def session_of(index):
     """Return the session that a page holds."""
-    found = re.search('id="tracksmith-data">(.*?)</script>', index.read_text())
-    return json.loads(found[1])["session"]
+    match = re.search('id="tracksmith-data">(.*?)</script>', index.read_text())
+    return json.loads(match[1])["session"]
 
 
 def test_igv_comes_from_igv_notebook_a_file_or_on_request_the_internet(tmp_path):
-    found = find_igv()
-    assert found.path.name == "igv.iife.js"
-    assert found.path.read_bytes().startswith(b"window.igv=")
+    script = find_igv()
+    assert script.path.name == "igv.iife.js"
+    assert script.path.read_bytes().startswith(b"window.igv=")
     own = tmp_path / "igv.js"
     own.write_text("x")
     assert find_igv(str(own)).path == own

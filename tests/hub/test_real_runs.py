@@ -18,8 +18,8 @@ WHO = {"email": "hub@example.org", "name": "toyhub", "title": "A toy hub"}
 
 
 def run_command(*arguments):
-    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="module")

@@ -72,11 +72,11 @@ def entry_of(values, **more):
     }  # fmt: skip
 
 
-def run_of(*tracks, facts=None, **more):
+def run_of(*tracks, fields=None, **more):
     """Return a run of one model with a bigWig per array of values, all of one kind."""
-    facts = facts or [{} for _ in tracks]
+    fields = fields or [{} for _ in tracks]
     cards = [{"id": f"t{n}", "label": f"T{n}", "assay": "CAGE", "units": "counts", **fact}
-             for n, fact in enumerate(facts)]  # fmt: skip
+             for n, fact in enumerate(fields)]  # fmt: skip
     files = [entry_of(values, track=f"t{n}", path=f"tracks/t{n}.bw", **more)
              for n, values in enumerate(tracks)]  # fmt: skip
     return unwritten_run(cards, files)
@@ -261,7 +261,7 @@ def test_without_an_effect_there_is_no_scale_of_effects():
 @pytest.mark.parametrize("name", ["assay", "units", "transform"])
 def test_tracks_of_another_assay_unit_or_transform_have_a_scale_of_their_own(name):
     one, other = np.array([0.0, 1]), np.array([0.0, 900])
-    outputs = outputs_of(one, other, facts=[{name: "a"}, {name: "b"}])
+    outputs = outputs_of(one, other, fields=[{name: "a"}, {name: "b"}])
     assert [scale.high for scale in common_scales(outputs).values()] == [1, 900]
 
 
@@ -291,7 +291,7 @@ PAIR = [
 def test_no_fixed_scale_of_a_session_or_a_hub_cuts_a_value_off(data):
     kind = data.draw(st.sampled_from((sparse_values, dense_values)))
     plus, minus, other = (data.draw(kind(sign)) for sign in (1, -1, 1))
-    run = run_of(plus, minus, other, facts=[*PAIR, {}])
+    run = run_of(plus, minus, other, fields=[*PAIR, {}])
     values = {"t0": plus, "t1": minus, "t2": other}
     sparse = is_sparse(values.values())
     rows = igv_tracks([run], lambda output: output.track_id)

@@ -127,9 +127,9 @@ def test_no_name_runs_in_a_page_of_a_hub(hostile):
     pages = [*(run / "hub" / "html").iterdir(), run / "hub" / "about.html"]
     shapes = set()
     for path in pages:
-        found = Scripts(path.read_text())
-        assert found.dangers == [], path
-        assert "script" not in found.tags
+        scripts = Scripts(path.read_text())
+        assert scripts.dangers == [], path
+        assert "script" not in scripts.tags
         shapes.add(path.name)
     assert len(shapes) == len(pages) == 8
 
@@ -137,13 +137,13 @@ def test_no_name_runs_in_a_page_of_a_hub(hostile):
 def test_no_name_runs_in_the_page_of_a_run(hostile):
     _, run = hostile
     index = write_page([run])
-    found = Scripts(index.read_text())
-    assert found.dangers == []
-    assert found.tags.count("script") == 4
-    policy = found.metas["Content-Security-Policy"]
+    scripts = Scripts(index.read_text())
+    assert scripts.dangers == []
+    assert scripts.tags.count("script") == 4
+    policy = scripts.metas["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src")
     assert "connect-src 'self' blob: data:;" in policy
-    data = json.loads("".join(found.kept))
+    data = json.loads("".join(scripts.kept))
     assert len(data["tracks"]) == 4
     for config in data["tracks"]:
         assert not set('<>"\\\n') & set(config["name"])
@@ -152,9 +152,9 @@ def test_no_name_runs_in_the_page_of_a_run(hostile):
 def test_no_name_breaks_a_session(hostile):
     text, run = hostile
     build_hub([run], run / "hub", **WHO, title=text, base_url="https://x.org/hub")
-    found = json.loads((run / "hub" / "session.json").read_text())
+    content = json.loads((run / "hub" / "session.json").read_text())
     root = ElementTree.fromstring((run / "hub" / "session.xml").read_text())
-    assert len(root.findall("./Panel[@name='DataPanel']/Track")) == len(found["tracks"]) == 4
+    assert len(root.findall("./Panel[@name='DataPanel']/Track")) == len(content["tracks"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_contigs_of_any_name_are_shown_or_warned_about(builder, name):
     made = builder(contigs={name: 900}, genome_name="odd.fa").model("toy").bigwig("signal")
     run = made.write()
     report = build_hub([run], run / "hub", **WHO, title="x")
-    told = any("UCSC browser cannot show" in note for note in report.notes)
-    assert told is (re.fullmatch(r"[\w.-]+", name, re.ASCII) is None)
+    warned = any("UCSC browser cannot show" in note for note in report.notes)
+    assert warned is (re.fullmatch(r"[\w.-]+", name, re.ASCII) is None)
     index = write_page([run])
     assert Scripts(index.read_text()).dangers == []

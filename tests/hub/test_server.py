@@ -168,8 +168,8 @@ def test_a_link_inside_the_run_is_followed(site):
 )
 def test_no_text_leads_out_of_the_run(site, path):
     folder, _, _ = site
-    found = confined(folder, path)
-    assert found is None or (found.is_file() and found.is_relative_to(folder))
+    file = confined(folder, path)
+    assert file is None or (file.is_file() and file.is_relative_to(folder))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
@@ -201,9 +201,9 @@ def test_only_browsers_sites_may_read_across_origins(site, origin, allowed):
     answer = get(f"{url}run/big.bin", {"Origin": origin, "Range": "bytes=0-1"})
     assert answer.status_code == (206 if allowed else 403)
     assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
-    asked = {"Origin": origin, "Access-Control-Request-Method": "GET",
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET",
              "Access-Control-Request-Headers": "range"}  # fmt: skip
-    preflight = get(f"{url}run/big.bin", asked, method="OPTIONS")
+    preflight = get(f"{url}run/big.bin", headers, method="OPTIONS")
     assert (preflight.status_code == 200) is allowed
     if allowed:
         assert "Content-Range" in answer.headers["Access-Control-Expose-Headers"]
@@ -248,16 +248,16 @@ def test_every_server_has_a_secret_of_its_own(site):
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "known"),
+    ("host", "host_header", "known"),
     [("192.0.2.7", "192.0.2.7", True), ("192.0.2.7", "192.0.2.8", False),
      ("192.0.2.7", "localhost:99", True), ("0.0.0.0", "192.0.2.8:80", True), ("::", "[::2]", True),
      ("0.0.0.0", "evil.example", False), ("node7", "node7", True), ("node7", "node8", False),
      ("192.0.2.7", socket.gethostname(), True)],
 )  # fmt: skip
-def test_a_server_for_other_machines_knows_its_own_names(monkeypatch, host, asked, known):
+def test_a_server_for_other_machines_knows_its_own_names(monkeypatch, host, host_header, known):
     monkeypatch.setattr(socket, "getfqdn", lambda: "full.example")
     guard = HostGuard(None, host)
-    scope = {"headers": [(b"host", asked.encode())]}
+    scope = {"headers": [(b"host", host_header.encode())]}
     assert (guard.refusal(scope) is None) is known
     assert guard.refusal({"headers": [*scope["headers"]] * 2}) is not None
 

@@ -43,11 +43,11 @@ def test_the_commands_say_which_folders(runs, tmp_path, command):
     out = tmp_path / "far" / "away"
     email = ["--email", "a@b.org"] if command == "build" else []
     arguments = ["hub", command, *map(str, runs), "-o", str(out), *email]
-    found = CliRunner().invoke(main, arguments)
-    assert found.exit_code == 0, found.output
-    assert f"copy {out} and {runs[0]} and {runs[1]} to a web server" in found.output
-    found = CliRunner().invoke(main, [*arguments, "--copy"])
-    assert f"To share it, copy {out} to a web server with byte ranges." in found.output
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert f"copy {out} and {runs[0]} and {runs[1]} to a web server" in result.output
+    result = CliRunner().invoke(main, [*arguments, "--copy"])
+    assert f"To share it, copy {out} to a web server with byte ranges." in result.output
 
 
 def lone(folder, runs, tmp_path):

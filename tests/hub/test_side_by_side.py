@@ -52,14 +52,14 @@ def addresses(tracks):
 def test_a_page_shows_the_tracks_of_one_run_and_the_variants_of_another(two):
     with serving(*two) as url:
         text = requests.get(url, timeout=10).text
-        found = data_of(text)
+        data = data_of(text)
         session = requests.get(f"{url}session.json", timeout=10).json()
         bodies = [requests.get(link, timeout=10).content for link in addresses(session["tracks"])]
     files = [two[0] / "tracks" / f"clip.{strand}.bw" for strand in ("plus", "minus")]
     files += [two[1] / "variants" / name for name in ("clip.bb", "clip.absmax.bw")]
     assert bodies == [path.read_bytes() for path in files]
-    assert found["session"]["locus"] == "chrA:1400-1600"
-    assert len({row["name"] for row in found["tracks"]}) == 3
+    assert data["session"]["locus"] == "chrA:1400-1600"
+    assert len({row["name"] for row in data["tracks"]}) == 3
     assert text.count("data-locus") == 3
     assert "<b>" not in text
 
@@ -88,8 +88,8 @@ def test_a_static_page_of_two_runs_links_files_that_exist(two, tmp_path):
     real.mkdir()
     linked.symlink_to(real)
     index = write_page(two, linked / "deep" / "page")
-    found = data_of(index.read_text())
-    for link in addresses(found["tracks"]):
+    data = data_of(index.read_text())
+    for link in addresses(data["tracks"]):
         assert (index.parent / unquote(link)).is_file()
     assert "<b>" not in index.read_text()
     assert write_page(two, linked / "deep" / "page") == index
@@ -125,10 +125,10 @@ def test_labels_of_runs_differ_whatever_their_folders_are_called(simple_run, tmp
 
 def test_the_command_writes_a_page_of_two_runs_and_says_what_to_share(two, tmp_path):
     arguments = ["hub", "page", *map(str, two), "-o", str(tmp_path / "page")]
-    found = CliRunner().invoke(main, arguments)
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
     folders = " and ".join(map(str, (tmp_path / "page", *two)))
-    assert f"copy {folders} to a web server" in found.output
+    assert f"copy {folders} to a web server" in result.output
     assert CliRunner().invoke(main, arguments[:-2]).exit_code == 2
 
 

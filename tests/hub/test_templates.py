@@ -14,6 +14,7 @@ NAMES = [
     "groups.txt",
     "track.html",
     "about.html",
+    "added.html",
     "page.html",
     "page.js",
     "browser.js",
@@ -46,8 +47,8 @@ def test_the_wheel_holds_every_template(tmp_path):
         patch.chdir(CHECKOUT)
         wheel = build.build_wheel(str(tmp_path))
     with zipfile.ZipFile(tmp_path / wheel) as opened:
-        held = set(opened.namelist())
-    assert {f"tracksmith/hub/templates/{name}" for name in NAMES} <= held
+        packed = set(opened.namelist())
+    assert {f"tracksmith/hub/templates/{name}" for name in NAMES} <= packed
 
 
 def test_a_users_template_wins_and_the_others_stay(tmp_path):

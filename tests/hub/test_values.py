@@ -19,12 +19,12 @@ ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=400)
 
 @given(ANY_TEXT, st.sampled_from([v.SHORT_LABEL, v.LONG_LABEL]))
 def test_every_label_is_one_short_printable_ascii_line(text, limit):
-    found = v.label(text, limit)
-    assert 0 < len(found) <= limit
-    assert found.isascii()
-    assert found.isprintable()
-    assert not set('<>"\\`') & set(found)
-    assert v.line_problem(found) is None
+    label = v.label(text, limit)
+    assert 0 < len(label) <= limit
+    assert label.isascii()
+    assert label.isprintable()
+    assert not set('<>"\\`') & set(label)
+    assert v.line_problem(label) is None
 
 
 @given(st.lists(ANY_TEXT, min_size=1, max_size=3))
@@ -119,7 +119,7 @@ def test_settings_are_found_by_name_by_field_and_by_number():
 
 
 def test_a_long_label_loses_its_middle_and_keeps_both_ends():
-    found = v.label("Initiation in K562 cells, replicate seven", 17)
-    assert found.startswith("Init")
-    assert found.endswith("seven")
-    assert len(found) <= 17
+    label = v.label("Initiation in K562 cells, replicate seven", 17)
+    assert label.startswith("Init")
+    assert label.endswith("seven")
+    assert len(label) <= 17

@@ -168,16 +168,16 @@ def test_the_checker_warns_with_file_cause_and_cure(bad_run):
                    "stores 0 as the sum of its values", "pyBigWig"):  # fmt: skip
         assert wanted in str(finding)
     assert tracksmith.check_hub(bad_run, full=True)
-    found = CliRunner().invoke(main, ["hub", "check", str(bad_run)])
-    assert found.exit_code == 0
-    assert "0 errors, 1 warning" in found.output
+    result = CliRunner().invoke(main, ["hub", "check", str(bad_run)])
+    assert result.exit_code == 0
+    assert "0 errors, 1 warning" in result.output
     assert CliRunner().invoke(main, ["hub", "check", "--strict", str(bad_run)]).exit_code == 4
 
 
 def test_a_full_look_at_a_good_hub_finds_nothing(good_run):
-    found = CliRunner().invoke(main, ["hub", "check", "--full", "--strict", str(good_run)])
-    assert found.exit_code == 0, found.output
-    assert "0 errors, 0 warnings" in found.output
+    result = CliRunner().invoke(main, ["hub", "check", "--full", "--strict", str(good_run)])
+    assert result.exit_code == 0, result.output
+    assert "0 errors, 0 warnings" in result.output
 
 
 def test_a_file_cut_within_its_blocks_is_an_error(bad_run):

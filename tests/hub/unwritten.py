@@ -28,8 +28,8 @@ def unwritten_run(tracks, entries):
         stages=(), device="cpu", compressor="zlib", versions={},
     )  # fmt: skip
     files = tuple(
-        FileEntry(**{"kind": "bigwig", "model": "m", "size": 1, "sha256": "0" * 64, **entry})
-        for entry in entries
+        FileEntry(**{"kind": "bigwig", "model": "m", "size": 1, "sha256": "0" * 64, **record})
+        for record in entries
     )
     folder = Path("/runs/one")
     return ShownRun(folder, Run(folder, plan, Places("toy.fa"), results=Results(files)))

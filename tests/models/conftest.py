@@ -7,8 +7,8 @@ from tests.models.loopback import Server, running
 
 @pytest.fixture
 def server():
-    with running(Server()) as found:
-        yield found
+    with running(Server()) as running_server:
+        yield running_server
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ class Server(ThreadingHTTPServer):
         ]
         for name, data in files.items():
             self.files[f"/records/{record}/files/{name}"] = data
-        held = {"entries": {item["key"]: item for item in listed}} if entries else listed
-        self.files[f"/api/records/{record}"] = json.dumps({"files": held}).encode()
+        answer = {"entries": {item["key"]: item for item in listed}} if entries else listed
+        self.files[f"/api/records/{record}"] = json.dumps({"files": answer}).encode()
 
     def hub(self, path, data, **headers):
         """Hold a large file as Hugging Face does: an answer that names it sends on to it."""
@@ -57,8 +57,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, body):
-        asked = self.headers.get("Range")
-        self.server.log.append((self.path, asked) if body else (f"HEAD {self.path}", None))
+        byte_range = self.headers.get("Range")
+        self.server.log.append((self.path, byte_range) if body else (f"HEAD {self.path}", None))
         if self.path in self.server.moved:
             self.send_response(302)
             self.send_header("Location", self.server.moved[self.path])
@@ -71,14 +71,14 @@ class Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 data(self)
         else:
-            self.content(data, asked, body)
+            self.content(data, byte_range, body)
 
-    def content(self, data, asked, body):
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0
-        if asked and self.server.ranges and start >= len(data):
+    def content(self, data, byte_range, body):
+        start = int(re.fullmatch(r"bytes=(\d+)-", byte_range)[1]) if byte_range else 0
+        if byte_range and self.server.ranges and start >= len(data):
             self.send_error(416)
             return
-        if asked and self.server.ranges:
+        if byte_range and self.server.ranges:
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             data = data[start:]

@@ -29,10 +29,10 @@ def tensor(number):
 def packed(files, compression=zipfile.ZIP_DEFLATED):
     """Return the bytes of a zip archive; a value may bring its own entry."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as held:
+    with zipfile.ZipFile(stream, "w", compression) as archive:
         for name, data in files.items():
-            entry, content = data if isinstance(data, tuple) else (name, data)
-            held.writestr(entry, content)
+            zip_info, content = data if isinstance(data, tuple) else (name, data)
+            archive.writestr(zip_info, content)
     return stream.getvalue()
 
 
@@ -48,14 +48,14 @@ def wanted(name):
 
 
 def every(place):
-    found = tuple(sorted(place.rglob("*.pt"))) if place.is_dir() else (place,)
-    if not found:
+    files = tuple(sorted(place.rglob("*.pt"))) if place.is_dir() else (place,)
+    if not files:
         raise InputError(f"nothing in {place}")
-    return {"": found}
+    return {"": files}
 
 
-def model(url="", unpack=wanted, **facts):
-    file = WeightFile("all.zip", urls=(url,) if url else (), **facts)
+def model(url="", unpack=wanted, **fields):
+    file = WeightFile("all.zip", urls=(url,) if url else (), **fields)
     return Model(make_card(archives=(file,)), lambda request: None, every, unpack=unpack)
 
 
@@ -146,7 +146,7 @@ def test_no_path_leaves_the_folder(cache, tmp_path, name):
     assert not (tmp_path / "out.pt").exists()
 
 
-def entry(name, mode=0, flags=0):
+def zip_info(name, mode=0, flags=0):
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16
     info.compress_type = zipfile.ZIP_DEFLATED
@@ -157,7 +157,10 @@ def entry(name, mode=0, flags=0):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({"weights/a.pt": (entry("weights/a.pt", stat.S_IFLNK | 0o777), "/etc/passwd")}, "a link"),
+        (
+            {"weights/a.pt": (zip_info("weights/a.pt", stat.S_IFLNK | 0o777), "/etc/passwd")},
+            "a link",
+        ),
         ({"weights/a.pt": bytes(3_000_000)}, "more than 20 times its size"),
         ({"weights/a.pt": b"<html>"}, "is no weight file: it is a web page"),
         ({"weights/a.pt": tensor(0)[:300]}, "list of contents cannot be read"),

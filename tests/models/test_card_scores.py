@@ -94,7 +94,7 @@ def test_every_installed_model_names_scores_that_it_can_have():
     for item in load_registry().models.values():
         assert item.card.default_scores
         assert not any(
-            item.card.unfit(score.facts(name)) for name, score in item.model.scores.items()
+            item.card.unfit(score.score_facts(name)) for name, score in item.model.scores.items()
         )
 
 

@@ -25,9 +25,9 @@ def finding(model):
     return check_model(model, CheckRequest())["variants"]
 
 
-def scored(compute, **facts):
+def scored(compute, **fields):
     toy = local()
-    return Model(toy.card, toy.load, scores={"own": TrackScore(compute, "x", **facts)})
+    return Model(toy.card, toy.load, scores={"own": TrackScore(compute, "x", **fields)})
 
 
 def gain(reference, alternative):
@@ -64,9 +64,9 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_scores_that_break_the_contract_are_named(case):
-    compute, facts, sentence = WRONG[case]
-    found = finding(scored(compute, **facts))
-    assert found.status == "fail" and sentence in found.sentence
+    compute, fields, sentence = WRONG[case]
+    verdict = finding(scored(compute, **fields))
+    assert verdict.status == "fail" and sentence in verdict.sentence
 
 
 class AnyLength(nn.Module):
@@ -83,8 +83,8 @@ class OneLength(nn.Module):
 def test_the_network_must_read_the_window_of_variants(network, status):
     geometry, short = WindowGeometry(400, 20, 360), WindowGeometry(100, 20, 60)
     card = replace(local().card, geometry=geometry, variants=VariantDefaults(geometry=short))
-    found = finding(Model(card, lambda request: network()))
-    assert found.status == status
+    verdict = finding(Model(card, lambda request: network()))
+    assert verdict.status == status
     if status == "fail":
-        assert "a window of 100 bp of their own" in found.sentence
-        assert "(batch, tracks, bins) = (6, 2, 60) is due" in found.sentence
+        assert "a window of 100 bp of their own" in verdict.sentence
+        assert "(batch, tracks, bins) = (6, 2, 60) is due" in verdict.sentence

@@ -21,8 +21,8 @@ def cache(tmp_path, clean_environment):
     return tmp_path / "cache" / "weights" / "toy" / "2"
 
 
-def model_with(*urls, **facts):
-    file = WeightFile("w.pt", **({"sha256": SHA, "size": len(DATA)} | facts), urls=urls)
+def model_with(*urls, **fields):
+    file = WeightFile("w.pt", **({"sha256": SHA, "size": len(DATA)} | fields), urls=urls)
     return make_model(weights=(file,))
 
 
@@ -55,7 +55,7 @@ def test_a_cut_download_goes_on_where_it_stopped(server, cache, cuts):
     for cut in cuts:
         done += cut // download.PIECE * download.PIECE
         expected.append(f"bytes={done}-")
-    assert [asked for _, asked in server.log] == expected
+    assert [byte_range for _, byte_range in server.log] == expected
 
 
 def test_a_download_killed_earlier_is_resumed(server, cache):
@@ -280,10 +280,10 @@ def test_a_wrong_file_from_a_folder_stays_where_it_is(tmp_path, cache):
 
 def test_files_that_only_the_plugin_knows_are_copied_with_their_folders(tmp_path, cache):
     def search(path):
-        found = sorted(path.rglob("*.x"))
-        if not found:
+        files = sorted(path.rglob("*.x"))
+        if not files:
             raise InputError("no .x file")
-        return {"": tuple(found)}
+        return {"": tuple(files)}
 
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "deep" / "a.x").write_bytes(DATA)

@@ -33,10 +33,10 @@ def test_a_file_of_other_content_replaces_one_that_no_card_can_tell_from_it(tmp_
 
 def test_files_that_cannot_lie_side_by_side_are_not_called_ready(tmp_path):
     def find(path):
-        found = [path] if path.is_file() else sorted(path.glob("*.pth"))
-        if len(found) != 1:
+        files = [path] if path.is_file() else sorted(path.glob("*.pth"))
+        if len(files) != 1:
             raise InputError(f"{path} must hold one checkpoint")
-        return {"": tuple(found)}
+        return {"": tuple(files)}
 
     model = make_model(weights=(), find_weights=find)
     for name in ("a.pth", "b.pth"):

@@ -132,10 +132,10 @@ def test_an_address_is_refused():
 
 
 def one_x(path):
-    found = sorted(path.rglob("*.x"))
-    if not found:
+    files = sorted(path.rglob("*.x"))
+    if not files:
         raise InputError("no .x file")
-    return {"": tuple(found)}
+    return {"": tuple(files)}
 
 
 @pytest.mark.parametrize("card", [(), (WeightFile("published.x", urls=("http://127.0.0.1:9/",)),)])

@@ -49,9 +49,11 @@ def test_tensors_are_those_that_torch_reads(tmp_path, zipped, checksums):
     finally:
         torch.serialization.set_crc32_options(before)
     expected = torch.load(path, weights_only=True)
-    found = load_tensors(path)
-    assert same(found, expected)
-    assert {k: v.stride() for k, v in found.items()} == {k: v.stride() for k, v in expected.items()}
+    by_name = load_tensors(path)
+    assert same(by_name, expected)
+    assert {k: v.stride() for k, v in by_name.items()} == {
+        k: v.stride() for k, v in expected.items()
+    }
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

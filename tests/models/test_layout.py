@@ -59,9 +59,9 @@ def test_the_outputs_stay_the_same(make):
     network = randomised(make())
     expected = network.double()(bases.double())
     fast = channels_last(copy.deepcopy(network).float())
-    found = fast(bases)
-    assert found.shape == expected.shape
-    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6 * expected.abs().max())
+    outputs = fast(bases)
+    assert outputs.shape == expected.shape
+    torch.testing.assert_close(outputs.double(), expected, rtol=0, atol=1e-6 * expected.abs().max())
     left = [module for module in fast.modules() if type(module) is nn.Conv1d]
     assert all(module.padding_mode != "zeros" for module in left)
 

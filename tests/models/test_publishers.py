@@ -32,8 +32,8 @@ def cache(tmp_path, clean_environment):
     return tmp_path / "cache" / "weights" / "toy" / "2"
 
 
-def model(*urls, **facts):
-    return make_model(weights=(WeightFile("w.h5", urls=urls, **facts),))
+def model(*urls, **fields):
+    return make_model(weights=(WeightFile("w.h5", urls=urls, **fields),))
 
 
 def words(checked):

@@ -53,9 +53,13 @@ def broken_by_entry_point():
 
 def test_a_third_party_model_is_found_with_its_provenance(install):
     install("good", hook("return [Model(card=card('alpha'), load=load)]"))
-    found = load_registry().get("alpha")
-    assert (found.distribution, found.version, found.entry_point) == ("dist-good", "1.2", "good")
-    assert found.card.name == "alpha"
+    registered = load_registry().get("alpha")
+    assert (registered.distribution, registered.version, registered.entry_point) == (
+        "dist-good",
+        "1.2",
+        "good",
+    )
+    assert registered.card.name == "alpha"
 
 
 @pytest.mark.parametrize(

@@ -48,23 +48,23 @@ def test_code_runs_with_trust_and_only_with_it(tmp_path, mark, legacy, zipped):
     assert not mark.exists()
     assert f"`--trust-weights sha256:{digest}`" in str(caught.value)
     assert "then runs code from this file" in str(caught.value)
-    with trusting([f"sha256:{digest.upper()}"]) as held:
+    with trusting([f"sha256:{digest.upper()}"]) as consent:
         assert same(load_tensors(path, legacy), TENSORS)
     assert mark.exists()
-    assert held.used == [digest]
+    assert consent.used == [digest]
 
 
 def test_trust_in_a_file_is_no_trust_in_another(tmp_path, evil, mark):
     path, digest = evil
     other, other_mark = tmp_path / "other.ckpt", tmp_path / "other-mark"
     save_with_code(other, TENSORS, other_mark)
-    with trusting([f"sha256:{digest}"]) as held:
+    with trusting([f"sha256:{digest}"]) as consent:
         with pytest.raises(TrustError, match="--trust-weights"):
             load_tensors(other)
         shutil.copy(other, path)  # under the trusted name
         with pytest.raises(TrustError, match="--trust-weights"):
             load_tensors(path)
-    assert held.used == []
+    assert consent.used == []
     assert not other_mark.exists()
     assert not mark.exists()
 
@@ -187,6 +187,6 @@ def test_enformer_reads_a_trusted_file(tmp_path, mark):
         weights.read_weights(tmp_path / "pytorch_model.bin", {})
     assert not mark.exists()
     with trusting([f"sha256:{digest}"]):
-        found, shown = weights.read_weights(tmp_path / "pytorch_model.bin", {})
+        loaded, shown = weights.read_weights(tmp_path / "pytorch_model.bin", {})
     assert mark.exists()
-    assert (found.keys(), shown) == (tensors.keys(), sizes)
+    assert (loaded.keys(), shown) == (tensors.keys(), sizes)

@@ -123,8 +123,8 @@ def test_a_file_cut_short_is_refused_by_its_size_alone(tmp_path):
 
 def test_the_plugins_own_search_is_used_and_its_answer_checked(tmp_path):
     put(tmp_path, "x.pt")
-    found = {"a": (tmp_path / "x.pt",)}
-    assert find_weights(make_model(lambda path: found, folds=FOLDS), tmp_path) == found
+    by_fold = {"a": (tmp_path / "x.pt",)}
+    assert find_weights(make_model(lambda path: by_fold, folds=FOLDS), tmp_path) == by_fold
     with pytest.raises(PluginError, match="folds \\['z'\\], which the card does not name"):
         find_weights(make_model(lambda path: {"z": ()}, folds=FOLDS), tmp_path)
     with pytest.raises(PluginError, match="must return a dict"):
@@ -192,11 +192,11 @@ def test_one_fold_is_chosen_by_name_and_a_wrong_name_is_explained():
 
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.sets(st.integers(1, 9)), min_size=1))
-def test_held_out_never_gives_a_fold_that_saw_the_contig(held):
-    folds = tuple(Fold(name, tuple(f"chr{n}" for n in ns)) for name, ns in held.items())
-    if not any(held.values()):
+def test_held_out_never_gives_a_fold_that_saw_the_contig(by_fold):
+    folds = tuple(Fold(name, tuple(f"chr{n}" for n in ns)) for name, ns in by_fold.items())
+    if not any(by_fold.values()):
         return
-    choose = select_folds(make_card(folds=folds), tuple(held), "held-out")
+    choose = select_folds(make_card(folds=folds), tuple(by_fold), "held-out")
     for number in range(1, 10):
-        expected = {name for name, numbers in held.items() if number in numbers}
+        expected = {name for name, numbers in by_fold.items() if number in numbers}
         assert set(choose(str(number))) == set(choose(f"chr{number}")) == expected

@@ -5,7 +5,7 @@ from tracksmith.models.contract import Model
 
 
 def make_card(**changes):
-    facts = {
+    fields = {
         "name": "toy",
         "version": "2",
         "summary": "a toy",
@@ -15,7 +15,7 @@ def make_card(**changes):
         "geometry": WindowGeometry(8, 2, 4),
         "tracks": (Track("t", "T"),),
     }
-    return ModelCard(**(facts | changes))
+    return ModelCard(**(fields | changes))
 
 
 def make_model(find_weights=None, **changes):

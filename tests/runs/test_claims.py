@@ -59,7 +59,7 @@ def test_weights_that_fail_to_load_leave_the_run_that_was_there(world):
     with pytest.raises(PluginError):
         predict("bad", overwrite=True)
     assert Run.open(Path("run")).files == before
-    assert all((Path("run") / entry.path).is_file() for entry in before)
+    assert all((Path("run") / file.path).is_file() for file in before)
 
 
 def vcf(position: int = 201) -> str:

@@ -31,7 +31,7 @@ def request_in(folder: Path) -> Request:
 
 
 @pytest.fixture
-def asked(tmp_path):
+def gc_request(tmp_path):
     return request_in(tmp_path)
 
 
@@ -61,15 +61,15 @@ def by_hand() -> str:
     return "".join(lines)
 
 
-def test_it_runs_in_one_go(asked, tmp_path):
-    run = job.run_all(Gc(), asked, tmp_path / "run", Silent())
+def test_it_runs_in_one_go(gc_request, tmp_path):
+    run = job.run_all(Gc(), gc_request, tmp_path / "run", Silent())
     assert (run.folder / "tracks/gc.bedGraph").read_text() == by_hand()
-    assert job.run_all(Gc(), asked, tmp_path / "run", Silent()).finished
+    assert job.run_all(Gc(), gc_request, tmp_path / "run", Silent()).finished
 
 
-def test_it_runs_in_shares_as_on_a_cluster(asked, known, tmp_path):
+def test_it_runs_in_shares_as_on_a_cluster(gc_request, known, tmp_path):
     out = tmp_path / "run"
-    planned = job.plan(Gc(), asked, out, Silent())
+    planned = job.plan(Gc(), gc_request, out, Silent())
     assert planned.parts == 4
     assert tracksmith.work(out, of=(1, 2)) == [2, 3]
     state = tracksmith.status(out)
@@ -87,20 +87,20 @@ def test_a_kill_at_any_step_is_mended_by_the_same_command(killed, point):
     assert not list(run.rglob(".tmp-*"))
 
 
-def test_it_says_what_it_would_cost(asked):
-    estimate = job.estimate(Gc(), asked, Silent())
+def test_it_says_what_it_would_cost(gc_request):
+    estimate = job.estimate(Gc(), gc_request, Silent())
     assert estimate.files == ("tracks/gc.bedGraph",)
     assert "1 files: tracks/gc.bedGraph" in estimate.lines[0]
 
 
-def test_another_request_into_its_folder_is_refused(asked, tmp_path):
-    job.plan(Gc(), asked, tmp_path / "run", Silent())
-    Path(asked.regions[0]).write_text("chr1\t0\t10\n")
+def test_another_request_into_its_folder_is_refused(gc_request, tmp_path):
+    job.plan(Gc(), gc_request, tmp_path / "run", Silent())
+    Path(gc_request.regions[0]).write_text("chr1\t0\t10\n")
     with pytest.raises(UsageError, match=r"details\.bed"):
-        job.plan(Gc(), asked, tmp_path / "run", Silent())
+        job.plan(Gc(), gc_request, tmp_path / "run", Silent())
 
 
-def test_a_run_of_a_kind_that_nobody_knows_is_refused_by_name(asked, tmp_path):
-    job.plan(Gc(), asked, tmp_path / "run", Silent())
+def test_a_run_of_a_kind_that_nobody_knows_is_refused_by_name(gc_request, tmp_path):
+    job.plan(Gc(), gc_request, tmp_path / "run", Silent())
     with pytest.raises(TrustError, match="a run of the kind 'gc'"):
         tracksmith.work(tmp_path / "run")

@@ -202,7 +202,7 @@ def runs(tmp_path_factory):
     rows = "".join(f"1\t{p}\t.\t{sequence[p - 1]}\tG\t.\t.\t.\n" for p in (201, 409))
     head = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     (folder / "in.vcf").write_text(head + rows)
-    asked = {
+    of_kind = {
         "windows": ("core-promoter", {"regions": "chr1:1-300"}),
         "regions": ("toy", {"peaks": folder / "peaks.bed"}),
         "variants": (
@@ -212,7 +212,7 @@ def runs(tmp_path_factory):
     known = type(load_registry())({**load_registry().models, **registry(toy()).models}, [])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tracksmith.models.registry.load_registry", lambda: known)
-        for kind, (model, options) in asked.items():
+        for kind, (model, options) in of_kind.items():
             for stage in ("planned", "finished"):
                 out = folder / f"{kind}-{stage}"
                 tracksmith.plan(model, folder / "genome.fa", out, device="cpu", **options)
@@ -349,6 +349,16 @@ FORMAT_2 = {
         (json.dumps(FORMAT_2 | {"finished": True}), 6, r"has format version 2"),
         (json.dumps({"format": [[4]]}), 6, r"has format version \[\[4\]\]"),
         (json.dumps({"format": 3}), 6, "plan is None, but an object is due"),
+        (
+            json.dumps({"format": 3, "plan": {"a\x1b[2J\u2028": 1}}),
+            6,
+            r"a\\x1b\[2J\\u2028 is 1",
+        ),
+        (
+            json.dumps({"format": 3, "plan": {"x" * 9_000: 1}}),
+            6,
+            r"x\.\.\.x+ is 1, but no such",
+        ),
         ("[" * 100_000, 4, "Cannot read"),
         ('{"format": ' + "[" * 400 + "]" * 400 + "}", 6, "has format version"),
         ("{}", 4, "is no run of tracksmith"),

@@ -20,8 +20,8 @@ def run(tmp_path: Path):
     genome = tmp_path / "genome.fa"
     bases = "".join(np.random.default_rng(1).choice(list("ACGT"), 1_100_000))
     genome.write_text(f">chr1\n{bases}\n")
-    asked = verbs.asked(("core-promoter",), genome, parts=4, device="cpu")
-    return verbs.plan(asked, tmp_path / "my run")
+    request = verbs.request(("core-promoter",), genome, parts=4, device="cpu")
+    return verbs.plan(request, tmp_path / "my run")
 
 
 def said(folder: Path) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from region_toys import registry, toy
 from tracksmith.cli import main
 from tracksmith.runs.request import ModelRequest, Request, request_fields
 from tracksmith.runs.run import Run
+from tracksmith.study import read_study
 
 SEQUENCE = "ACGTTGCAAC" * 300
 
@@ -29,6 +30,11 @@ def world(monkeypatch, tmp_path):
     Path("peaks.bed").write_text("".join([*rows, "NC2\t2990\t3100\tlast\t7\n"]))
     Path("plain.bed").write_text("".join([*rows, "chr1\t20\t60\tover\t9\n"]))
     Path("extra.txt").write_text("nothing")
+    Path("people.vcf").write_text(
+        "##fileformat=VCFv4.2\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tann\tbob\n"
+        f"chr1\t201\t.\t{SEQUENCE[200]}\tG\t.\t.\t.\tGT\t0/1\t0|0\n"
+    )
     return tmp_path
 
 
@@ -57,6 +63,10 @@ PREDICTIONS = {
     "files": [*WINDOWS, "--format", "bedgraph", "--precision", "8bits", "--compressor", "zlib"],
     "model": [*WINDOWS, "--stride", "17", "--no-rc", "--shifts=-8,0,8", "-b", "3", "-t", "plus"],
     "dtype": [*WINDOWS, "--dtype", "bf16"],
+    "people": [
+        *WINDOWS, "--vcf", "people.vcf", "--sample", "ann", "--unphased", "reference",
+        "--register", "core", "--max-skipped", "0.5",
+    ],
     "regions": [*REGIONS, "--peaks", "peaks.bed", "--clip", *ALIAS, "--option", "mode=b"],
     "overlaps": [
         *REGIONS, "--peaks", "plain.bed", "--overlaps", "merge", "--counts-column", "5",
@@ -109,13 +119,13 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     from tracksmith.cli.options import request_options
 
     names = {}
-    for option in request_options("predict", "variants")(lambda: None).__click_params__:
+    for option in request_options("predict", "variants", "haplotypes")(lambda: None).__click_params__:
         names |= dict.fromkeys((*option.opts, *option.secondary_opts), option.name)
     every = [*PREDICTIONS.values(), *SCORED.values(), ["--saturate"]]
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
         "variants", "reverse_complement", "device",
     }  # fmt: skip
-    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread"}
+    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread", "samples"}
     elsewhere |= {"accessibility", "normalisers"}
     assert {item.name for item in request_fields()} - elsewhere <= used
     assert isinstance(Request().own, dict) and ModelRequest().folds == "mean"
@@ -211,6 +221,14 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         (HUB.format("h", "me"), "--email 'me' must be an e-mail address"),
         (HUB.format("h", "me@x.org") + 'name = "a b"\n', "--name 'a b' must be one word"),
         (HUB.format("h", "me@x.org") + 'base_url = "x"\n', "--base-url 'x' must be the http(s)"),
+        (HUB.format("h", "me@x.org") + 'nam = "a"\n', "there is no 'nam'. Did you mean 'name'?"),
+        (HUB.format("h", "me@x.org") + 'colour = "a"\n', "'colour'. Known are out, email, name"),
+        (HUB.format("h", "me@x.org") + 'title = ["a"]\n', "[hub]: title ['a']: give a text"),
+        (HUB.format("h", "me@x.org") + "genome = 1979-05-27\n", "genome 1979-05-27: give a text"),
+        ("[predikt]\nout = 'o'\n", "no table [predikt]. Did you mean 'predict'?"),
+        ("[[variant]]\nout = 'o'\n", "no table [variant]. Did you mean 'variants'?"),
+        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [hub]."),
+        ("[fold]\ncore-promoter = '1'\n", "no table [fold]. Did you mean 'folds'?"),
         (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],
 )
@@ -218,6 +236,24 @@ def test_what_a_table_cannot_hold_is_refused_by_name(world, text, message):
     Path("bad.toml").write_text('models = ["core-promoter"]\ngenome = "genome.fa"\n' + text)
     assert message in call("run", "bad.toml", code=2)
     assert not Path("o").exists()
+
+
+def test_a_scheduler_s_file_is_taken_from_the_study_s_folder(world):
+    Path("there").mkdir()
+    text = 'models = ["core-promoter"]\ngenome = "g.fa"\ndask = "{}"\n[predict]\nout = "o"\n'
+    for said, meant in [
+        ("scheduler.json", "there/scheduler.json"), ("../x/s.json", "there/../x/s.json"),
+        ("/shared/s.json", "/shared/s.json"), ("tcp://host:1", "tcp://host:1"),
+        ("host:8786", "host:8786"),
+    ]:  # fmt: skip
+        Path("there/study.toml").write_text(text.format(said))
+        (step,) = read_study(Path("there/study.toml")).steps
+        assert step.request.dask == meant
+
+
+def test_a_region_longer_than_a_name_of_a_file_is_no_fault_of_tracksmith(world):
+    Path("long.toml").write_text(STUDY.format("2" * 300))
+    assert "chr1:1-222" in call("run", "long.toml", "-q", code=4)
 
 
 def test_a_file_of_brackets_is_no_study(world):

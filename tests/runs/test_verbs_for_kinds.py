@@ -131,7 +131,8 @@ def test_commands_have_the_fields_of_a_request_as_options():
         if item.name in ("variants", "trust_weights"):
             continue
         for kind in item.metadata["kinds"]:
-            assert item.name in options[kind], f"{kind} lacks {item.name}"
+            command = {"haplotypes": "predict"}.get(kind, kind)
+            assert item.name in options[command], f"{command} lacks {item.name}"
         assert item.name in options["plan"], f"plan lacks {item.name}"
         assert item.metadata["about"][-1] in ".}", item.name
 
@@ -208,9 +209,9 @@ def test_the_time_of_a_dry_run_counts_every_region_and_every_allele(world, monke
 
 
 def test_a_dry_run_counts_random_variants_and_those_that_get_tracks(world):
-    asked = {"variants": "in.vcf", "device": "cpu"}
+    given = {"variants": "in.vcf", "device": "cpu"}
     plain, more = (
-        tracksmith.estimate("core-promoter", "genome.fa", **asked, **options).models[0]
+        tracksmith.estimate("core-promoter", "genome.fa", **given, **options).models[0]
         for options in ({}, {"background": 30, "around": ["top:1"]})
     )
     ways = plain.windows // 4
@@ -218,13 +219,13 @@ def test_a_dry_run_counts_random_variants_and_those_that_get_tracks(world):
     assert "30 random SNVs, 1 for the tracks around them" in more.work
     tracksmith.score_variants("in.vcf", "core-promoter", "genome.fa", "out",
                               background=30, device="cpu")  # fmt: skip
-    kept = tracksmith.estimate("core-promoter", "genome.fa", **asked, background=30).models[0]
+    kept = tracksmith.estimate("core-promoter", "genome.fa", **given, background=30).models[0]
     assert kept.windows == plain.windows
 
 
 def test_a_dry_run_knows_the_time_where_the_first_variants_are_none_to_score(world):
-    asked = {"variants": "in.vcf", "device": "cpu", "regions": "chr1:2,000-2,100"}
-    (cost,) = tracksmith.estimate("core-promoter", "genome.fa", **asked).models
+    options = {"variants": "in.vcf", "device": "cpu", "regions": "chr1:2,000-2,100"}
+    (cost,) = tracksmith.estimate("core-promoter", "genome.fa", **options).models
     assert cost.seconds is not None and cost.seconds > 0
 
 

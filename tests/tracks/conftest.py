@@ -22,17 +22,17 @@ class Decoded:
 
     def items(self) -> list[tuple[int, int, int, float]]:
         """All values as (contig id, start, end, value), in file order."""
-        found: list[tuple[int, int, int, float]] = []
+        items: list[tuple[int, int, int, float]] = []
         for _, block in self.blocks:
             contig, start, _, step, span, kind, _, count = struct.unpack_from("<5IBBH", block)
             if kind == 1:
                 assert len(block) == 24 + 12 * count
-                found += [(contig, *item) for item in struct.iter_unpack("<IIf", block[24:])]
+                items += [(contig, *item) for item in struct.iter_unpack("<IIf", block[24:])]
             else:
                 assert kind == 3 and len(block) == 24 + 4 * count
                 for index, (value,) in enumerate(struct.iter_unpack("<f", block[24:])):
-                    found.append((contig, start + index * step, start + index * step + span, value))
-        return found
+                    items.append((contig, start + index * step, start + index * step + span, value))
+        return items
 
 
 def name_tree(raw: bytes, offset: int) -> list[tuple[bytes, bytes]]:
@@ -47,17 +47,17 @@ def name_tree(raw: bytes, offset: int) -> list[tuple[bytes, bytes]]:
         rows = [raw[at + 4 + i * width : at + 4 + (i + 1) * width] for i in range(entries)]
         if leaf:
             return [(row[:key_size].rstrip(b"\0"), row[key_size:]) for row in rows]
-        found = []
+        keys = []
         for row in rows:
             below = walk(int.from_bytes(row[key_size:], "little"))
             assert below[0][0] == row[:key_size].rstrip(b"\0")
-            found += below
-        return found
+            keys += below
+        return keys
 
-    found = walk(offset + 32)
-    assert len(found) == count
-    assert [key for key, _ in found] == sorted(key for key, _ in found)
-    return found
+    keys = walk(offset + 32)
+    assert len(keys) == count
+    assert [key for key, _ in keys] == sorted(key for key, _ in keys)
+    return keys
 
 
 def position_tree(raw: bytes, offset: int) -> list[tuple[tuple[int, int, int, int], int, int]]:
@@ -67,18 +67,18 @@ def position_tree(raw: bytes, offset: int) -> list[tuple[tuple[int, int, int, in
 
     def walk(at: int, extent: Any) -> list[tuple[tuple[int, int, int, int], int, int]]:
         leaf, _, entries = struct.unpack_from("<BBH", raw, at)
-        found = []
+        leaves = []
         for i in range(entries):
             a, b, c, d, *rest = struct.unpack_from(
                 "<4IQQ" if leaf else "<4IQ", raw, at + 4 + i * (32 if leaf else 24)
             )
             assert extent[:2] <= (a, b) and (c, d) <= extent[2:]
-            found += [((a, b, c, d), *rest)] if leaf else walk(rest[0], (a, b, c, d))
-        return found
+            leaves += [((a, b, c, d), *rest)] if leaf else walk(rest[0], (a, b, c, d))
+        return leaves
 
-    found = walk(offset + 48, struct.unpack_from("<4I", raw, offset + 16))
-    assert len(found) == count
-    return found
+    leaves = walk(offset + 48, struct.unpack_from("<4I", raw, offset + 16))
+    assert len(leaves) == count
+    return leaves
 
 
 def decode_file(path: Path) -> Decoded:
@@ -93,22 +93,22 @@ def decode_file(path: Path) -> Decoded:
     }
 
     def blocks(index: int) -> list[tuple[tuple[int, int, int, int], bytes]]:
-        found = []
+        pieces = []
         for extent, offset, size in position_tree(raw, index):
             data = zlib.decompress(raw[offset : offset + size])
             assert len(data) <= head["buffer"]
-            found.append((extent, data))
-        assert [extent[:2] for extent, _ in found] == sorted(extent[:2] for extent, _ in found)
-        return found
+            pieces.append((extent, data))
+        assert [extent[:2] for extent, _ in pieces] == sorted(extent[:2] for extent, _ in pieces)
+        return pieces
 
     zooms = {}
     for level in range(head["levels"]):
         reduction, _, data, index = struct.unpack_from("<IIQQ", raw, 64 + 24 * level)
         records: list[Any] = []
         for extent, block in blocks(index):
-            found = list(struct.iter_unpack("<4I4f", block))
-            assert extent == (*found[0][:2], found[-1][0], found[-1][2])
-            records += found
+            pieces = list(struct.iter_unpack("<4I4f", block))
+            assert extent == (*pieces[0][:2], pieces[-1][0], pieces[-1][2])
+            records += pieces
         assert struct.unpack_from("<I", raw, data)[0] == len(records)
         zooms[reduction] = records
     totals = struct.unpack_from("<Q4d", raw, head["totals"])

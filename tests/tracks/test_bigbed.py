@@ -79,18 +79,18 @@ def in_genome_order(rows):
 def rows_of(decoded):
     """All rows of a decoded file as (contig name, start, end, text)."""
     names = {number: name for name, (number, _) in decoded.contigs.items()}
-    found = []
+    table = []
     for extent, block in decoded.blocks:
         ends = []
         while block:
             contig, start, end = struct.unpack_from("<III", block)
             text, block = block[12:].split(b"\0", 1)
-            found.append((names[contig], start, end, text.decode()))
+            table.append((names[contig], start, end, text.decode()))
             ends.append((contig, end))
         if extent:
             assert {contig for contig, _ in ends} == {extent[0]}
             assert max(ends) == extent[2:]
-    return found
+    return table
 
 
 @QUICK
@@ -118,8 +118,8 @@ def test_two_other_readers_see_every_row(tmp_path, rows):
         expected = [(*r[1:3], text_of(r)) for r in in_genome_order(rows) if r[0] == name]
         assert (first.entries(name, 0, length) or []) == expected
         # this reader splits at spaces, too
-        found = [e[:3] for e in second.records(name, 0, length)]
-        assert found == [(start, end, text.split("\t")[0]) for start, end, text in expected]
+        records = [e[:3] for e in second.records(name, 0, length)]
+        assert records == [(start, end, text.split("\t")[0]) for start, end, text in expected]
 
 
 @QUICK
@@ -163,26 +163,26 @@ def indexes_of(decoded):
     """The extra indexes as {field number: offset}, from the extended header."""
     size, count, entries = struct.unpack_from("<HHQ", decoded.raw, decoded.head["extension"])
     assert size == 64
-    found = {}
+    offsets = {}
     for number in range(count):
         kind, fields, offset, _, column, _ = struct.unpack_from(
             "<HHQIHH", decoded.raw, entries + 20 * number
         )
         assert (kind, fields) == (0, 1)
-        found[column] = offset
-    return found
+        offsets[column] = offset
+    return offsets
 
 
 def check_index(decoded, column, tree):
     """The index names the block of every row, and nothing else."""
-    found = Counter(tree(decoded.raw, indexes_of(decoded)[column]))
-    blocks = {value: struct.unpack("<QQ", value) for _, value in found}
+    listed = Counter(tree(decoded.raw, indexes_of(decoded)[column]))
+    blocks = {value: struct.unpack("<QQ", value) for _, value in listed}
     wanted = Counter()
     for value, (offset, size) in blocks.items():
         data = zlib.decompress(decoded.raw[offset : offset + size])
         for _, _, _, text in rows_of(replace(decoded, blocks=[(None, data)])):
             wanted[text.split("\t")[column - 3].encode(), value] += 1
-    assert found == wanted
+    assert listed == wanted
     assert len(blocks) == len(decoded.blocks)
 
 

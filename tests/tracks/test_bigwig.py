@@ -100,8 +100,8 @@ def test_two_other_readers_see_every_value_and_every_gap(tmp_path, track):
         np.testing.assert_array_equal(np.float32(first.values(name, 0, length)), truth)
         np.testing.assert_array_equal(read_values(path, name, 0, length), truth)
         if np.isfinite(truth).any():
-            found = second.values(name, 0, length, fillna=None)
-            np.testing.assert_array_equal(np.float32(found), truth)
+            numbers = second.values(name, 0, length, fillna=None)
+            np.testing.assert_array_equal(np.float32(numbers), truth)
     first.close()
     second.close()
 
@@ -112,16 +112,16 @@ def test_every_zoom_record_of_every_level_tells_the_truth(tmp_path, decode, trac
     bin_size, contigs, values, cuts = track
     path = tmp_path / "a.bw"
     summary = write(path, bin_size, contigs, values, cuts)
-    found = decode(path)
+    decoded = decode(path)
     truth = [
         per_base(track, bin_size, length).astype(np.float64)
         for track, (_, length) in zip(values, contigs, strict=True)
     ]
     everything = np.concatenate(truth)
     everything = everything[np.isfinite(everything)]
-    assert summary.bases == len(everything) == found.totals[0]
-    assert bool(found.zooms) == (summary.bases > 0)
-    for reduction, records in found.zooms.items():
+    assert summary.bases == len(everything) == decoded.totals[0]
+    assert bool(decoded.zooms) == (summary.bases > 0)
+    for reduction, records in decoded.zooms.items():
         assert reduction in [64 * bin_size * 4**level for level in range(10)]
         cells = [(contig, start // reduction) for contig, start, *_ in records]
         assert cells == sorted(set(cells)), "a cell has two records or they are out of order"
@@ -136,7 +136,7 @@ def test_every_zoom_record_of_every_level_tells_the_truth(tmp_path, decode, trac
             assert total == pytest.approx(part.sum(), rel=1e-6, abs=1e-6 * scale)
             assert squares == pytest.approx((part * part).sum(), rel=1e-6, abs=1e-38)
     if len(everything):
-        low, high, total, squares = found.totals[1:]
+        low, high, total, squares = decoded.totals[1:]
         assert (low, high) == (everything.min(), everything.max())
         assert total == pytest.approx(everything.sum(), abs=1e-9 * np.abs(everything).sum())
         assert squares == pytest.approx((everything * everything).sum(), rel=1e-9)
@@ -148,16 +148,16 @@ def test_items_never_overlap_and_add_up_to_the_track(tmp_path, decode, track):
     bin_size, contigs, values, cuts = track
     path = tmp_path / "a.bw"
     write(path, bin_size, contigs, values, cuts)
-    found = decode(path)
+    decoded = decode(path)
     rebuilt = [np.full(length, np.nan, np.float32) for _, length in contigs]
     before = (0, 0)
-    for contig, start, end, value in found.items():
+    for contig, start, end, value in decoded.items():
         assert before <= (contig, start) and start < end <= contigs[contig][1]
         before = (contig, end)
         rebuilt[contig][start:end] = value
     for have, track_values, (_, length) in zip(rebuilt, values, contigs, strict=True):
         np.testing.assert_array_equal(have, per_base(track_values, bin_size, length))
-    assert found.contigs == {name: (i, length) for i, (name, length) in enumerate(contigs)}
+    assert decoded.contigs == {name: (i, length) for i, (name, length) in enumerate(contigs)}
 
 
 @settings(QUICK, max_examples=20)
@@ -186,8 +186,8 @@ def test_zoomed_means_agree_with_the_values_in_both_readers(tmp_path):
     path = tmp_path / "a.bw"
     write(path, 1, [("c", len(values))], [values], options=TrackOptions())
     truth = values.astype(np.float64).reshape(16, -1)
-    found = read_summary(path, "c", 0, len(values), 16)
-    np.testing.assert_allclose(found, truth.mean(axis=1), atol=1e-6)
+    summary = read_summary(path, "c", 0, len(values), 16)
+    np.testing.assert_allclose(summary, truth.mean(axis=1), atol=1e-6)
     second = pybigtools.open(str(path)).values(
         "c", 0, len(values), bins=16, summary="mean", fillna=None
     )
@@ -210,8 +210,8 @@ def test_fifty_thousand_contigs_are_found_by_name(tmp_path, decode):
     path = tmp_path / "a.bw"
     summary = write_bigwig(path, contigs, pieces, 1, options)
     assert summary.bases == sum(contigs[i][1] for i in filled)
-    found = decode(path)
-    assert found.contigs == {name: (i, length) for i, (name, length) in enumerate(contigs)}
+    decoded = decode(path)
+    assert decoded.contigs == {name: (i, length) for i, (name, length) in enumerate(contigs)}
     first, second = pyBigWig.open(str(path)), pybigtools.open(str(path))
     assert first.chroms() == dict(contigs) == second.chroms()
     for i in (0, 101, 25_048, 49_995):
@@ -227,8 +227,8 @@ def test_many_blocks_need_an_index_of_several_levels(tmp_path, decode):
     summary = write(path, 1, [("c", 300_000)], [values], options=TrackOptions(items_per_block=4))
     assert summary.sections == 75_000 == len(decode(path).blocks)
     np.testing.assert_array_equal(read_values(path, "c", 123_456, 123_999), values[123_456:123_999])
-    found = pybigtools.open(str(path)).values("c", 299_000, 300_000, fillna=None)
-    np.testing.assert_array_equal(np.float32(found), values[299_000:])
+    numbers = pybigtools.open(str(path)).values("c", 299_000, 300_000, fillna=None)
+    np.testing.assert_array_equal(np.float32(numbers), values[299_000:])
 
 
 def test_a_track_of_gaps_is_an_empty_file_that_opens(tmp_path, decode):
@@ -300,7 +300,7 @@ def test_an_error_of_the_source_passes_through_and_leaves_the_old_file(tmp_path)
 
     with pytest.raises(KeyError, match="the model failed"):
         write_bigwig(path, [("a", 100)], pieces, 1, OPTIONS)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bw"]
+    assert [item.name for item in tmp_path.iterdir()] == ["a.bw"]
     assert path.read_bytes() == b"old"
 
 

@@ -122,11 +122,11 @@ def test_a_truncated_piece_is_noticed(kept):
 
 def sections_of(piece):
     """Return kind, item count and span of each section."""
-    found = []
+    rows = []
     for _, _, offset, size in piece.sections.tolist():
         raw = zlib.decompress(piece.data[offset : offset + size])
-        found.append((raw[20], int.from_bytes(raw[22:24], "little"), len(raw)))
-    return found
+        rows.append((raw[20], int.from_bytes(raw[22:24], "little"), len(raw)))
+    return rows
 
 
 def test_noise_is_stored_as_fixed_steps_and_constants_as_one_interval():

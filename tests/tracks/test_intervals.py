@@ -66,16 +66,16 @@ def test_zoom_levels_hold_the_mean_and_the_extremes_over_covered_bases(tmp_path_
     bins = dense.reshape(6, -1)
     covered = ~np.isnan(bins)
     with pyBigWig.open(str(path)) as file:
-        found = {
+        by_kind = {
             kind: file.stats("a", 0, len(dense), nBins=6, type=kind)
             for kind in ("mean", "max", "min", "coverage")
         }
     for number, (row, known) in enumerate(zip(bins, covered, strict=True)):
-        assert (found["coverage"][number] or 0) == pytest.approx(known.mean(), abs=1e-6)
+        assert (by_kind["coverage"][number] or 0) == pytest.approx(known.mean(), abs=1e-6)
         if known.any():
-            assert found["mean"][number] == pytest.approx(row[known].mean(), abs=1e-4)
-            assert found["max"][number] == pytest.approx(row[known].max(), abs=1e-5)
-            assert found["min"][number] == pytest.approx(row[known].min(), abs=1e-5)
+            assert by_kind["mean"][number] == pytest.approx(row[known].mean(), abs=1e-4)
+            assert by_kind["max"][number] == pytest.approx(row[known].max(), abs=1e-5)
+            assert by_kind["min"][number] == pytest.approx(row[known].min(), abs=1e-5)
 
 
 def test_contigs_and_precision_are_kept_apart(tmp_path):
@@ -128,10 +128,10 @@ def test_a_bigwig_is_summed_over_intervals_and_gaps_count_nothing(tmp_path):
 
 
 def test_contigs_of_a_bigwig_are_matched_by_name_and_length(tmp_path):
-    told = []
+    notes = []
     other = bigwig(tmp_path / "x.bw", [("chra", 0, 5, 1.0)], [("chra", 100_000)])
-    np.testing.assert_array_equal(sums(other, [(0, 0, 10), (1, 0, 9)], told.append), [5, 0])
-    assert "no contig 'b'" in told[0]
+    np.testing.assert_array_equal(sums(other, [(0, 0, 10), (1, 0, 9)], notes.append), [5, 0])
+    assert "no contig 'b'" in notes[0]
     with pytest.raises(InputError, match="differ in the length"):
         sums(bigwig(tmp_path / "y.bw", [("a", 0, 5, 1.0)], [("a", 99)]), [(0, 0, 10)])
     with pytest.raises(InputError, match="shares no contig"):

@@ -124,9 +124,9 @@ def test_long_pieces_are_the_same_too(native, count):
 def test_totals_are_the_exact_sums_of_the_records_rounded_once(native, values):
     """As math.fsum of the records, which the standard library computes in its own way."""
     values = np.float32(values)
-    found = native.survey_bins(Bins(values, BinGrid(0, 0, 1), len(values)), 4096)
-    assert found.summary.sum == math.fsum(found.zoom["sum"].tolist())
-    assert found.summary.sum_squares == math.fsum(found.zoom["sum_squares"].tolist())
+    survey = native.survey_bins(Bins(values, BinGrid(0, 0, 1), len(values)), 4096)
+    assert survey.summary.sum == math.fsum(survey.zoom["sum"].tolist())
+    assert survey.summary.sum_squares == math.fsum(survey.zoom["sum_squares"].tolist())
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,21 +169,24 @@ def test_no_room_is_an_error_and_nothing_is_written_beyond(native):
     given = compiled._Bins(values.ctypes.data, 5_000, 0, 5_000, 1, 0, 4096)
     room, place = compiled._room("a test", 1 << 17)
     assert len(room) == 1 << 17  # and stays alive
-    found = compiled._Found()
+    result = compiled._Result()
     counts = np.zeros(1 << 16, np.uint32)
     survey_to = (ctypes.byref(given), counts.ctypes.data, place, place + 4096)
     for most in (0, 1, 100):
-        assert native._survey(*survey_to, most, place + (1 << 16), ctypes.byref(found)) == 1
+        assert native._survey(*survey_to, most, place + (1 << 16), ctypes.byref(result)) == 1
         assert not counts.any()
-    assert native._survey(*survey_to, 5_000, place + (1 << 16), ctypes.byref(found)) == 0
-    for sections, size in itertools.product((0, found.sections - 1, found.sections),
-                                            (0, found.bytes - 1, found.bytes)):  # fmt: skip
-        table, content = np.zeros((found.sections, 3), np.uint64), np.full(found.bytes, 7, np.uint8)
+    assert native._survey(*survey_to, 5_000, place + (1 << 16), ctypes.byref(result)) == 0
+    for sections, size in itertools.product((0, result.sections - 1, result.sections),
+                                            (0, result.bytes - 1, result.bytes)):  # fmt: skip
+        table, content = (
+            np.zeros((result.sections, 3), np.uint64),
+            np.full(result.bytes, 7, np.uint8),
+        )
         status = native._sections(
             ctypes.byref(given), place + (1 << 16), table.ctypes.data, sections,
             content.ctypes.data, size,
         )  # fmt: skip
-        whole = (sections, size) == (found.sections, found.bytes)
+        whole = (sections, size) == (result.sections, result.bytes)
         assert status == (0 if whole else 1)
         assert (content[size:] == 7).all() and (table[sections:] == 0).all()
 
@@ -193,8 +196,8 @@ def test_a_library_that_cannot_be_used_is_left_aside_and_says_why(built, tmp_pat
     (tmp_path / "broken.so").write_bytes(b"no library")
     assert "does not load" in compiled.load(tmp_path / "broken.so").reason
     (tmp_path / "other.c").write_bytes(compiled.SOURCE.read_bytes() + b"\n")
-    found = compiled.load(built, tmp_path / "other.c")
-    assert found.compiled is None and "built from another source" in found.reason
+    library = compiled.load(built, tmp_path / "other.c")
+    assert library.compiled is None and "built from another source" in library.reason
 
 
 def test_without_the_library_numpy_encodes(monkeypatch):

@@ -28,9 +28,11 @@ __all__ = ["main"]
 
 COMMANDS = {
     "doctor": ("tracksmith.cli.doctor:doctor", "Say what this installation can do."),
+    "evaluate": ("tracksmith.cli.evaluate:evaluate", "Hold a run against what was measured."),
     "finish": ("tracksmith.cli.stages:finish", "Join the parts of a run into its tracks."),
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
+    "perturb": ("tracksmith.cli.perturb:perturb", "Edit here, read there: what edits change."),
     "plan": ("tracksmith.cli.stages:plan", "Fix a run and its parts without computing."),
     "plugin": ("tracksmith.cli.plugin:plugin", "Write or check a model plugin."),
     "predict": ("tracksmith.cli.predict:predict", "Write prediction tracks along a genome."),
@@ -93,7 +95,7 @@ class LazyGroup(GuessingGroup):
         # decision: commands-by-summary (the help imports no plugin)
         if added := added_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, entry.summary) for name, entry in added.items()])
+                formatter.write_dl([(name, plugin.summary) for name, plugin in added.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every error becomes a message and an exit code here."""

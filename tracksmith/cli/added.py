@@ -26,9 +26,9 @@ def added_commands(taken: Container[str] = ()) -> dict[str, InstalledEntry]:
     from tracksmith.models.installed import installed_entries
 
     added: dict[str, InstalledEntry] = {}
-    for entry in installed_entries(GROUP):
-        if entry.point is not None and entry.entry_point not in taken:
-            added.setdefault(entry.entry_point, entry)
+    for plugin in installed_entries(GROUP):
+        if plugin.point is not None and plugin.entry_point not in taken:
+            added.setdefault(plugin.entry_point, plugin)
     return added
 
 
@@ -37,11 +37,11 @@ def added_command(name: str) -> click.Command | None:
 
     One that cannot be loaded becomes a command that says why.
     """
-    entry = added_commands().get(name)
-    if entry is None:
+    plugin = added_commands().get(name)
+    if plugin is None:
         return None
-    command = _load(entry)
-    return _refusal(entry, command) if isinstance(command, str) else command
+    command = _load(plugin)
+    return _refusal(plugin, command) if isinstance(command, str) else command
 
 
 def unusable_commands(taken: Container[str]) -> Iterator[tuple[InstalledEntry, str]]:
@@ -49,20 +49,20 @@ def unusable_commands(taken: Container[str]) -> Iterator[tuple[InstalledEntry, s
     from tracksmith.models.installed import installed_entries
 
     added = added_commands(taken)
-    for entry in installed_entries(GROUP):
-        used = added.get(entry.entry_point)
-        if entry.entry_point in taken:
-            yield entry, "tracksmith has a command of this name"
-        elif used is not None and used != entry:
-            yield entry, f"the command of {used.distribution} {used.version} is used"
-        elif isinstance(reason := _load(entry), str):
-            yield entry, reason
+    for plugin in installed_entries(GROUP):
+        used = added.get(plugin.entry_point)
+        if plugin.entry_point in taken:
+            yield plugin, "tracksmith has a command of this name"
+        elif used is not None and used != plugin:
+            yield plugin, f"the command of {used.distribution} {used.version} is used"
+        elif isinstance(reason := _load(plugin), str):
+            yield plugin, reason
 
 
-def _load(entry: InstalledEntry) -> click.Command | str:
+def _load(plugin: InstalledEntry) -> click.Command | str:
     """Return the command, or why it cannot be used."""
     try:
-        command = entry.load()
+        command = plugin.load()
     except TracksmithError as error:
         return str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin does stays its own
@@ -72,15 +72,15 @@ def _load(entry: InstalledEntry) -> click.Command | str:
     return command
 
 
-def _refusal(entry: InstalledEntry, reason: str) -> click.Command:
+def _refusal(plugin: InstalledEntry, reason: str) -> click.Command:
     def refuse(**_: Any) -> None:
         raise UsageError(
-            f"The command {entry.entry_point!r} cannot be used: its plugin "
-            f"({entry.distribution} {entry.version}) is broken: {reason}\n"
-            f"Repair, update or remove the package {entry.distribution}."
+            f"The command {plugin.entry_point!r} cannot be used: its plugin "
+            f"({plugin.distribution} {plugin.version}) is broken: {reason}\n"
+            f"Repair, update or remove the package {plugin.distribution}."
         )
 
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
     return click.Command(
-        entry.entry_point, callback=refuse, add_help_option=False, context_settings=anything
+        plugin.entry_point, callback=refuse, add_help_option=False, context_settings=anything
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tracksmith.cli.tables import facts, table
+from tracksmith.cli.tables import paired_lines, table
 from tracksmith.models.card import ModelCard, RegionGeometry, Track, WeightFile
 from tracksmith.models.registry import RegisteredModel, Registry
 from tracksmith.models.weights import WeightsState, state_of_weights
@@ -44,7 +44,9 @@ def broken_text(registry: Registry, width: int | None) -> str:
         (f"{plugin.entry_point} ({plugin.distribution} {plugin.version})", plugin.reason)
         for plugin in registry.broken
     ]
-    return "Broken plugins:\n" + facts([(f"  {name}", reason) for name, reason in pairs], width)
+    return "Broken plugins:\n" + paired_lines(
+        [(f"  {name}", reason) for name, reason in pairs], width
+    )
 
 
 def card_text(item: RegisteredModel, width: int | None) -> str:
@@ -52,15 +54,15 @@ def card_text(item: RegisteredModel, width: int | None) -> str:
     card = item.card
     state = state_of_weights(item.model)
     blocks = [
-        facts([(f"{card.name} {card.version}", card.summary)], width),
-        facts(list(_identity(item)), width),
-        facts(list(_reading(card)), width),
+        paired_lines([(f"{card.name} {card.version}", card.summary)], width),
+        paired_lines(list(_identity(item)), width),
+        paired_lines(list(_reading(card)), width),
     ]
     if card.folds:
         blocks.append(_fold_table(card, state, width))
     blocks.append(_weights_text(card, state, width))
     if card.notes:
-        blocks.append(facts([("Notes", "\n".join(card.notes))], width))
+        blocks.append(paired_lines([("Notes", "\n".join(card.notes))], width))
     return "\n\n".join(blocks)
 
 
@@ -233,7 +235,7 @@ def _fold_table(card: ModelCard, state: WeightsState, width: int | None) -> str:
 
 def _weights_text(card: ModelCard, state: WeightsState, width: int | None) -> str:
     if not state.needed:
-        return facts([("Weights", "part of the code; nothing to fetch")], width)
+        return paired_lines([("Weights", "part of the code; nothing to fetch")], width)
     pairs = [("Looked at", "\n".join(map(str, state.places)))]
     if state.paths:
         first = next(iter(state.paths.values()))[0]
@@ -243,7 +245,7 @@ def _weights_text(card: ModelCard, state: WeightsState, width: int | None) -> st
         pairs.append(("Found", "nothing that can be used\n" + "\n".join(reasons)))
     else:
         pairs.append(("Found", f"nothing; run `tracksmith models fetch {card.name}`"))
-    text = facts([("Weights", _count(card)), *pairs], width)
+    text = paired_lines([("Weights", _count(card)), *pairs], width)
     if files := (*card.weights, *card.archives):
         headers = ("FOLD", "FILE", "BYTES", "SHA256")
         text += "\n" + table(headers, [_row(file) for file in files], width, right="BYTES")
@@ -252,9 +254,9 @@ def _weights_text(card: ModelCard, state: WeightsState, width: int | None) -> st
 
 def _count(card: ModelCard) -> str:
     if not card.weights:
-        found = "files that the plugin finds by itself"
+        text = "files that the plugin finds by itself"
         names = ", ".join(file.name for file in card.archives)
-        return f"{found}; published in {names}" if names else found
+        return f"{text}; published in {names}" if names else text
     known = sum(file.sha256 is not None for file in card.weights)
     return f"{len(card.weights)} files, {known} with a published sha256"
 

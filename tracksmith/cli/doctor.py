@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracksmith.cli.options import trust_option
-from tracksmith.cli.tables import facts, output_width
+from tracksmith.cli.tables import output_width, paired_lines
 from tracksmith.errors import UsageError
 from tracksmith.runs.device import DTYPES
 from tracksmith.version import __version__
@@ -56,7 +56,7 @@ TESTS = ("models", "device", "dtype", "genome_size", "genome", "weights", "optio
 @click.option("--option", "options", multiple=True, help="NAME=VALUE or MODEL=NAME=VALUE.")
 @click.option("--input", "inputs", multiple=True, help="A region model's file: NAME=PATH.")
 @trust_option
-def doctor(*, self_test: bool, **asked: Any) -> None:
+def doctor(*, self_test: bool, **options: Any) -> None:
     """Say what this installation can do, and how to install what is missing.
 
     With --self-test it runs the models that are named, or all, on small inputs, holds them
@@ -65,23 +65,23 @@ def doctor(*, self_test: bool, **asked: Any) -> None:
     """
     width = output_width()
     if self_test:
-        _self_test(asked, width)
+        _self_test(options, width)
         return
-    if said := [name for name in TESTS if asked[name]]:
+    if said := [name for name in TESTS if options[name]]:
         raise UsageError(f"{said[0].replace('_', '-')}: this needs --self-test.")
     click.echo(f"tracksmith {__version__}, Python {platform.python_version()}")
-    click.echo(facts([("Packages", ""), *_packages()], width))
-    click.echo(facts(list(_machine()), width))
-    click.echo(facts([("Caches", ""), *_caches()], width))
-    click.echo(facts(list(_models()), width))
+    click.echo(paired_lines([("Packages", ""), *_packages()], width))
+    click.echo(paired_lines(list(_machine()), width))
+    click.echo(paired_lines([("Caches", ""), *_caches()], width))
+    click.echo(paired_lines(list(_models()), width))
 
 
-def _self_test(asked: dict[str, Any], width: int | None) -> None:
+def _self_test(options: dict[str, Any], width: int | None) -> None:
     from tracksmith.cli.selftest import Place, SelfTest, exit_code, lines_of, page
 
-    contigs = _contigs(asked["genome"], asked["genome_size"])
-    place = Place([asked["device"] or "auto"], asked["dtype"] or "float32", contigs)
-    test = SelfTest(asked["models"], asked["weights"], asked["options"], asked["inputs"])
+    contigs = _contigs(options["genome"], options["genome_size"])
+    place = Place([options["device"] or "auto"], options["dtype"] or "float32", contigs)
+    test = SelfTest(options["models"], options["weights"], options["options"], options["inputs"])
     lines = []
     for line in lines_of(test, place):
         lines.append(line)
@@ -144,8 +144,11 @@ def _packages() -> Iterator[tuple[str, str]]:
         missing = f"MISSING: `pip install {package}`"
         yield f"  {package}", _version(package) or missing
     for package, (use, install) in OPTIONAL.items():
-        found = _version(package)
-        yield f"  {package}", f"{found} ({use})" if found else f"no {use}: `pip install {install}`"
+        version = _version(package)
+        yield (
+            f"  {package}",
+            f"{version} ({use})" if version else f"no {use}: `pip install {install}`",
+        )
     yield "  compiled encoder", _encoder()
 
 
@@ -234,8 +237,8 @@ def _models() -> Iterator[tuple[str, str]]:
         yield f"  {name}", _readiness(item)
     for broken in registry.broken:
         yield f"BROKEN plugin {broken.entry_point}", f"({broken.distribution}) {broken.reason}"
-    for entry, reason in unusable_commands(COMMANDS):
-        yield f"UNUSABLE command {entry.entry_point}", f"({entry.distribution}) {reason}"
+    for plugin, reason in unusable_commands(COMMANDS):
+        yield f"UNUSABLE command {plugin.entry_point}", f"({plugin.distribution}) {reason}"
 
 
 def _readiness(item: RegisteredModel) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracksmith.cli.guesses import GuessingGroup
+from tracksmith.cli.options import add_options
 
 if TYPE_CHECKING:
     from tracksmith.hub.build import HubReport
@@ -34,6 +35,7 @@ def hub() -> None:
 @click.option("--base-url", help="Address at which the hub's folder will be served.")
 @click.option("--templates", type=_FOLDER, help="Folder of own templates.")
 @click.option("--copy", is_flag=True, help="Copy the tracks into the hub, to share it alone.")
+@add_options
 def build(
     runs: tuple[Path, ...],
     out: Path | None,
@@ -45,13 +47,16 @@ def build(
     templates: Path | None,
     *,
     copy: bool,
+    add: tuple[str, ...],
+    alias: Path | None,
 ) -> None:
     """Build a hub of one or more finished runs, and IGV sessions beside it."""
+    from tracksmith.hub.added import own_files
     from tracksmith.hub.build import build_hub
 
     report = build_hub(
         runs, out, email, name=name, title=title, genome=genome, base_url=base_url,
-        templates=templates, copy=copy,
+        templates=templates, copy=copy, add=own_files(add, alias),
     )  # fmt: skip
     _say(report)
 
@@ -98,6 +103,7 @@ def _count(number: int, what: str) -> str:
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=_FOLDER, help="Folder of own templates.")
 @click.option("--copy", is_flag=True, help="Copy the tracks into the page, to share it alone.")
+@add_options
 def page(
     runs: tuple[Path, ...],
     out: Path | None,
@@ -106,12 +112,20 @@ def page(
     templates: Path | None,
     *,
     copy: bool,
+    add: tuple[str, ...],
+    alias: Path | None,
 ) -> None:
     """Write a page of finished runs, for a web server."""
+    from tracksmith.cli.report import say_note
+    from tracksmith.hub.added import own_files, shown_in_place
     from tracksmith.hub.page import write_page
     from tracksmith.hub.sharing import folders_to_share, how_to_share
 
-    index = write_page(runs, out, igv=igv, genome=genome, templates=templates, copy=copy)
-    shown = shlex.join(map(str, runs))
+    index = write_page(
+        runs, out, igv=igv, genome=genome, templates=templates, copy=copy,
+        add=own_files(add, alias, say_note),
+    )  # fmt: skip
+    shown = shlex.join([*map(str, runs), *(word for text in add for word in ("--add", text))])
     click.echo(f"{index}: open it through a web server, or use `tracksmith view {shown}`.")
-    click.echo(how_to_share(folders_to_share(index.parent, runs, copied=copy)))
+    linked = [*runs, *shown_in_place(add)]
+    click.echo(how_to_share(folders_to_share(index.parent, linked, copied=copy)))

@@ -78,17 +78,17 @@ def tracks(name: str, grep: str, weights: Path | None, *, as_json: bool) -> None
 
     model = load_registry().get(name).model
     card, nameless = _described(model, weights)
-    found = grep_tracks(card, grep)
+    matching = grep_tracks(card, grep)
     if as_json:
         numbers = {track.id: number for number, track in enumerate(card.tracks)}
-        _print_json([{"number": numbers[track.id]} | asdict(track) for track in found])
+        _print_json([{"number": numbers[track.id]} | asdict(track) for track in matching])
         return
-    listed, alike = track_table(card, found, output_width())
+    listed, alike = track_table(card, matching, output_width())
     click.echo(listed)
     if alike:
         click.echo(alike, err=True)
     if grep:
-        click.echo(f"{len(found)} of {len(card.tracks)} tracks have {grep!r}.", err=True)
+        click.echo(f"{len(matching)} of {len(card.tracks)} tracks have {grep!r}.", err=True)
     if nameless:
         click.echo(nameless, err=True)
 

@@ -27,6 +27,7 @@ from tracksmith.runs.request import (
 __all__ = [
     "NamedPath",
     "RequestCommand",
+    "add_options",
     "go_options",
     "key_values",
     "out_option",
@@ -43,8 +44,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SWITCHES = {"--spread": "--spread=yes", "--rc": "--rc=yes", "--no-rc": "--rc=no"}
 """What may be said for one model, ``--spread MODEL=yes``, and also without any value."""
 
-ELSEWHERE = ("variants", "trust_weights")
-"""Fields that are no options: the argument IN, and consent, which lasts as long as the command."""
+ELSEWHERE = ("variants", "edits", "trust_weights")
+"""Fields that are no options: arguments, and consent, which lasts as long as the command."""
 
 
 def _trust(context: click.Context, option: click.Parameter, digests: tuple[str, ...]) -> None:
@@ -56,6 +57,18 @@ trust_option = click.option(
     help="Unpickle the weight file with this digest, though that runs code from it; repeatable.",
 )  # fmt: skip
 """Consent lasts as long as the command; it is stored nowhere."""
+
+
+def add_options(command: Command) -> Command:
+    """Add the options by which files of the user's own are shown beside runs."""
+    alias = click.option(
+        "--alias", type=click.Path(path_type=Path), help="Table of contig aliases, for --add."
+    )
+    add = click.option(
+        "--add", multiple=True, metavar="FILE[=LABEL]",
+        help="Show a file of your own, too: bigWig, bigBed, BED, GFF3, GTF or VCF; repeatable.",
+    )  # fmt: skip
+    return add(alias(command))
 
 
 class NamedPath(click.Path):

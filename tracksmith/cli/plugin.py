@@ -47,8 +47,8 @@ def check(
 
     model = load_registry().get(name).model
     files = {key: Path(path) for key, path in key_values(inputs, "--input").items()}
-    asked = CheckRequest(weights, key_values(options, "--option"), files, asymmetric)
-    report = check_model(model, asked)
+    request = CheckRequest(weights, key_values(options, "--option"), files, asymmetric)
+    report = check_model(model, request)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False))
     else:
@@ -78,11 +78,11 @@ def freeze(
     `doctor --self-test` compare with it where the weights are the same files.
     """
     from tracksmith.engine.golden import write_golden
-    from tracksmith.engine.selftest import Asked, freeze
+    from tracksmith.engine.selftest import SelfTestRequest, freeze
 
     model = load_registry().get(name).model
     files = {key: Path(path) for key, path in key_values(inputs, "--input").items()}
-    golden = freeze(model, Asked(weights, key_values(options, "--option"), files))
+    golden = freeze(model, SelfTestRequest(weights, key_values(options, "--option"), files))
     path = out or Path(f"{name}.golden.json")
     write_golden(path, golden)
     count = len(golden.tracks) * golden.windows * len(golden.bins)

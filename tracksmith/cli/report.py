@@ -11,24 +11,29 @@ from tracksmith.runs.estimate import Estimate, human_bytes
 from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import Run
 
-__all__ = ["say_counts", "say_estimate", "say_files", "say_plan"]
+__all__ = ["say_counts", "say_estimate", "say_files", "say_note", "say_plan"]
 
 MOST_TRACKS = 10
 """Tracks of a model that are told one by one."""
+
+
+def say_note(text: str) -> None:
+    """Print what a user should know beside the result."""
+    click.echo(f"NOTE: {text}", err=True)
 
 
 def say_files(run: Run, *, quiet: bool) -> None:
     """Print the finished files with size and range of values, and the next step."""
     if quiet or run.results is None:
         return
-    for model in dict.fromkeys(entry.model for entry in run.files):
-        mine = [entry for entry in run.files if entry.model == model]
-        tracks = [entry for entry in mine if entry.kind == "bigwig"]
+    for model in dict.fromkeys(file.model for file in run.files):
+        mine = [file for file in run.files if file.model == model]
+        tracks = [file for file in mine if file.kind == "bigwig"]
         if len(tracks) > MOST_TRACKS:
             click.echo(_sum_line(run, model, tracks))
-            mine = [entry for entry in mine if entry.kind != "bigwig"]
-        for entry in mine:
-            click.echo(_line(run, entry))
+            mine = [file for file in mine if file.kind != "bigwig"]
+        for file in mine:
+            click.echo(_line(run, file))
     for model, counts in run.results.bases_read.items():
         if counts.unknown or counts.ambiguous:
             click.echo(
@@ -41,17 +46,17 @@ def say_files(run: Run, *, quiet: bool) -> None:
     )
 
 
-def _line(run: Run, entry: FileEntry) -> str:
-    line = f"{run.folder / entry.path}  {human_bytes(entry.size)}"
-    if entry.values and entry.min is not None and entry.max is not None:
-        line += f"  {entry.values:,} bp, {entry.min + 0.0:.4g} to {entry.max + 0.0:.4g}"
+def _line(run: Run, file: FileEntry) -> str:
+    line = f"{run.folder / file.path}  {human_bytes(file.size)}"
+    if file.values and file.min is not None and file.max is not None:
+        line += f"  {file.values:,} bp, {file.min + 0.0:.4g} to {file.max + 0.0:.4g}"
     return line
 
 
 def _sum_line(run: Run, model: str, tracks: Sequence[FileEntry]) -> str:
-    size = human_bytes(sum(entry.size for entry in tracks))
-    lows = [entry.min for entry in tracks if entry.min is not None]
-    highs = [entry.max for entry in tracks if entry.max is not None]
+    size = human_bytes(sum(file.size for file in tracks))
+    lows = [file.min for file in tracks if file.min is not None]
+    highs = [file.max for file in tracks if file.max is not None]
     line = f"{model}: {len(tracks):,} tracks in {(run.folder / tracks[0].path).parent}, {size}"
     if lows and highs:
         line += f"  {min(lows) + 0.0:.4g} to {max(highs) + 0.0:.4g}"

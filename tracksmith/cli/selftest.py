@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from tracksmith.engine.selftest import Asked, Subject
+    from tracksmith.engine.selftest import SelfTestRequest, Subject
 
 __all__ = ["Line", "Place", "SelfTest", "exit_code", "lines_of", "page", "read_size", "size_of"]
 
@@ -95,9 +95,9 @@ class SelfTest:
             return [registry.get(name) for name in dict.fromkeys(self.names)]
         return list(registry.models.values())
 
-    def asked(self, models: Sequence[RegisteredModel]) -> dict[str, Asked]:
+    def requests(self, models: Sequence[RegisteredModel]) -> dict[str, SelfTestRequest]:
         """Return with what each model is loaded."""
-        from tracksmith.engine.selftest import Asked
+        from tracksmith.engine.selftest import SelfTestRequest
 
         paths = key_values(self.weights, "--weights")
         names = [item.card.name for item in models]
@@ -109,7 +109,7 @@ class SelfTest:
         files = {name: Path(path) for name, path in key_values(self.inputs, "--input").items()}
         options = self._options(models)
         return {
-            item.card.name: Asked(
+            item.card.name: SelfTestRequest(
                 Path(paths[item.card.name]) if item.card.name in paths else None,
                 options[item.card.name],
                 _read_by(item, files),
@@ -120,7 +120,7 @@ class SelfTest:
     def _options(self, models: Sequence[RegisteredModel]) -> dict[str, dict[str, str]]:
         """Read ``NAME=VALUE`` for every model that has such an option, or ``MODEL=NAME=VALUE``."""
         known = {item.card.name: {o.name for o in item.card.options} for item in models}
-        found: dict[str, dict[str, str]] = {name: {} for name in known}
+        by_model: dict[str, dict[str, str]] = {name: {} for name in known}
         for text in self.options:
             head, _, tail = text.partition("=")
             own = {head: known[head]} if head in known and "=" in tail else known
@@ -129,8 +129,8 @@ class SelfTest:
             if not having:
                 raise UsageError(f"--option {text}: no model tested here has an option {name}.")
             for model in having:
-                found[model][name] = value
-        return found
+                by_model[model][name] = value
+        return by_model
 
 
 def _read_by(item: RegisteredModel, files: Mapping[str, Path]) -> dict[str, Path]:
@@ -176,7 +176,7 @@ def lines_of(test: SelfTest, place: Place) -> Iterator[Line]:
     if place.dtype == "tf32" and any(device.type != "cuda" for device in devices):
         raise UsageError("--dtype tf32: only CUDA devices compute in TF32. Give -d cuda.")
     models = test.models()
-    asked = test.asked(models)
+    requests = test.requests(models)
     broken: set[str] = set()
     for item in models:
         name = item.card.name
@@ -186,7 +186,7 @@ def lines_of(test: SelfTest, place: Place) -> Iterator[Line]:
         left = [device for device in devices if str(device) not in broken]
         if not left:
             continue
-        for line in _of_model(item, asked[name], left, place, named=bool(test.names)):
+        for line in _of_model(item, requests[name], left, place, named=bool(test.names)):
             if line.verdict == "BROKEN":
                 broken.add(line.device)
             yield line
@@ -194,7 +194,7 @@ def lines_of(test: SelfTest, place: Place) -> Iterator[Line]:
 
 def _of_model(
     item: RegisteredModel,
-    asked: Asked,
+    request: SelfTestRequest,
     devices: Sequence[torch.device],
     place: Place,
     *,
@@ -206,12 +206,12 @@ def _of_model(
 
     name = item.card.name
     try:
-        state = state_of_weights(item.model, asked.weights)
+        state = state_of_weights(item.model, request.weights)
         if state.needed and not state.paths:
             yield Line(name, "", "no weights", note=_fetch(item), code=5 if named else 0)
             return
         with device_faults_told(CPU):
-            subject = load_subject(item.model, asked)
+            subject = load_subject(item.model, request)
             expected = subject.sample.on(CPU, "float32")
     except Exception as error:  # noqa: BLE001 - whatever a plugin does is a finding about it
         yield _failed(name, "", error)
@@ -255,20 +255,22 @@ def _on_device(
     plain = device.type == "cpu" and place.dtype == "float32"
     with device_faults_told(device):
         values = expected if plain else sample.on(device, place.dtype)
-        found = {"the CPU" if not plain else "itself": difference(values, expected)}
+        differences = {"the CPU" if not plain else "itself": difference(values, expected)}
         shared = run_difference(sample, device, place.dtype, expected)
-        found = {name: max(value, shared, key=_badness) for name, value in found.items()}
+        differences = {
+            name: max(value, shared, key=_badness) for name, value in differences.items()
+        }
         reason = not_comparable(subject)
         if not reason:
-            found["frozen outputs"] = frozen_difference(subject, values)
+            differences["frozen outputs"] = frozen_difference(subject, values)
         rate, seconds, work = _timed(subject, device, place)
-    worst = max(found.values(), key=_badness)
+    worst = max(differences.values(), key=_badness)
     good = worst <= allowed
     verdict = "DIFFERS" if not good else "runs" if plain and reason else "ok"
     note = _note(reason, verdict, plain=plain)
     return Line(
-        subject.card.name, str(device), verdict, worst, allowed, ", ".join(found), rate, seconds,
-        work, note, 0 if good else 1,
+        subject.card.name, str(device), verdict, worst, allowed, ", ".join(differences), rate,
+        seconds, work, note, 0 if good else 1,
     )  # fmt: skip
 
 

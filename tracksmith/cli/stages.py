@@ -13,6 +13,7 @@ from tracksmith.cli.options import (
     NamedPath,
     RequestCommand,
     quiet_option,
+    request_from,
     request_options,
     run_options,
     trust_option,
@@ -37,7 +38,7 @@ MOST_SHOWN = 20
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
 @click.argument("source", metavar="[IN]", required=False, type=NamedPath())
-@request_options("predict", "variants", "haplotypes")
+@request_options("predict", "variants", "haplotypes", "perturb")
 @run_options
 @click.option(
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),
@@ -62,7 +63,7 @@ def plan(
     """Fix a run and its parts without computing anything.
 
     With IN (a VCF, BCF or table) or --saturate it is a run of variants, with
-    --peaks one over regions.
+    --readouts one of perturbations, whose edits IN holds, with --peaks one over regions.
     """
     from tracksmith.cli.report import say_estimate, say_plan
     from tracksmith.kinds import kind_of_request
@@ -73,6 +74,8 @@ def plan(
     if tasks is not None and not template:
         raise UsageError("--tasks says how a script is cut: give --template as well.")
     request = variants_request(source, options)
+    if request.readouts is not None:
+        request = request_from({**options, "edits": source})
     progress, kind = LineProgress(quiet=quiet), kind_of_request(request)
     if dry_run:
         say_estimate(job.estimate(kind, request, progress))

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["facts", "output_width", "table"]
+__all__ = ["output_width", "paired_lines", "table"]
 
 GAP = "  "
 NARROWEST = 8
@@ -65,7 +65,7 @@ def _cut(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(size - 3, 0)] + "..."[:size]
 
 
-def facts(pairs: Sequence[tuple[str, str]], width: int | None) -> str:
+def paired_lines(pairs: Sequence[tuple[str, str]], width: int | None) -> str:
     """Return ``name  value`` lines, long values wrapped under themselves."""
     indent = max((len(name) for name, _ in pairs), default=0) + len(GAP)
     lines: list[str] = []

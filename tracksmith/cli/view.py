@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from tracksmith.cli.options import add_options
+
 __all__ = ["browser_at", "view"]
 
 
@@ -29,6 +31,7 @@ __all__ = ["browser_at", "view"]
 @click.option("--genome", help="Genome that igv.org hosts, such as hg38.")
 @click.option("--igv", help="An igv.js file, or cdn to load it from the internet.")
 @click.option("--templates", type=click.Path(path_type=Path), help="Folder of own templates.")
+@add_options
 def view(
     runs: tuple[Path, ...],
     port: int | None,
@@ -39,11 +42,18 @@ def view(
     genome: str | None,
     igv: str | None,
     templates: Path | None,
+    add: tuple[str, ...],
+    alias: Path | None,
 ) -> None:
     """Open finished runs side by side in a browser page; Ctrl-C ends it."""
+    from tracksmith.cli.report import say_note
+    from tracksmith.hub.added import own_files
     from tracksmith.hub.server import make_site, open_socket, prepare
 
-    site = make_site(runs, igv=igv, genome=genome, templates=templates, locus=locus)
+    site = make_site(
+        runs, igv=igv, genome=genome, templates=templates, locus=locus,
+        add=own_files(add, alias, say_note),
+    )  # fmt: skip
     opened = open_socket(host, port)
     running = prepare(site, opened, host)
     if host not in ("127.0.0.1", "::1", "localhost"):

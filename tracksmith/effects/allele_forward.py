@@ -90,10 +90,10 @@ class AlleleForward:
         """Predict windows one by one."""
 
         def forward(first: int, last: int) -> None:
-            found = self.forward.windows(
+            outputs = self.forward.windows(
                 masks[first:last], block.folds, reverse=way[0].reverse, plain=plain
             )
-            target.put(first, last, found[..., way[1]])
+            target.put(first, last, outputs[..., way[1]])
 
         self._run(forward, len(masks), block)
 
@@ -114,10 +114,10 @@ class AlleleForward:
 
         def forward(first: int, last: int) -> None:
             own, other = reference[first:last], alternative[first:last]
-            found = self.forward.alleles(
+            outputs = self.forward.alleles(
                 own, other, changed, block.folds, reverse=way[0].reverse, plain=plain
             )
-            for skip, tracks in zip((0, pairs), found, strict=True):
+            for skip, tracks in zip((0, pairs), outputs, strict=True):
                 target.put(skip + first, skip + last, tracks[..., way[1]])
 
         self._run(forward, pairs, block)
@@ -196,8 +196,8 @@ class _Target:
     values: Values
     add: bool
 
-    def put(self, first: int, last: int, found: Tensor) -> None:
-        tracks = found.cpu().numpy()
+    def put(self, first: int, last: int, outputs: Tensor) -> None:
+        tracks = outputs.cpu().numpy()
         if self.add:
             self.values[:, :, first:last] += tracks
         else:

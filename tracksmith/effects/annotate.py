@@ -20,6 +20,7 @@ from tracksmith.genome.fasta import Notify
 from tracksmith.genome.vcf import VariantFile
 from tracksmith.genome.vcf_check import verify_vcf
 from tracksmith.genome.vcf_writer import InfoField, annotated_vcf
+from tracksmith.tracks.options import TrackOptions
 
 __all__ = ["info_fields", "write_annotated"]
 
@@ -28,9 +29,9 @@ SKIPPED = "TS_SKIPPED"
 
 def info_fields(results: Sequence[ModelResults]) -> list[InfoField]:
     """Return the fields that are added, with their descriptions."""
-    found = [field for model in results for field in _fields_of(model)]
+    fields = [field for model in results for field in _fields_of(model)]
     text = "Why the allele was not scored by the last of the models that skipped it"
-    return [*found, InfoField(SKIPPED, "A", "String", text)]
+    return [*fields, InfoField(SKIPPED, "A", "String", text)]
 
 
 def _fields_of(model: ModelResults) -> Iterator[InfoField]:
@@ -53,7 +54,9 @@ def _fields_of(model: ModelResults) -> Iterator[InfoField]:
         yield InfoField(key, "A", "String", f"Which of {', '.join(group)} is the strongest")
 
 
-def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify) -> None:
+def write_annotated(
+    path: Path, results: Sequence[ModelResults], notify: Notify, options: TrackOptions
+) -> None:
     """Write the VCF of the run with the effects in INFO, and its index; read it back.
 
     Raises
@@ -68,7 +71,7 @@ def write_annotated(path: Path, results: Sequence[ModelResults], notify: Notify)
     with VariantFile(plan.path, allow_truncated=truncated) as file:
         streams = [_Stream(model) for model in results]
         annotated = Counter({field.key: 0 for field in fields})
-        with annotated_vcf(path, file.header, fields, notify) as writer:
+        with annotated_vcf(path, file.header, fields, notify, options.compress_text) as writer:
             for number, (record, line) in enumerate(file.lines()):
                 entries = _entries(streams, number, len(record.alts), annotated)
                 writer.write_info(record, line, ";".join(entries).encode())
@@ -140,7 +143,8 @@ class _Stream:
                 )
             )
             skipped = (
-                _Allele(entry.record, entry.allele, (), entry.reason) for entry in result.skipped
+                _Allele(left_out.record, left_out.allele, (), left_out.reason)
+                for left_out in result.skipped
             )
             yield from heapq.merge(scored, skipped) if result.skipped else scored
 

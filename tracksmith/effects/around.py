@@ -39,7 +39,7 @@ def chosen_variants(model: ModelResults) -> list[Key]:
             )
         else:
             regions.append(parse_region(text, model.plan.contigs))
-    found: list[tuple[float, int, int]] = []
+    ranked: list[tuple[float, int, int]] = []
     names = model.plan.contigs.names
     for result in model.parts():
         rows, size = result.rows, np.abs(headlines(result, model).effect)
@@ -53,8 +53,8 @@ def chosen_variants(model: ModelResults) -> list[Key]:
         keys = zip(rows["record"].tolist(), rows["allele"].tolist(), strict=True)
         for row, key in enumerate(keys):
             if inside[row] or key in wanted:
-                found.append((-float(np.nan_to_num(size[row])), *key))
-    return [(record, allele) for _, record, allele in sorted(found)]
+                ranked.append((-float(np.nan_to_num(size[row])), *key))
+    return [(record, allele) for _, record, allele in sorted(ranked)]
 
 
 @dataclass
@@ -92,7 +92,7 @@ def shown_variants(model: ModelResults, scorer: Scorer) -> list[Shown]:
 def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[Shown]:
     """Predict the chosen variants; in the order given."""
     place = {key: at for at, key in enumerate(chosen)}
-    found: dict[int, Shown] = {}
+    by_place: dict[int, Shown] = {}
     for record in sorted({record for record, _ in chosen}):
         taken = scorer.admit(source.take(record, record + 1))
         for block in scorer.blocks(taken.alleles, lambda margin: 1):
@@ -101,8 +101,8 @@ def _shown(scorer: Scorer, source: RecordSource, chosen: Sequence[Key]) -> list[
                 shown = _one(scorer, block)
                 if taken.rows["flags"][block.rows[0]] & SWAPPED:
                     shown = shown.swapped()
-                found[place[record, allele]] = shown
-    return [found[at] for at in sorted(found)]
+                by_place[place[record, allele]] = shown
+    return [by_place[at] for at in sorted(by_place)]
 
 
 def _one(scorer: Scorer, block: Block) -> Shown:

@@ -76,8 +76,8 @@ def random_snvs(genome: Genome, allowed: NDArray[np.bool_], count: int, seed: in
 def _uniform(bits: np.random.PCG64, count: int) -> NDArray[np.float64]:
     """Return numbers in [0, 1) from raw bits, which are the same in every version of numpy."""
     raw = np.asarray(bits.random_raw(count), dtype=np.uint64)
-    found: NDArray[np.float64] = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return found
+    fractions: NDArray[np.float64] = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return fractions
 
 
 def _bases(
@@ -91,10 +91,10 @@ def _bases(
     contig = np.searchsorted(ends, places[order], side="right")
     position = (places[order] - (ends - lengths)[contig]).tolist()
     names = genome.contigs.names
-    found = np.empty(len(places), np.uint8)
+    bases = np.empty(len(places), np.uint8)
     for row, number, start in zip(order.tolist(), contig.tolist(), position, strict=True):
-        found[row] = genome.read(names[number], start, start + 1)[0]
-    return found
+        bases[row] = genome.read(names[number], start, start + 1)[0]
+    return bases
 
 
 def background_ranks(model: ModelFacts, scorer: Scorer, notify: Notify = silent) -> Ranks:
@@ -149,7 +149,7 @@ def _read(path: Path, columns: int) -> Ranks:
 def _cache_path(model: ModelFacts) -> Path:
     """Return where the ranks of a model, a genome and all that decides scores are kept."""
     plan, variants = model.plan.run.plan, model.plan.variants
-    entry = {
+    identity = {
         "genome": plan.genome.sha256,
         "model": encode(plan.models[model.number]),
         "background": [variants.background, variants.seed],
@@ -157,7 +157,7 @@ def _cache_path(model: ModelFacts) -> Path:
         "device": plan.device,
         "versions": dict(plan.versions),
     }
-    key = hashlib.sha256(canonical_json(entry).encode()).hexdigest()
+    key = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
     return cache_root() / "background" / f"{key}.ranks"
 
 

@@ -193,21 +193,21 @@ _Batch = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 def _batches(places: Iterable[_Place]) -> Iterator[_Batch]:
     """Yield stretches of many rows that share no bin: contig, starts, ends, values."""
-    held: list[tuple[int, int, float]] = []
+    intervals: list[tuple[int, int, float]] = []
     current, reach = -1, 0
     for contig, start, end, value in places:
         apart = start // INTERVAL_BIN > reach // INTERVAL_BIN
-        if held and (contig != current or (len(held) >= BATCH and apart)):
-            yield _batch(current, held)
-            held, reach = [], 0
+        if intervals and (contig != current or (len(intervals) >= BATCH and apart)):
+            yield _batch(current, intervals)
+            intervals, reach = [], 0
         current, reach = contig, max(reach, end)
-        held.append((start, end, value))
-    if held:
-        yield _batch(current, held)
+        intervals.append((start, end, value))
+    if intervals:
+        yield _batch(current, intervals)
 
 
-def _batch(contig: int, held: list[tuple[int, int, float]]) -> _Batch:
-    starts, ends, values = zip(*held, strict=True)
+def _batch(contig: int, intervals: list[tuple[int, int, float]]) -> _Batch:
+    starts, ends, values = zip(*intervals, strict=True)
     return contig, np.array(starts), np.array(ends), np.array(values, np.float32)
 
 

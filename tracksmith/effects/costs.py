@@ -105,10 +105,10 @@ def _seconds_per_allele(plan: VariantPlan, number: int, scorer: Scorer, take: Ta
     tried = max(4, min(256, TRIAL_BASES // window))
     alleles = scorer.admit(take(number, 0, min(plan.records, tried))).alleles
     if not len(alleles):
-        found = _any_snvs(plan, scorer, tried)
-        if found is None:
+        snvs = _any_snvs(plan, scorer, tried)
+        if snvs is None:
             return None
-        alleles = found
+        alleles = snvs
     return _seconds(lambda: scorer.score(alleles)) / len(alleles)
 
 

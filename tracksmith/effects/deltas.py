@@ -61,11 +61,11 @@ def write_deltas(model: ModelResults, scorer: Scorer, options: TrackOptions) -> 
             folder = model.plan.run.folder
             summary = form.write(folder / path, TrackData(list(contigs), pieces, 1), options)
             crash_point("track-finished")
-            entry = FileEntry.of(
+            track_file = FileEntry.of(
                 folder, path, form.name, model=model.name, track=track.id, statistic=statistic,
                 variants=len(shown), bin=size, stored_sign=sign, **value_facts(summary),
             )  # fmt: skip
-            entries.append(entry)
+            entries.append(track_file)
     return entries
 
 

@@ -45,7 +45,9 @@ def finish_variants(
     make_folder(job.folder / "variants")
     for model in models:
         check_limits(plan.run.limits, model.survey.counts.record, plan.variants.name)
-    files = [entry for model in models for file in LIST_FILES for entry in file.write(job, model)]
+    files = [
+        written for model in models for file in LIST_FILES for written in file.write(job, model)
+    ]
     if not has_parquet():
         progress.note("No Parquet was written: that needs `pip install pyarrow`.")
     *of_input, summary = SHARED_FILES

@@ -89,10 +89,10 @@ def matches(bins: Bins, indel: Indel) -> tuple[list[Match], Positions]:
     """
     table = _Table(bins, indel)
     every = list(table.insertions() if indel.change > 0 else table.deletions())
-    found = [match for match, complete in every if complete] or [match for match, _ in every]
-    used = np.any([(match.reference >= 0) | (match.alternative >= 0) for match in found], axis=0)
+    chosen = [match for match, complete in every if complete] or [match for match, _ in every]
+    used = np.any([(match.reference >= 0) | (match.alternative >= 0) for match in chosen], axis=0)
     used[0] |= not used.any()
-    return [match.of(used) for match in found], table.place[used]
+    return [match.of(used) for match in chosen], table.place[used]
 
 
 class _Table:
@@ -197,7 +197,7 @@ class Closest:
     number: Positions
 
 
-def closest(reference: Values, alternative: Values, found: Sequence[Match]) -> Closest:
+def closest(reference: Values, alternative: Values, matches: Sequence[Match]) -> Closest:
     """Return the bins of both alleles, matched so that they differ least, track by track.
 
     The difference is the sum of squares; of equal ones the first match is taken.
@@ -209,12 +209,12 @@ def closest(reference: Values, alternative: Values, found: Sequence[Match]) -> C
     alternative
         The same, with the bins of the right register behind those of the left one.
     """
-    own, other = _taken(reference, alternative, found[0])
+    own, other = _taken(reference, alternative, matches[0])
     number = np.zeros(own.shape[:2], np.int64)
-    if len(found) == 1:
+    if len(matches) == 1:
         return Closest(own, other, number)
     least = _distance(own, other)
-    for at, match in enumerate(found[1:], 1):
+    for at, match in enumerate(matches[1:], 1):
         own_too, other_too = _taken(reference, alternative, match)
         distance = _distance(own_too, other_too)
         better = distance < least

@@ -41,7 +41,7 @@ def _refuse_idle(request: Request) -> None:
         raise UsageError("--saturate writes tracks of its own: leave out --tracks top:N or REGION.")
     if request.strict or request.max_skipped != Request.max_skipped:
         raise UsageError("--saturate skips no allele: leave out --strict and --max-skipped.")
-    asked = [request.of(model) for model in request.models]
+    requests = [request.of(model) for model in request.models]
     given = {
         "--background": request.background,
         "-r": request.regions,
@@ -49,7 +49,7 @@ def _refuse_idle(request: Request) -> None:
         "--ref-mismatch": request.ref_mismatch != Request.ref_mismatch,
         "--allow-truncated": request.allow_truncated,
         "--allow-other-lengths": request.allow_other_lengths,
-        "a second --score": any(len(one.scores) > 1 for one in asked),
+        "a second --score": any(len(one.scores) > 1 for one in requests),
     }
     idle = [name for name, value in given.items() if value]
     if idle:

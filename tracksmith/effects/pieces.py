@@ -62,7 +62,7 @@ class VariantResults:
                 }
 
     def _table(self, model: str | None) -> str:
-        tables = {entry.model: entry.path for entry in self.run.files if entry.kind == "effects"}
+        tables = {file.model: file.path for file in self.run.files if file.kind == "effects"}
         if model is None and len(tables) == 1:
             model = next(iter(tables))
         if model not in tables:

@@ -112,8 +112,8 @@ def draft_models(
 
 def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[str, str]]:
     """Return the record of a model with its scores, and where its inputs are."""
-    asked, card = context.request.of(chosen.card.name), chosen.card
-    names = asked.scores or card.default_scores
+    model_request, card = context.request.of(chosen.card.name), chosen.card
+    names = model_request.scores or card.default_scores
     if context.request.saturate is not None:
         names = names[:1]  # its tracks hold one score
     files: dict[str, str] = {}
@@ -122,7 +122,9 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
         files = place_names(card.name, inputs)
     else:
         record = _larger_batch(window_record(chosen, context), context.device)
-    record = replace(record, scores=names, max_allele=asked.max_allele or card.variants.max_allele)
+    record = replace(
+        record, scores=names, max_allele=model_request.max_allele or card.variants.max_allele
+    )
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
     scores = scores_of(planned)
     if not reads_regions(card):

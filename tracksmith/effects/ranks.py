@@ -41,8 +41,8 @@ class Ranks:
     def _merge(self) -> None:
         if not self._pending:
             return
-        found, counts = np.unique(np.concatenate(self._pending), return_counts=True)
-        keys, place = np.unique(np.concatenate([self.keys, found]), return_inverse=True)
+        values, counts = np.unique(np.concatenate(self._pending), return_counts=True)
+        keys, place = np.unique(np.concatenate([self.keys, values]), return_inverse=True)
         total = np.bincount(place, np.concatenate([self.counts, counts]), minlength=len(keys))
         self.keys, self.counts = keys, total.astype(np.int64)
         self._pending, self._waiting = [], 0
@@ -80,9 +80,9 @@ class Ranks:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.int64]]) -> Ranks:
         """Make it from what :meth:`to_arrays` returned."""
-        found = cls(int(arrays["columns"][0]))
-        found.keys, found.counts = arrays["keys"], arrays["counts"]
-        return found
+        ranks = cls(int(arrays["columns"][0]))
+        ranks.keys, ranks.counts = arrays["keys"], arrays["counts"]
+        return ranks
 
 
 def _keys(values: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -253,18 +253,18 @@ class _Sorter:
         return True
 
     def _add_any(self, number: int, record: VariantRecord) -> None:
-        for found in self.reader.alleles(record):
-            alt = record.alts[found.number - 1] if found.number else "."
+        for allele in self.reader.alleles(record):
+            alt = record.alts[allele.number - 1] if allele.number else "."
             text = (
                 f"{record.contig}\t{record.position + 1}\t{record.id}\t{record.ref}\t{alt}"
                 f"\t{record.line}"
             )
-            if isinstance(found, Skipped):
-                line = skipped_line(text, found.reason, found.detail)
-                code = found.reason.value
-                self.skipped.append(SkippedAllele(number, found.number, code, line))
+            if isinstance(allele, Skipped):
+                line = skipped_line(text, allele.reason, allele.detail)
+                code = allele.reason.value
+                self.skipped.append(SkippedAllele(number, allele.number, code, line))
             else:
-                self._add_allele(number, found, text)
+                self._add_allele(number, allele, text)
 
     def _add_allele(self, number: int, allele: Allele, text: str) -> None:
         contig = self.names.contigs.index(allele.contig)

@@ -136,7 +136,7 @@ class RegionScorer:
         """
         alleles = self._trimmed(alleles)
         peaks = self.work.peaks
-        found = np.full(len(alleles), -1, np.int64)
+        numbers = np.full(len(alleles), -1, np.int64)
         for contig in np.unique(alleles.contig).tolist():
             rows = np.flatnonzero(alleles.contig == contig)
             first, last = self._bounds[contig], self._bounds[contig + 1]
@@ -147,8 +147,8 @@ class RegionScorer:
             touching = (alleles.length[rows] == 0) & (number > 0)
             number -= touching & (np.append(ends, -1)[number - 1] == position)
             inside = (number >= 0) & (end <= np.append(ends, -1)[number])
-            found[rows[inside]] = first + number[inside]
-        return found
+            numbers[rows[inside]] = first + number[inside]
+        return numbers
 
     def _passes_an_end(self, alleles: Alleles) -> NDArray[np.bool_]:
         """Say which alleles change bases of a peak and bases outside it."""
@@ -186,12 +186,12 @@ class RegionScorer:
         """
         alleles = self._trimmed(alleles)
         tracks = len(self.columns)
-        found = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
+        scored = Scored.empty(len(alleles), len(self.scores), tracks, spread=False)
         peak = self._peak_of(alleles)
         rows = self._new_rows(alleles, peak)
         for group in self._groups(peak):
-            self._score_group(group, alleles, rows, found)
-        return found
+            self._score_group(group, alleles, rows, scored)
+        return scored
 
     def _groups(self, peak: Positions) -> Iterator[list[tuple[_Window, Positions]]]:
         """Yield windows and the alleles of their peaks, about a block of one length at a time."""
@@ -216,7 +216,7 @@ class RegionScorer:
         group: list[tuple[_Window, Positions]],
         alleles: Alleles,
         rows: NDArray[np.float32],
-        found: Scored,
+        scored: Scored,
     ) -> None:
         """Predict the windows of several peaks together, each as it is and with every allele."""
         pieces = []
@@ -234,7 +234,7 @@ class RegionScorer:
             # What changes no feature changes nothing: last digits depend on the place in a batch.
             same = (rows[chosen] == self.matrix[window.first + window.own]).all(axis=1)
             values[at + 1 : last][same] = values[at]
-            self._compare(values[at], values[at + 1 : last], window, chosen, found)
+            self._compare(values[at], values[at + 1 : last], window, chosen, scored)
             at = last
 
     def _refuse_unfinite(
@@ -301,15 +301,15 @@ class RegionScorer:
         alternative: NDArray[np.float32],
         window: _Window,
         rows: Positions,
-        found: Scored,
+        scored: Scored,
     ) -> None:
         r = np.broadcast_to(reference[:, self.columns], alternative[..., self.columns].shape)
         a = alternative[..., self.columns]
         for number, compute in enumerate(self._computes):
             effect = compute(r, a, window.own)
-            found.value[rows, number] = effect.value
-            found.reference[rows, number] = effect.reference
-            found.alternative[rows, number] = effect.alternative
+            scored.value[rows, number] = effect.value
+            scored.reference[rows, number] = effect.reference
+            scored.alternative[rows, number] = effect.alternative
             if effect.region is not None:
                 starts = self.work.peaks.starts
-                found.place[rows, number] = starts[window.first + effect.region]
+                scored.place[rows, number] = starts[window.first + effect.region]

@@ -55,7 +55,7 @@ def choose_region_scores(names: Sequence[str], model: Model) -> list[Score]:
     UsageError
         No such score.
     """
-    own = {name: score.facts(name) for name, score in _own_scores(model).items()}
+    own = {name: score.score_facts(name) for name, score in _own_scores(model).items()}
     known = {**known_scores.REGION_SCORES, **own}
     for name in names:
         if name not in known:

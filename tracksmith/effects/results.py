@@ -41,19 +41,19 @@ class PartResult:
 
     def to_pieces(self) -> list[bytes]:
         """Return one piece per column, always the same bytes for the same result."""
-        facts = {"records": self.records, "outside": self.outside, "skipped": self.skipped}
+        head = {"records": self.records, "outside": self.outside, "skipped": self.skipped}
         scored = self.scored
         spread = scored.spread if scored.spread is not None else np.empty(0, np.float32)
         arrays = (
             self.rows, scored.value, scored.reference, scored.alternative, spread, scored.place,
         )  # fmt: skip
         text = "\n".join(self.texts).encode("utf-8", "surrogateescape")
-        return [json.dumps(facts).encode(), text, *map(_array_bytes, arrays)]
+        return [json.dumps(head).encode(), text, *map(_array_bytes, arrays)]
 
     @classmethod
     def from_pieces(cls, pieces: list[bytes]) -> PartResult:
         """Read what :meth:`to_pieces` wrote."""
-        facts = json.loads(pieces[0])
+        head = json.loads(pieces[0])
         rows, value, reference, alternative, spread, place = map(_array, pieces[2:])
         text = pieces[1].decode("utf-8", "surrogateescape")
         scored = Scored(
@@ -65,9 +65,9 @@ class PartResult:
             rows["unknown"],
             rows["flags"],
         )
-        skipped = [SkippedAllele(*entry) for entry in facts["skipped"]]
+        skipped = [SkippedAllele(*fields) for fields in head["skipped"]]
         texts = text.split("\n") if len(rows) else []
-        return cls(rows, texts, scored, skipped, facts["records"], facts["outside"])
+        return cls(rows, texts, scored, skipped, head["records"], head["outside"])
 
 
 PIECES = 8
@@ -115,7 +115,7 @@ def join(
         skipped += skipped_rows(rows, taken.texts, blind, Reason.TOO_MANY_N, detail)
     kept = np.flatnonzero(~blind)
     texts = [taken.texts[row] for row in kept.tolist()]
-    skipped.sort(key=lambda entry: entry.record)
+    skipped.sort(key=lambda allele: allele.record)
     return PartResult(rows[kept], texts, scored.chosen(kept), skipped, records, taken.outside)
 
 

@@ -79,12 +79,12 @@ def write_saturation(model: ModelFacts, store: PartStore, options: TrackOptions)
             path = file.path(model.name, track)
             summary = form.write(folder / path, TrackData(list(contigs), pieces, 1), options)
             crash_point("track-finished")
-            entry = FileEntry.of(
+            track_file = FileEntry.of(
                 folder, path, form.name, model=model.name, track=track,
                 score=model.scores[0].name, statistic=file.statistic, base=file.base,
                 **value_facts(summary),
             )  # fmt: skip
-            entries.append(entry)
+            entries.append(track_file)
     return entries
 
 

@@ -135,29 +135,29 @@ class Scorer:
         """
         turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
-        found = Scored.empty(len(alleles), len(self.scores), len(self.units), spread=spread)
+        scored = Scored.empty(len(alleles), len(self.scores), len(self.units), spread=spread)
         with Behind(in_thread=self._on_gpu) as behind:
             for block in self.blocks(alleles, self._most):
                 bases = self.read(block)
                 tracks = self.predict(block, bases)
-                behind.run(partial(self._score_block, block, bases, tracks, found, turned))
-        return found
+                behind.run(partial(self._score_block, block, bases, tracks, scored, turned))
+        return scored
 
     def _score_block(
         self,
         block: Block,
         bases: Bases,
         tracks: AlleleTracks,
-        found: Scored,
+        scored: Scored,
         turned: NDArray[np.bool_],
     ) -> None:
         """Put the scores of a block where they belong."""
         site = block.site_of_allele[block.allele_of_row]
-        found.unknown[block.rows] = bases.unknown[site]
+        scored.unknown[block.rows] = bases.unknown[site]
         edge = np.where(bases.edge[block.allele_of_row], EDGE, 0)
-        found.flags[block.rows] = edge.astype(np.uint8)
+        scored.flags[block.rows] = edge.astype(np.uint8)
         for compared in self.compare(tracks, block, bases):
-            self._write(compared, block, found, turned)
+            self._write(compared, block, scored, turned)
 
     @property
     def _on_gpu(self) -> bool:
@@ -219,13 +219,13 @@ class Scorer:
     def _by_match(self, matched: list[tuple[int, MatchedAllele]]) -> Compared:
         """Put together insertions and deletions that have as many bins."""
         alleles = np.array([allele for allele, _ in matched], np.int64)
-        found = [match for _, match in matched]
+        matched_alleles = [match for _, match in matched]
         return Compared(
             alleles,
-            np.stack([match.taken.reference for match in found], axis=2),
-            np.stack([match.taken.alternative for match in found], axis=2),
-            np.stack([match.place for match in found]) + self.frame.first,
-            np.array([match.flags for match in found], np.uint8),
+            np.stack([match.taken.reference for match in matched_alleles], axis=2),
+            np.stack([match.taken.alternative for match in matched_alleles], axis=2),
+            np.stack([match.place for match in matched_alleles]) + self.frame.first,
+            np.array([match.flags for match in matched_alleles], np.uint8),
         )
 
     def matched(
@@ -238,18 +238,18 @@ class Scorer:
         edge = kept - self.core_offset - (self.frame.first + low) * size
         bins = Bins(tracks.reference.shape[3], size, (first - low, last - low))
         indel = Indel(edge, span, int(block.change[allele]))
-        found, place = matches(bins, indel)
+        candidates, place = matches(bins, indel)
         alternative = tracks.alternative[:, :, allele]
         if bins.registers > 1:
             right = tracks.right[:, :, int(np.searchsorted(tracks.moved, allele))]
             alternative = np.concatenate([alternative, right], axis=2)
-        filled = indel.change >= size > 1 and any(match.inserted.any() for match in found)
+        filled = indel.change >= size > 1 and any(match.inserted.any() for match in candidates)
         flags = (REPEAT if span else 0) | (FILLS_BINS if filled else 0)
-        taken = closest(tracks.reference[:, :, allele], alternative, found)
-        return MatchedAllele(found, taken, place + low, flags)
+        taken = closest(tracks.reference[:, :, allele], alternative, candidates)
+        return MatchedAllele(candidates, taken, place + low, flags)
 
     def _write(
-        self, compared: Compared, block: Block, found: Scored, turned: NDArray[np.bool_]
+        self, compared: Compared, block: Block, scored: Scored, turned: NDArray[np.bool_]
     ) -> None:
         """Compute all scores of some alleles of a block and put them where they belong."""
         rank = np.full(len(block.alternative), -1, np.int64)
@@ -257,22 +257,22 @@ class Scorer:
         mine = rank[block.allele_of_row]
         here = mine >= 0
         rows, mine = block.rows[here], mine[here]
-        found.flags[rows] |= compared.flags[mine]
+        scored.flags[rows] |= compared.flags[mine]
         site = block.site_of_allele[block.allele_of_row[here]]
         core = block.position[site] + self.core_offset
         pairs = self._pairs(compared, block)
         for number, score in enumerate(self.scores):
-            self._put(score.compute(pairs), number, (rows, mine, core), found)
+            self._put(score.compute(pairs), number, (rows, mine, core), scored)
             if not score.symmetric and (again := np.flatnonzero(turned[rows])).size:
                 few = (rows[again], mine[again], core[again])
-                self._put(score.compute(pairs.exchanged()), number, few, found)
+                self._put(score.compute(pairs.exchanged()), number, few, scored)
 
     def _put(
         self,
         values: ScoreValues,
         number: int,
         which: tuple[Positions, Positions, Positions],
-        found: Scored,
+        scored: Scored,
     ) -> None:
         """Store a score of some rows, its spread over folds, and what it was made of.
 
@@ -282,17 +282,17 @@ class Scorer:
         own = np.array(self.units.of(self.scores[number]), np.int64)
         cells = np.ix_(np.array(self._columns, np.int64)[own], alleles)
         target = (rows[:, None], number, own[None])
-        found.value[target] = values.value[0][cells].T
-        if found.spread is not None and len(values.value) > 2:
-            found.spread[target] = values.value[1:].std(axis=0, ddof=1)[cells].T
+        scored.value[target] = values.value[0][cells].T
+        if scored.spread is not None and len(values.value) > 2:
+            scored.spread[target] = values.value[1:].std(axis=0, ddof=1)[cells].T
         if values.reference is not None and values.alternative is not None:
-            found.reference[target] = values.reference[0][cells].T
-            found.alternative[target] = values.alternative[0][cells].T
+            scored.reference[target] = values.reference[0][cells].T
+            scored.alternative[target] = values.alternative[0][cells].T
         if values.place is not None:
             place = values.place[0][cells].T + core[:, None]
-            known = ~np.isnan(found.value[target]) & ~np.isnan(place)
+            known = ~np.isnan(scored.value[target]) & ~np.isnan(place)
             # A bin may begin before the contig.
-            found.place[target] = np.where(known, np.maximum(np.nan_to_num(place), 0), -1)
+            scored.place[target] = np.where(known, np.maximum(np.nan_to_num(place), 0), -1)
 
     def _pairs(self, compared: Compared, block: Block) -> Pairs:
         first, last = self.frame.scored

@@ -153,15 +153,15 @@ def _shift(pairs: Pairs) -> ScoreValues:
 def _maxabs(pairs: Pairs) -> ScoreValues:
     size = np.abs(pairs.difference)
     best = (size if pairs.outside is None else np.where(pairs.outside, -1, size)).argmax(-1)
-    found = [
+    strongest = [
         np.take_along_axis(values, best[..., None], -1)[..., 0].astype(np.float64)
         for values in (pairs.difference, pairs.reference, pairs.alternative)
     ]
     rows = np.arange(best.shape[-1]) if len(pairs.place) > 1 else np.zeros(1, np.int64)
-    found.append(pairs.place[rows, best].astype(np.float64))
-    owner = pairs.units.strongest(np.abs(found[0]))
+    strongest.append(pairs.place[rows, best].astype(np.float64))
+    owner = pairs.units.strongest(np.abs(strongest[0]))
     value, reference, alternative, place = (
-        np.take_along_axis(array, owner, axis=1) for array in found
+        np.take_along_axis(array, owner, axis=1) for array in strongest
     )
     if pairs.outside is not None:
         value[..., pairs.outside.all(axis=-1)] = np.nan
@@ -175,9 +175,9 @@ class Score(ScoreFacts):
     compute: Callable[[Pairs], ScoreValues] = field(kw_only=True)
 
     @classmethod
-    def of(cls, facts: ScoreFacts, compute: Callable[[Pairs], ScoreValues]) -> Score:
+    def of(cls, meaning: ScoreFacts, compute: Callable[[Pairs], ScoreValues]) -> Score:
         """Return the score of these facts."""
-        return cls(**vars(facts), compute=compute)
+        return cls(**vars(meaning), compute=compute)
 
 
 SCORES: Mapping[str, Score] = {
@@ -202,7 +202,7 @@ def choose_scores(
     UsageError
         No such score, or one that this model's tracks cannot have.
     """
-    known = {**SCORES, **{name: _from_plugin(name, entry) for name, entry in own.items()}}
+    known = {**SCORES, **{name: _from_plugin(name, score) for name, score in own.items()}}
     chosen = []
     for name in dict.fromkeys(names):
         if name not in known:
@@ -230,20 +230,20 @@ def headline_of(scores: Sequence[ScoreFacts], card: ModelCard) -> list[int]:
     return [number for number, score in enumerate(scores) if score.name in group]
 
 
-def _from_plugin(name: str, entry: TrackScore) -> Score:
-    facts = entry.facts(name)
+def _from_plugin(name: str, score: TrackScore) -> Score:
+    meaning = score.score_facts(name)
 
     def compute(pairs: Pairs) -> ScoreValues:
         every = pairs.units
         shape = (len(pairs.reference), every.tracks + len(every.pairs) + 1, *pairs.shape[2:3])
         value, reference, alternative, place = (np.full(shape, np.nan) for _ in range(4))
         firsts = {"tracks": 0, "pairs": every.tracks, "model": shape[1] - 1}
-        for kind in entry.units:
+        for kind in score.units:
             if kind == "pairs" and not len(every.pairs):
                 continue
             for number in range(shape[0]):
                 bins = pairs.reference[number], pairs.alternative[number]
-                record = ask(name, entry, kind, bins, every.pairs)
+                record = ask(name, score, kind, bins, every.pairs)
                 rows = slice(firsts[kind], firsts[kind] + len(record.value))
                 value[number, rows] = record.value
                 if record.reference is not None:
@@ -254,4 +254,4 @@ def _from_plugin(name: str, entry: TrackScore) -> Score:
                     place[number, rows] = pairs.place_of(record.bin.astype(np.int64))
         return ScoreValues(value, reference, alternative, place)
 
-    return Score.of(facts, compute)
+    return Score.of(meaning, compute)

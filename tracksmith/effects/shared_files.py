@@ -45,10 +45,10 @@ def _write_annotated(job: FilesJob, models: Sequence[ModelResults]) -> list[File
     if job.outline.variants.source == "table":
         return []
     path = "variants/annotated.vcf.gz"
-    write_annotated(job.folder / path, models, job.progress.note)
+    write_annotated(job.folder / path, models, job.progress.note, job.options)
     crash_point("track-finished")
-    entry = FileEntry.of(job.folder, path, "vcf", rows=job.outline.variants.records)
-    return [entry, *job.index_entries(path)]
+    file = FileEntry.of(job.folder, path, "vcf", rows=job.outline.variants.records)
+    return [file, *job.index_entries(path)]
 
 
 def _write_summary(job: FilesJob, models: Sequence[ModelResults]) -> list[FileEntry]:
@@ -63,20 +63,20 @@ def _shared(name: str) -> Callable[[Outline], list[str]]:
 def skipped_lines(models: Sequence[ModelResults]) -> Iterator[str]:
     """Yield the lines of skipped.tsv: what every model skips once, then what only one does."""
     first = models[0]
-    for entry in _skipped_by(first):
-        own = entry.reason in OWN_REASONS and len(models) > 1
-        yield f"{entry.line}\t{first.name if own else '.'}\n"
+    for skipped in _skipped_by(first):
+        own = skipped.reason in OWN_REASONS and len(models) > 1
+        yield f"{skipped.line}\t{first.name if own else '.'}\n"
     for model in models[1:]:
-        told: set[tuple[int, str]] = set()
-        known = groupby(_skipped_by(first), key=lambda entry: entry.record)
+        written: set[tuple[int, str]] = set()
+        known = groupby(_skipped_by(first), key=lambda skipped: skipped.record)
         record = -1
-        for entry in _skipped_by(model):
-            while record < entry.record:
+        for skipped in _skipped_by(model):
+            while record < skipped.record:
                 record, group = next(known, (NO_RECORD, iter(())))
-                told = {(other.allele, other.reason) for other in group}
-            shared = record == entry.record and (entry.allele, entry.reason) in told
-            if entry.reason in OWN_REASONS or not shared:
-                yield f"{entry.line}\t{model.name}\n"
+                written = {(other.allele, other.reason) for other in group}
+            shared = record == skipped.record and (skipped.allele, skipped.reason) in written
+            if skipped.reason in OWN_REASONS or not shared:
+                yield f"{skipped.line}\t{model.name}\n"
 
 
 def _skipped_by(model: ModelResults) -> Iterator[SkippedAllele]:

@@ -176,7 +176,7 @@ def _record(
 def _read_through(
     records: Iterable[VariantRecord], names: ContigNames, regions: Regions | None
 ) -> SourceSize:
-    number = alleles = text = indels = asked = 0
+    number = alleles = text = indels = total = 0
     unscorable: Counter[str] = Counter()
     in_order, contig, position = True, "", 0
     seen: set[str] = set()
@@ -196,8 +196,8 @@ def _read_through(
                 unknown.append(record.contig)
         in_order &= record.position >= position
         position = record.position
-        if regions is None or _is_asked(record, names, regions):
-            asked += len(record.alts) or 1
+        if regions is None or _is_within(record, names, regions):
+            total += len(record.alts) or 1
             count_unscorable(record, unscorable)
     if number and len(set(unknown)) == len(seen):
         raise InputError(
@@ -207,12 +207,12 @@ def _read_through(
         )
     skipped = unscorable.total()
     counts = VariantCounts(
-        alleles_scored=asked - skipped, alleles_skipped=skipped, reasons=dict(unscorable)
+        alleles_scored=total - skipped, alleles_skipped=skipped, reasons=dict(unscorable)
     )
     return SourceSize(number, alleles, text, in_order, indels, counts)
 
 
-def _is_asked(record: VariantRecord, names: ContigNames, regions: Regions) -> bool:
+def _is_within(record: VariantRecord, names: ContigNames, regions: Regions) -> bool:
     contig = names.find(record.contig)
     return contig is not None and is_within(regions, contig, record)
 

@@ -65,7 +65,7 @@ def top_rows(model: ModelResults) -> list[TopRow]:
     """Return the strongest variants of a model, strongest first."""
     listed = enumerate(model.survey.top[:LISTED])
     wanted = {(record, allele): at for at, (_, record, allele) in listed}
-    found: dict[int, TopRow] = {}
+    by_place: dict[int, TopRow] = {}
     units, names = model.units, model.plan.contigs.names
     for result in model.parts():
         rows = result.rows
@@ -78,7 +78,7 @@ def top_rows(model: ModelResults) -> list[TopRow]:
         for row, at in chosen:
             score, unit = int(heads.score[row]), int(heads.unit[row])
             _, _, name, ref, alt, _ = result.texts[row].split("\t")
-            found[at] = TopRow(
+            by_place[at] = TopRow(
                 names[int(rows["contig"][row])],
                 int(rows["position"][row]),
                 name,
@@ -91,7 +91,7 @@ def top_rows(model: ModelResults) -> list[TopRow]:
                 float(result.scored.reference[row, score, unit]),
                 float(result.scored.alternative[row, score, unit]),
             )
-    return [found[at] for at in sorted(found)]
+    return [by_place[at] for at in sorted(by_place)]
 
 
 def top_table(rows: Iterable[TopRow]) -> bytes:
@@ -149,8 +149,8 @@ def _counts(model: ModelResults) -> str:
 
 
 def _distribution(model: ModelResults) -> str:
-    found = quantiles(model.survey.effects, PROBABILITIES)
-    cells = [f"{value:.4g}" if np.isfinite(value) else "." for value in found]
+    values = quantiles(model.survey.effects, PROBABILITIES)
+    cells = [f"{value:.4g}" if np.isfinite(value) else "." for value in values]
     return _table([f"{100 * p:g} %" for p in PROBABILITIES], [cells], set(range(len(cells))))
 
 

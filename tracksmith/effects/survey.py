@@ -53,13 +53,13 @@ class Counts:
     def add(self, result: PartResult) -> None:
         """Count a part."""
         scored = np.unique(result.rows["record"])
-        skipped = {entry.record for entry in result.skipped}
+        skipped = {allele.record for allele in result.skipped}
         self.records += result.records
         self.outside += result.outside
         self.records_scored += len(scored)
         self.records_skipped += len(skipped.difference(scored.tolist()))
         self.alleles_scored += len(result.rows)
-        self.reasons.update(entry.reason for entry in result.skipped)
+        self.reasons.update(allele.reason for allele in result.skipped)
 
     @property
     def adds_up(self) -> bool:
@@ -278,11 +278,11 @@ def _strongest(
     floor = top[-1][0] if len(top) >= most else 0.0
     chosen = np.flatnonzero(size >= floor)
     rows = result.rows
-    found = [
+    candidates = [
         (float(size[row]), int(rows["record"][row]), int(rows["allele"][row]))
         for row in chosen.tolist()
     ]
-    return sorted([*top, *found], key=lambda row: (-row[0], *row[1:]))[:most]
+    return sorted([*top, *candidates], key=lambda row: (-row[0], *row[1:]))[:most]
 
 
 class _Order:

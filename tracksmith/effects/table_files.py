@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tracksmith.effects.outputs import FilesJob, ModelFile, Outline, of_list
 from tracksmith.effects.parquet import has_parquet, write_parquet
+from tracksmith.effects.results import PartResult
 from tracksmith.effects.summary import top_table
 from tracksmith.effects.survey import ModelResults
 from tracksmith.effects.tables import COLUMNS, TableLines
@@ -31,38 +32,49 @@ def _table_names(model: ModelRecord, outline: Outline) -> list[str]:
 def _write_table(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     path = f"variants/{model.name}.tsv.gz"
     with aside(job.folder / path) as temporary:
-        with BgzfWriter(temporary) as out:
+        with BgzfWriter(temporary, job.options.compress_text) as out:
             out.write(("\t".join(COLUMNS) + "\n").encode())
-            for record in _table_rows(job, model):
-                out.write(record[_ORDER.size :])
+            for text in _table_texts(job, model):
+                out.write(text)
         with aside(job.folder / f"{path}{job.outline.index}") as index:
             write_tabix_index(temporary, index, "table", job.outline.longest)
-    entry = FileEntry.of(job.folder, path, "effects", model=model.name, rows=_rows(model))
-    return [entry, *job.index_entries(path)]
+    file = FileEntry.of(job.folder, path, "effects", model=model.name, rows=_rows(model))
+    return [file, *job.index_entries(path)]
 
 
-def _table_rows(job: FilesJob, model: ModelResults) -> Iterator[bytes]:
+def _table_texts(job: FilesJob, model: ModelResults) -> Iterator[bytes]:
+    """Yield the lines of the table in genome order: of a part at once where it is in order."""
     if model.survey.sorted:
-        yield from _in_file_order(model)
+        for _, rows in _parts(model):
+            yield _bytes("".join(rows))
         return
     job.progress.note(f"{job.outline.variants.name} is not sorted; the table is.")
     with DiskSorter(job.folder / "variants") as sorter:
         for record in _in_file_order(model):
             sorter.add(record)
-        yield from sorter
+        for record in sorter:
+            yield record[_ORDER.size :]
+
+
+def _parts(model: ModelResults) -> Iterator[tuple[PartResult, Iterator[str]]]:
+    """Yield each part and the lines of its rows, one text a row."""
+    lines = TableLines(model)
+    for result in model.parts():
+        yield result, lines.blocks(result, model.percentiles(result))
 
 
 def _in_file_order(model: ModelResults) -> Iterator[bytes]:
     """Yield the lines of every row after its place, as a record that can be sorted."""
-    lines = TableLines(model)
     number = 0
-    for result in model.parts():
-        rows = result.rows
-        places = zip(rows["contig"].tolist(), rows["position"].tolist(), strict=True)
-        blocks = lines.blocks(result, model.percentiles(result))
-        for (contig, position), text in zip(places, blocks, strict=True):
-            yield _ORDER.pack(contig, position, number) + text
+    for result, texts in _parts(model):
+        contigs, positions = result.rows["contig"].tolist(), result.rows["position"].tolist()
+        for contig, position, text in zip(contigs, positions, texts, strict=True):
+            yield _ORDER.pack(contig, position, number) + _bytes(text)
             number += 1
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _parquet_names(model: ModelRecord, outline: Outline) -> list[str]:

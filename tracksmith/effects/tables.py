@@ -45,8 +45,8 @@ class TableLines:
         self._labels = [f"{units.names[unit]}\t{names[score]}\t" for score, unit in model.cells]
         self._cells = np.array([score * len(units) + unit for score, unit in model.cells])
 
-    def blocks(self, result: PartResult, percentiles: NDArray[np.float32]) -> Iterator[bytes]:
-        """Yield the lines of one row after the other, as UTF-8.
+    def blocks(self, result: PartResult, percentiles: NDArray[np.float32]) -> Iterator[str]:
+        """Yield the lines of one row after the other.
 
         ``percentiles`` is float32 ``(rows, scores * units)``.
         """
@@ -83,7 +83,7 @@ class TableLines:
                 f"{head}{label}{v}\t{sd}\t{p}\t{r}\t{a}\t{where}{tail}"
                 for label, v, sd, p, r, a, where in cells
             ]
-            yield "".join(lines).encode("utf-8", "backslashreplace")
+            yield "".join(lines)
 
     def _own(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values of the cells that there are, row by row."""

@@ -28,12 +28,12 @@ def _write_bigbed(job: FilesJob, model: ModelResults) -> list[FileEntry]:
         schema(model), compressor=job.options.compressor,
         presorted=model.survey.in_genome_order,
     )  # fmt: skip
-    entry = FileEntry.of(
+    file = FileEntry.of(
         job.folder, path, "bigbed", model=model.name, rows=rows, score=model.scores[0].name,
         values=None if rows else 0,
     )  # fmt: skip
     crash_point("track-finished")
-    return [entry]
+    return [file]
 
 
 def _write_absmax(job: FilesJob, model: ModelResults) -> list[FileEntry]:
@@ -47,10 +47,10 @@ def _write_absmax(job: FilesJob, model: ModelResults) -> list[FileEntry]:
         job.folder / path, TrackData(list(contigs), pieces, INTERVAL_BIN), job.options
     )
     crash_point("track-finished")
-    entry = FileEntry.of(
+    file = FileEntry.of(
         job.folder, path, form.name, model=model.name, statistic="absmax", **value_facts(summary)
     )
-    return [entry]
+    return [file]
 
 
 def _write_deltas(job: FilesJob, model: ModelResults) -> list[FileEntry]:

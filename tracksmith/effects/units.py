@@ -50,9 +50,9 @@ class Units:
     def of(self, score: ScoreFacts) -> list[int]:
         """Return the units that a score is taken over."""
         tracks, both = self.tracks, self.tracks + len(self.pairs)
-        found = list(range(tracks)) if "tracks" in score.units else []
-        found += range(tracks, both) if "pairs" in score.units else []
-        return [*found, both] if "model" in score.units and self.whole else found
+        numbers = list(range(tracks)) if "tracks" in score.units else []
+        numbers += range(tracks, both) if "pairs" in score.units else []
+        return [*numbers, both] if "model" in score.units and self.whole else numbers
 
     def heads(self, score: ScoreFacts) -> list[int]:
         """Return the units among which the strongest effect of a variant is looked for.

@@ -116,16 +116,22 @@ class Networks:
         changed: tuple[int, int],
         folds: Sequence[str],
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Run pairs of windows that differ in the columns ``changed`` only, by the shortcut."""
+        """Run windows that differ in the columns ``changed`` only, by the shortcut.
+
+        ``reference`` has as many windows as ``alternative``, or one for all of them.
+        """
         first, second = [], []
         for fold in folds:
             network = self._network(fold)
+            own, shared = reference, len(reference) < len(alternative)
+            if shared and not getattr(network, "one_reference", False):
+                own = reference.expand(len(alternative), -1, -1)
             with in_precision(self.dtype, self.device):
-                found = network.predict_alleles(reference, alternative, *changed)
-            if not isinstance(found, tuple) or len(found) != 2:
+                pair = network.predict_alleles(own, alternative, *changed)
+            if not isinstance(pair, tuple) or len(pair) != 2:
                 raise PluginError(f"{self.name}: predict_alleles must return two tensors.")
-            first.append(self._checked(found[0]))
-            second.append(self._checked(found[1]))
+            first.append(self._checked(pair[0])[: len(reference)])
+            second.append(self._checked(pair[1]))
         return first, second
 
     def _network(self, fold: str) -> Any:

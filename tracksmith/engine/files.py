@@ -34,11 +34,11 @@ def write_window_files(
     files = [(column, form) for column in range(len(plan.outputs)) for form in forms]
     # decision: finish-in-threads (joining copies, compresses and hashes without the lock)
     written = in_order(tracks.write, files, tracks.stop, min(MOST_THREADS, usable_cores()))
-    entries = [entry for files in written for entry in files]
-    for entry in entries:
-        if entry.values == 0:
+    entries = [file for files in written for file in files]
+    for file in entries:
+        if file.values == 0:
             progress.note(
-                f"{entry.path} holds no value: everything asked for is N or not predictable."
+                f"{file.path} holds no value: everything asked for is N or not predictable."
             )
     return [*entries, *_write_folds(plan, store)]
 
@@ -62,14 +62,14 @@ class _Tracks:
         data = TrackData(plan.track_contigs, lambda: self._pieces(column), plan.tiling.bin)
         summary = form.write(folder / path, data, self.options)
         crash_point("track-finished")
-        entry = FileEntry.of(
+        file = FileEntry.of(
             folder, path, form.name, model=name, track=output.track, statistic=output.statistic,
             sample=output.sample.name if output.sample else "", stored_sign=output.stored_sign,
             **value_facts(summary),
         )  # fmt: skip
         longest = int(plan.contigs.lengths.max(initial=0))
         beside = form.beside(path, longest)
-        return [entry, *(FileEntry.of(folder, other, "index", model=name) for other in beside)]
+        return [file, *(FileEntry.of(folder, other, "index", model=name) for other in beside)]
 
     def _pieces(self, column: int) -> Iterator[tuple[int, EncodedPiece]]:
         plan = self.plan

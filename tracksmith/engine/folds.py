@@ -13,7 +13,7 @@ from tracksmith.models.card import ModelCard
 from tracksmith.models.weights import bare, select_folds
 
 __all__ = [
-    "FoldsAsked",
+    "FoldsRequest",
     "check_card_assembly",
     "check_mean_only",
     "choose_folds",
@@ -42,7 +42,7 @@ def parse_folds(text: str) -> tuple[str, tuple[str, ...]]:
     return rule, named
 
 
-class FoldsAsked(NamedTuple):
+class FoldsRequest(NamedTuple):
     """What was asked of the folds: ``--folds``, ``--spread``, and whether one file was named."""
 
     text: str
@@ -61,7 +61,7 @@ def names_on_card(card: ModelCard, names: ContigNames) -> dict[str, str]:
         The alias file gives a name of the card to several contigs.
     """
     of_card = dict.fromkeys([*card.unseen, *(c for fold in card.folds for c in fold.held_out)])
-    found: dict[str, str] = {}
+    by_contig: dict[str, str] = {}
     alike: dict[str, list[str]] = {}
     for contig in names.contigs.names:
         alike.setdefault(bare(contig), []).append(contig)
@@ -71,15 +71,15 @@ def names_on_card(card: ModelCard, names: ContigNames) -> dict[str, str]:
             continue
         contig = names.contigs.names[number]
         if bare(contig) != bare(name):
-            found[contig] = name
-        found |= {other: "" for other in alike.get(bare(name), []) if other != contig}
-    return found
+            by_contig[contig] = name
+        by_contig |= {other: "" for other in alike.get(bare(name), []) if other != contig}
+    return by_contig
 
 
 def choose_folds(
     card: ModelCard,
     available: tuple[str, ...],
-    asked: FoldsAsked,
+    request: FoldsRequest,
     contigs: Sequence[str],
     notify: Callable[[str], None],
     names: Mapping[str, str] = MappingProxyType({}),
@@ -98,9 +98,9 @@ def choose_folds(
     ResourceError
         Weights of some folds are missing.
     """
-    rule, named = parse_folds(asked.text)
-    available = _named_folds(card, available, rule, named, asked)
-    explicit = asked.explicit or bool(named) or rule not in RULES
+    rule, named = parse_folds(request.text)
+    available = _named_folds(card, available, rule, named, request)
+    explicit = request.explicit or bool(named) or rule not in RULES
     if rule == "mean" and not explicit:
         refuse_partial(card, available, f"--folds mean:{','.join(available)}")
     choose = select_folds(card, available, rule, names)
@@ -108,7 +108,7 @@ def choose_folds(
         whole = select_folds(card, tuple(fold.name for fold in card.folds), rule, names)
         _refuse_missing(card, available, contigs, choose, choose if explicit else whole)
         _note_gaps(card, [contig for contig in contigs if not whole(contig)], notify)
-        if asked.spread:
+        if request.spread:
             _check_spread(card, contigs, choose, notify)
     return rule, available
 
@@ -118,13 +118,13 @@ def _named_folds(
     available: tuple[str, ...],
     rule: str,
     named: tuple[str, ...],
-    asked: FoldsAsked,
+    request: FoldsRequest,
 ) -> tuple[str, ...]:
     """Return the folds that the user named among those that have weights, or all of these."""
     for name in (rule,) if rule not in RULES else named:
         if name not in available:
             raise UsageError(
-                f"--folds {asked.text}: the weights of {card.name} have the folds "
+                f"--folds {request.text}: the weights of {card.name} have the folds "
                 f"{', '.join(name for name in available if name) or 'none'}. "
                 "Use mean, held-out, one of these, or several: mean:A,B."
             )
@@ -132,7 +132,7 @@ def _named_folds(
         available = (rule,)
     elif named:
         available = tuple(name for name in available if name in named)
-    if asked.spread and len(available) < 2:
+    if request.spread and len(available) < 2:
         raise UsageError(
             f"--spread needs at least two folds; {card.name} has {len(available)} here."
         )
@@ -231,19 +231,19 @@ def check_card_assembly(
     """
     known = [(names.get(name, name), bp) for name, bp in contigs]
     pairs = [(name if name.startswith("chr") else f"chr{name}", bp) for name, bp in known]
-    found = assembly_of(pairs)
-    if found is None or not card.assemblies or found in map(canonical, card.assemblies):
+    assembly = assembly_of(pairs)
+    if assembly is None or not card.assemblies or assembly in map(canonical, card.assemblies):
         return
     made_for = ", ".join(card.assemblies)
     # decision: other-assembly-noted (folds name chromosomes of the species)
-    if rule == "held-out" and species_of(found) not in map(species_of, card.assemblies):
+    if rule == "held-out" and species_of(assembly) not in map(species_of, card.assemblies):
         raise UsageError(
             f"--folds held-out: the folds of {card.name} left out chromosomes of {made_for}, and "
-            f"by its lengths this genome is {found}, where the same names are other chromosomes. "
-            "No fold saw this genome: use --folds mean."
+            f"by its lengths this genome is {assembly}, where the same names are other "
+            "chromosomes. No fold saw this genome: use --folds mean."
         )
     notify(
-        f"{card.name} was made for {made_for}; by its lengths this genome is {found}. "
+        f"{card.name} was made for {made_for}; by its lengths this genome is {assembly}. "
         "What the model is worth there is for you to find out."
     )
 
@@ -262,9 +262,9 @@ def check_mean_only(
     for option in card.options:
         value = options.get(option.name, option.default)
         if value in option.mean_only and not whole:
-            asked = "--spread" if spread else f"--folds {rule} ({', '.join(names)})"
+            chosen = "--spread" if spread else f"--folds {rule} ({', '.join(names)})"
             raise UsageError(
                 f"--option {option.name}={value} holds for the mean of all {len(card.folds)} folds "
-                f"of {card.name}, not for {asked}, where single folds are made into tracks. "
+                f"of {card.name}, not for {chosen}, where single folds are made into tracks. "
                 "Leave one of the two out."
             )

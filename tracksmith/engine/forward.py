@@ -315,9 +315,9 @@ class Forward:
         """Predict pairs of windows by the networks' shortcut; see :meth:`windows`.
 
         ``reference`` and ``alternative``, uint8 ``(pairs, window)``, are equal
-        outside the columns ``changed``, half-open.
+        outside the columns ``changed``, half-open. One reference may stand for all pairs.
         """
-        windows, window = reference.shape
+        window = reference.shape[1]
         if reverse:
             changed = (window - changed[1], window - changed[0])
         own, other = as_read(reference, reverse=reverse), as_read(alternative, reverse=reverse)
@@ -330,8 +330,8 @@ class Forward:
             ]
             first, second = self._calls.alleles(channels[0], channels[1], changed, folds)
         return (
-            self._returned.sets(first, windows, self.tiling, reverse=reverse),
-            self._returned.sets(second, windows, self.tiling, reverse=reverse),
+            self._returned.sets(first, len(own), self.tiling, reverse=reverse),
+            self._returned.sets(second, len(other), self.tiling, reverse=reverse),
         )
 
     def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracksmith.engine.folds import (
-    FoldsAsked,
+    FoldsRequest,
     check_card_assembly,
     check_mean_only,
     choose_folds,
@@ -38,32 +38,32 @@ def window_record(chosen: ChosenModel, context: Context) -> ModelRecord:
     """
     request, notify = context.request, context.progress.note
     card = chosen.card
-    asked = request.of(card.name)
-    tiling = tile(card.window_geometry, asked.stride)
+    model_request = request.of(card.name)
+    tiling = tile(card.window_geometry, model_request.stride)
     contigs = _contigs(context.genome, context.regions)
-    explicit = asked.weights is not None and asked.weights.is_file()
-    held_out = parse_folds(asked.folds)[0] == "held-out"
+    explicit = model_request.weights is not None and model_request.weights.is_file()
+    held_out = parse_folds(model_request.folds)[0] == "held-out"
     known = names_on_card(card, _contig_names(context)) if held_out else {}
-    asked_folds = FoldsAsked(asked.folds, asked.spread, explicit)
+    folds_request = FoldsRequest(model_request.folds, model_request.spread, explicit)
     available = tuple(chosen.weights) or ("",)
-    rule, names = choose_folds(card, available, asked_folds, contigs, notify, known)
+    rule, names = choose_folds(card, available, folds_request, contigs, notify, known)
     options = options_of(card, request, context.cards, notify)
     device = first_device(request.device)
-    check_mean_only(card, options, rule, names, spread=asked.spread)
+    check_mean_only(card, options, rule, names, spread=model_request.spread)
     check_card_assembly(card, context.genome.contigs, rule, notify, known)
     return ModelRecord(
         card=chosen.closed,
         tracks=chosen.tracks,
         plugin=chosen.registered.plugin,
         stride=tiling.stride,
-        batch_size=asked.batch_size or default_batch_size(device, tiling.window),
-        folds=FoldsRecord(rule, names, asked.spread, known),
+        batch_size=model_request.batch_size or default_batch_size(device, tiling.window),
+        folds=FoldsRecord(rule, names, model_request.spread, known),
         weights=chosen.records(names),
         options=options,
-        reverse_complement=_reverse(card, asked=asked.reverse_complement),
-        shifts=asked.shifts,
-        dtype=asked.dtype,
-        batch_chosen=asked.batch_size is not None,
+        reverse_complement=_reverse(card, choice=model_request.reverse_complement),
+        shifts=model_request.shifts,
+        dtype=model_request.dtype,
+        batch_chosen=model_request.batch_size is not None,
     )
 
 
@@ -80,10 +80,10 @@ def _contigs(genome: Genome, regions: Regions | None) -> Sequence[str]:
     return names if regions is None else [names[n] for n in sorted(set(regions.contig.tolist()))]
 
 
-def _reverse(card: ModelCard, *, asked: bool | None) -> bool:
-    if asked and card.reverse_complement == "wrong":
+def _reverse(card: ModelCard, *, choice: bool | None) -> bool:
+    if choice and card.reverse_complement == "wrong":
         raise UsageError(
             f"--rc: the card of {card.name} says that averaging with the reverse complement "
             "is wrong for this model."
         )
-    return card.reverse_complement == "default" if asked is None else asked
+    return card.reverse_complement == "default" if choice is None else choice

@@ -31,14 +31,21 @@ from tracksmith.models.weights import describe, find_weights
 from tracksmith.runs.planned import card_options
 from tracksmith.runs.versions import installed_versions
 
-__all__ = ["Asked", "Subject", "freeze", "frozen_difference", "load_subject", "not_comparable"]
+__all__ = [
+    "SelfTestRequest",
+    "Subject",
+    "freeze",
+    "frozen_difference",
+    "load_subject",
+    "not_comparable",
+]
 
 MOST_TRACKS = 4
 MOST_VALUES = 240
 
 
 @dataclass(frozen=True)
-class Asked:
+class SelfTestRequest:
     """With what a model is loaded: weights, options, and the files of a model over regions."""
 
     weights: Path | None = None
@@ -66,7 +73,7 @@ class Subject:
         return {fold: tuple(map(digest_of_file, files)) for fold, files in self.weights.items()}
 
 
-def load_subject(model: Model, asked: Asked) -> Subject:
+def load_subject(model: Model, request: SelfTestRequest) -> Subject:
     """Load a model with all of its tracks and the folds that are there.
 
     Raises
@@ -77,12 +84,12 @@ def load_subject(model: Model, asked: Asked) -> Subject:
         The plugin refuses them or fails, or its golden file is damaged.
     """
     golden = None if model.golden is None else read_golden(model.golden, model.card.name)
-    weights = find_weights(model, asked.weights)
+    weights = find_weights(model, request.weights)
     card = describe(model, weights)
-    options = card_options(card, asked.options)
+    options = card_options(card, request.options)
     names: tuple[str, ...] = ()
-    if isinstance(card.geometry, RegionGeometry) and (asked.inputs or golden is None):
-        names = _feature_names(model, FeatureRequest(asked.inputs, options))
+    if isinstance(card.geometry, RegionGeometry) and (request.inputs or golden is None):
+        names = _feature_names(model, FeatureRequest(request.inputs, options))
     if golden is None or (names and len(names) != golden.columns):
         golden = golden_inputs(card, len(names))
     tracks = tuple(track.id for track in card.tracks)
@@ -127,7 +134,7 @@ def _call_load(model: Model, request: LoadRequest) -> Any:
         ) from error
 
 
-def freeze(model: Model, asked: Asked) -> Golden:
+def freeze(model: Model, request: SelfTestRequest) -> Golden:
     """Return the golden file of a model: what it gives now, on a CPU in float32.
 
     Raises
@@ -137,7 +144,7 @@ def freeze(model: Model, asked: Asked) -> Golden:
     ResourceError
         Weights are missing, of some folds or of all.
     """
-    subject = load_subject(_without_outputs(model, asked), asked)
+    subject = load_subject(_without_outputs(model, request), request)
     card = subject.card
     refuse_partial(card, tuple(subject.weights), "the file of one fold (--weights FILE)")
     values = subject.sample.on(CPU, "float32")
@@ -158,9 +165,9 @@ def freeze(model: Model, asked: Asked) -> Golden:
     )
 
 
-def _without_outputs(model: Model, asked: Asked) -> Model:
+def _without_outputs(model: Model, request: SelfTestRequest) -> Model:
     """Return a model that is frozen anew; the features of one over regions may stay the same."""
-    regions = isinstance(model.card.geometry, RegionGeometry) and not asked.inputs
+    regions = isinstance(model.card.geometry, RegionGeometry) and not request.inputs
     if regions and model.golden is not None and model.golden.is_file():
         return model
     return replace(model, golden=None)

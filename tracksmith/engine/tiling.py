@@ -151,10 +151,10 @@ def orientations(tiling: Tiling, shifts: tuple[int, ...], *, reverse: bool) -> l
     The reverse complement of a window whose core is off-centre is taken from
     another window, chosen so that its core covers the same bases.
     """
-    found = []
+    ways = []
     for shift in shifts:
         whole = round(shift / tiling.bin) if tiling.bin > 1 else shift
-        found.append(Orientation(False, shift, whole))
+        ways.append(Orientation(False, shift, whole))
         if reverse:
-            found.append(Orientation(True, shift + tiling.off_centre, whole))
-    return found
+            ways.append(Orientation(True, shift + tiling.off_centre, whole))
+    return ways

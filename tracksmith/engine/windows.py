@@ -47,17 +47,17 @@ class Stretch:
             self._known = np.concatenate([[0], np.cumsum(~blank)], dtype=np.int32)
 
     def counts(
-        self, start: int, end: int, asked: NDArray[np.bool_] | None = None
+        self, start: int, end: int, wanted: NDArray[np.bool_] | None = None
     ) -> tuple[int, int]:
         """Return how many bases of ``[start, end)`` are N, and how many another ambiguous code.
 
-        ``asked``, bool ``(end - start,)``, leaves out the others.
+        ``wanted``, bool ``(end - start,)``, leaves out the others.
         """
         if self.plain:
             return 0, 0
         masks = self.masks[start - self.start : end - self.start]
-        if asked is not None:
-            masks = masks[asked]
+        if wanted is not None:
+            masks = masks[wanted]
         unknown = int(np.count_nonzero(masks == N))
         return unknown, int(np.count_nonzero(odd_bases(masks))) - unknown
 
@@ -82,8 +82,8 @@ class Stretch:
         if self._known is None:
             return np.ones(count, dtype=np.bool_)
         starts = offset + np.arange(count) * tiling.stride
-        held: NDArray[np.bool_] = self._known[starts + tiling.window] > self._known[starts]
-        return held
+        known: NDArray[np.bool_] = self._known[starts + tiling.window] > self._known[starts]
+        return known
 
     def blank_bins(self, start: int, bins: int, bin_size: int) -> NDArray[np.bool_] | None:
         """Say which bins from ``start`` bp hold no known base; None when all do.

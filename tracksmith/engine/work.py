@@ -313,8 +313,8 @@ class WindowWorker:
 
 def _count(counts: dict[str, int], chunk: Chunk, bin_size: int) -> None:
     """Add what a chunk read to the counts of its part."""
-    asked = _bases_of(chunk.wanted, bin_size, chunk.end - chunk.start)
-    unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, asked)
+    wanted = _bases_of(chunk.wanted, bin_size, chunk.end - chunk.start)
+    unknown, ambiguous = chunk.stretch.counts(chunk.start, chunk.end, wanted)
     counts["bases"] += chunk.bases
     counts["unknown"] += unknown
     counts["ambiguous"] += ambiguous

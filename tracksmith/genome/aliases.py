@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tracksmith.errors import InputError
 from tracksmith.genome.contigs import Contigs, shown
 from tracksmith.genome.fasta import Notify, silent
 
-__all__ = ["ContigNames", "read_aliases"]
+__all__ = ["ContigNames", "LeftOut", "read_aliases"]
 
 _ROLES = {
     "assembled-molecule", "unlocalized-scaffold", "unplaced-scaffold", "alt-scaffold",
@@ -24,6 +25,19 @@ _REPORT_NAMES = (0, 4, 6, 9)
 _ASSIGNED_MOLECULE = 2
 _ONE_LINE_A_CONTIG = 4
 """Tables this wide have a line for each contig; narrower ones may have a line for each name."""
+
+
+@dataclass
+class LeftOut:
+    """Rows of a file that were left out, since the genome does not have their contigs."""
+
+    rows: int = 0
+    contigs: dict[str, None] = field(default_factory=dict)
+
+    def add(self, contig: str) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.contigs[contig] = None
 
 
 class ContigNames:
@@ -56,7 +70,7 @@ class ContigNames:
         self._notify = notify
         self._aliases = aliases or {}
         self._known: dict[str, int | None] = {}
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
 
     def find(self, name: str, length: int | None = None) -> int | None:
         """Return the number of the genome's contig that ``name`` means, or None.
@@ -90,8 +104,8 @@ class ContigNames:
             target, how = self.contigs.resolve(name, length), "since their lengths agree"
         if target is None:
             return None
-        if how not in self._told:
-            self._told.add(how)
+        if how not in self._noted:
+            self._noted.add(how)
             self._notify(
                 f"{self.source}: contig {name!r} is read as the genome's {target!r}, {how}."
             )

@@ -270,22 +270,22 @@ class AlleleReader:
         self, record: VariantRecord, number: int, ref: str, alt: str, kind: Kind
     ) -> Allele | Skipped:
         contig = self.names.contigs.names[self.names.find(record.contig) or 0]
-        found = self._bases(contig, record.position, len(ref))
-        if _fits(found, ref):
-            if not _is_exact(found, ref, alt):
-                return _ambiguous(record, number, found)
+        bases = self._bases(contig, record.position, len(ref))
+        if _fits(bases, ref):
+            if not _is_exact(bases, ref, alt):
+                return _ambiguous(record, number, bases)
             return Allele(record, number, contig, record.position, ref, alt, kind)
-        detail = f"REF is {_short(ref)}, the genome has {_short(decode(found))}"
+        detail = f"REF is {_short(ref)}, the genome has {_short(decode(bases))}"
         if self.on_mismatch == "error":
             raise InputError(
                 f"{self.names.source}:{record.line}: {record.place}: {detail}. Is the file of "
                 "another assembly or strand? --ref-mismatch skip leaves such records out."
             )
         if self.on_mismatch == "use-alt-as-ref":
-            found = self._bases(contig, record.position, len(alt))
-            if _fits(found, alt):
-                if not _is_exact(found, alt, ref):
-                    return _ambiguous(record, number, found)
+            bases = self._bases(contig, record.position, len(alt))
+            if _fits(bases, alt):
+                if not _is_exact(bases, alt, ref):
+                    return _ambiguous(record, number, bases)
                 kind = classify(alt, ref)
                 place = record.position
                 return Allele(record, number, contig, place, alt, ref, kind, swapped=True)
@@ -301,21 +301,21 @@ class AlleleReader:
         return stretch[start - first : start - first + length]
 
 
-def _fits(found: Masks, allele: str) -> bool:
+def _fits(bases: Masks, allele: str) -> bool:
     """Whether every base of ``allele`` is one that the genome's code there allows."""
     if len(allele) == 1:  # most of them, at a tenth of the time
-        return bool(int(found[0]) & _MASK_OF_BASE[allele])
-    return bool(np.all(found & encode(allele)))
+        return bool(int(bases[0]) & _MASK_OF_BASE[allele])
+    return bool(np.all(bases & encode(allele)))
 
 
-def _is_exact(found: Masks, ref: str, alt: str) -> bool:
+def _is_exact(bases: Masks, ref: str, alt: str) -> bool:
     """Whether the genome has ``ref`` to the letter where the alleles differ."""
     first, changed, _ = trim(0, ref, alt)
-    return bool(np.array_equal(found[first : first + len(changed)], encode(changed)))
+    return bool(np.array_equal(bases[first : first + len(changed)], encode(changed)))
 
 
-def _ambiguous(record: VariantRecord, number: int, found: Masks) -> Skipped:
-    detail = f"REF is {_short(record.ref)}, the genome has {_short(decode(found))}"
+def _ambiguous(record: VariantRecord, number: int, bases: Masks) -> Skipped:
+    detail = f"REF is {_short(record.ref)}, the genome has {_short(decode(bases))}"
     return Skipped(record, number, Reason.AMBIGUOUS_REFERENCE, detail)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
-from tracksmith.genome.aliases import ContigNames, read_aliases
+from tracksmith.genome.aliases import ContigNames, LeftOut, read_aliases
 from tracksmith.genome.contigs import MAX_CONTIG, Contigs
 from tracksmith.genome.fasta import Notify, silent
 from tracksmith.genome.intervals import Interval, Regions
@@ -93,13 +93,15 @@ def read_bed(
     notify: Notify = silent,
     alias: str | Path | None = None,
     clip: bool = False,
+    left_out: LeftOut | None = None,
 ) -> Bed:
     """Read a BED file, plain or gzipped, and hold it against the genome.
 
     Comment, ``track`` and ``browser`` lines, a line of column titles, blank
     lines, a byte order mark and CRLF are accepted. With ``clip`` an interval
     that passes an end of its contig ends there, and one wholly outside is left
-    out; ``notify`` is told how many, and of names that were mapped.
+    out; ``notify`` is told how many, and of names that were mapped. With
+    ``left_out`` rows on contigs that the genome lacks are counted there and left out.
 
     Raises
     ------
@@ -111,10 +113,10 @@ def read_bed(
     path = Path(path)
     aliases = read_aliases(alias, contigs) if alias is not None else None
     names = ContigNames(contigs, str(path), notify, aliases)
-    rows = _Rows(path, names, clip)
+    rows = _Rows(path, names, clip, left_out)
     for number, line in _data_lines(path):
         rows.add(number, line)
-    if not rows.positions:
+    if not rows.positions and not (left_out and left_out.rows):
         raise InputError(
             f"{path} holds no regions{' within the genome' if rows.clipped else ''}. "
             "Give at least one line: contig, start, end, separated by tabs."
@@ -123,7 +125,7 @@ def read_bed(
         notify(f"{path}: {rows.clipped:,} intervals passed an end of their contig: clipped.")
     if rows.first:
         notify(f"{path}: positions count from 1, as its column of widths shows.")
-    columns = np.array(rows.positions, dtype=np.int64).T.copy()
+    columns = np.array(rows.positions, dtype=np.int64).reshape(-1, 3).T.copy()
     return Bed(contigs, columns[0], columns[1], columns[2], rows.extra, rows.layout)
 
 
@@ -133,10 +135,13 @@ class _Rows:
     ``first`` is how a table of widths numbers a contig's first base, None before its first row.
     """
 
-    def __init__(self, path: Path, names: ContigNames, clip: bool) -> None:
+    def __init__(
+        self, path: Path, names: ContigNames, clip: bool, left_out: LeftOut | None
+    ) -> None:
         self.path = path
         self.names = names
         self.clip = clip
+        self.left_out = left_out
         self.clipped = 0
         self.first: int | None = None
         self.layout = PLAIN_BED
@@ -155,7 +160,10 @@ class _Rows:
             if self.positions or not self._take_titles(number, columns):
                 raise self.fail(number, self._no_number(columns))
             return
-        contig, length = self._contigs.get(columns[0]) or self._contig(number, columns[0])
+        found = self._contigs.get(columns[0]) or self._contig(number, columns[0])
+        if found is None:
+            return
+        contig, length = found
         start, end = (_signed(text) for text in columns[1:3])
         if self.layout.width is not None:
             start -= self._first_base(number, columns, end - start)
@@ -217,12 +225,16 @@ class _Rows:
         self.clipped += 1
         return max(start, 0), min(end, length)
 
-    def _contig(self, number: int, raw: bytes) -> tuple[int, int]:
+    def _contig(self, number: int, raw: bytes) -> tuple[int, int] | None:
+        """Return a contig's number and length, None where its rows are left out."""
         name = raw.decode("utf-8", "surrogateescape")
+        if self.left_out is not None and self.names.find(name) is None:
+            self.left_out.add(name)
+            return None
         contig = self.names.require(name, f"{self.path}:{number}")
-        found = contig, int(self.names.contigs.lengths[contig])
-        self._contigs[raw] = found
-        return found
+        contig_and_length = contig, int(self.names.contigs.lengths[contig])
+        self._contigs[raw] = contig_and_length
+        return contig_and_length
 
     def _past_end(self, contig: int, end: bytes, length: int) -> str:
         return (

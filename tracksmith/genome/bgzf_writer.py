@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import pysam
 
@@ -14,7 +16,19 @@ from tracksmith.files import Closing
 from tracksmith.genome.bgzf import EOF_MARKER
 from tracksmith.genome.htslib import quiet_htslib
 
-__all__ = ["INDEX_SUFFIXES", "BgzfWriter", "index_suffix", "write_tabix_index"]
+__all__ = [
+    "INDEX_SUFFIXES",
+    "BgzfWriter",
+    "Compress",
+    "by_zlib",
+    "index_suffix",
+    "write_tabix_index",
+]
+
+Compress: TypeAlias = Callable[[Any], bytes]
+"""From a buffer to a zlib stream."""
+
+by_zlib: Compress = partial(zlib.compress, level=6)
 
 _PLAIN_BYTES = 0xFF00
 _HEAD = bytes.fromhex("1f8b08040000000000ff0600424302 00")
@@ -30,7 +44,8 @@ class BgzfWriter(Closing):
     The same bytes written give the same file, however they are cut into calls.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, compress: Compress = by_zlib) -> None:
+        self._compress = compress
         self._handle = path.open("wb")
         self._pending = bytearray()
 
@@ -42,8 +57,7 @@ class BgzfWriter(Closing):
             del self._pending[:_PLAIN_BYTES]
 
     def _block(self, plain: bytes) -> None:
-        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-        packed = packer.compress(plain) + packer.flush()
+        packed = self._compress(plain)[2:-4]  # without the head and the sum of a zlib stream
         if len(packed) + 26 > 0x10000:  # bytes that do not compress are stored
             packer = zlib.compressobj(0, zlib.DEFLATED, -15)
             packed = packer.compress(plain) + packer.flush()

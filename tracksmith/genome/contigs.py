@@ -112,14 +112,14 @@ class Contigs:
         """
         if name in self._index:
             return name
-        found = {other for other in _prefix_aliases(name) if other in self._index}
-        if not found and length is not None:
-            found = {
+        candidates = {other for other in _prefix_aliases(name) if other in self._index}
+        if not candidates and length is not None:
+            candidates = {
                 other
                 for other in _mitochondrial_aliases(name)
                 if other in self._index and self.length(other) == length
             }
-        return found.pop() if len(found) == 1 else None
+        return candidates.pop() if len(candidates) == 1 else None
 
     def digest(self) -> str:
         """Return the sha256 of all names and lengths, in order."""

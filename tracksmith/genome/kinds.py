@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracksmith.errors import InputError
 
-__all__ = ["kind_of_bytes", "require_file"]
+__all__ = ["is_file", "kind_of_bytes", "require_file"]
 
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|gcs|az|drs|file):/+", re.IGNORECASE)
 _BY_HEAD = {
@@ -65,6 +65,14 @@ def require_file(path: str | Path, what: str) -> None:
         raise InputError(f"No {what} at {path} (that is {place.absolute()}). Check the path.")
     if place.is_dir():
         raise InputError(f"{path} (that is {place.absolute()}) is a folder. Name the {what} in it.")
+
+
+def is_file(place: Path) -> bool:
+    """Say whether a file is there; a name that no file can have is that of none."""
+    try:
+        return place.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _exists(place: Path) -> bool:

@@ -45,20 +45,20 @@ class TabixBed(Closing):
         self.path = path
         if not path.is_file():
             raise InputError(f"{path} does not exist (that is {path.absolute()}).")
-        found = [i for i in (Path(f"{path}{suffix}") for suffix in INDEX_SUFFIXES) if i.is_file()]
-        if not found:
+        indexes = [i for i in (Path(f"{path}{suffix}") for suffix in INDEX_SUFFIXES) if i.is_file()]
+        if not indexes:
             raise InputError(
                 f"{path} has no index beside it. Make one: `tabix -p bed {path}` "
                 "(the file must be sorted and compressed with bgzip)."
             )
         try:
-            self._file: Any = pysam.TabixFile(str(path), index=str(found[0]), encoding="utf-8")
+            self._file: Any = pysam.TabixFile(str(path), index=str(indexes[0]), encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Cannot read {path} with its index: {error}. "
                 f"Compress it anew with bgzip and index it: `tabix -f -p bed {path}`."
             ) from None
-        _refuse_stale(path, found[0])
+        _refuse_stale(path, indexes[0])
         self._own = self._mapped(names)
         self.contigs: tuple[str, ...] = tuple(self._own)
 

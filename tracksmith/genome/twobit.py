@@ -133,20 +133,20 @@ def read_index(read: ReadRange, source: str) -> dict[str, int]:
     if len(head) < 16 or struct.unpack_from("<I", head)[0] != SIGNATURE:
         raise InputError(f"{source} is no 2bit file (little endian): its first bytes differ.")
     count = struct.unpack_from("<I", head, 8)[0]
-    data, at, found = b"", 0, {}
+    data, at, offsets = b"", 0, {}
     position = 16
     for _ in range(count):
         if len(data) - at < 260:
             position += at
             data, at = read(position, 1 << 16), 0
         size = data[at] if at < len(data) else 0
-        entry = data[at + 1 : at + 5 + size]
-        if not size or len(entry) < size + 4:
+        index_entry = data[at + 1 : at + 5 + size]
+        if not size or len(index_entry) < size + 4:
             raise InputError(f"{source} is cut short inside its index of {count} sequences.")
-        name = entry[:size].decode("utf-8", "replace")
-        found[name] = int(struct.unpack_from("<I", entry, size)[0])
+        name = index_entry[:size].decode("utf-8", "replace")
+        offsets[name] = int(struct.unpack_from("<I", index_entry, size)[0])
         at += 5 + size
-    return found
+    return offsets
 
 
 def read_length(read: ReadRange, offset: int, source: str) -> int:

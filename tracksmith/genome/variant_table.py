@@ -21,13 +21,13 @@ def table_columns(parts: list[str]) -> tuple[dict[str, int], str]:
     Nothing, where the line does not name contig, position, ref and alt. Of
     several ids the first counts.
     """
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     twice = ""
     for at, text in enumerate(parts):
         for name, words in WORDS.items():
             if text.strip(" #").lower() in words:
-                twice = name if name in found and name != "id" else twice
-                found.setdefault(name, at)
-    if not {"contig", "position", "ref", "alt"} <= set(found):
+                twice = name if name in columns and name != "id" else twice
+                columns.setdefault(name, at)
+    if not {"contig", "position", "ref", "alt"} <= set(columns):
         return {}, ""
-    return found, twice
+    return columns, twice

@@ -341,15 +341,15 @@ def _quoted(line: bytes) -> str:
 
 
 def _wrong_columns(raw: bytes, columns: int) -> str:
-    found = raw.count(b"\t") + 1
+    count = raw.count(b"\t") + 1
     if b"\0" in raw[:4096]:
         return "this is no text: it holds a zero byte."
     if raw.startswith(b"#"):
         return "a header line stands among the records. Were two files joined? Use bcftools concat."
-    if found == 1 and len(raw.split()) >= 8:
+    if count == 1 and len(raw.split()) >= 8:
         return "columns are separated by blanks; VCF needs tabs."
     return (
-        f"{found} columns where the header has {columns}: {_quoted(raw)}. "
+        f"{count} columns where the header has {columns}: {_quoted(raw)}. "
         "The line is cut short or holds stray tabs."
     )
 
@@ -369,9 +369,11 @@ def check_assembly(header: VcfHeader, names: ContigNames) -> None:
         if number is None:
             continue
         common += 1
-        found = int(names.contigs.lengths[number])
-        if length is not None and length != found:
-            differing.append(f"  {name}: {length:,} bp in the file, {found:,} bp in the genome")
+        genome_length = int(names.contigs.lengths[number])
+        if length is not None and length != genome_length:
+            differing.append(
+                f"  {name}: {length:,} bp in the file, {genome_length:,} bp in the genome"
+            )
     if header.contigs and not common:
         raise names.error(list(header.contigs))
     if differing:

@@ -55,17 +55,17 @@ def verify_vcf(
     TracksmithError
         Another number of records or annotations reads back.
     """
-    found = _read(path, list(annotated))
-    if found is None:
+    counts = _read(path, list(annotated))
+    if counts is None:
         notify(
             f"{path} was written whole, but htslib cannot read it: columns that were kept as they "
             "are in the source are malformed. bcftools and others will refuse it."
         )
         return False
-    if found != (records, annotated):
+    if counts != (records, annotated):
         raise TracksmithError(
-            f"{path} does not read back as it was written: {found[0]} records instead of "
-            f"{records}, annotations {found[1]} instead of {annotated}."
+            f"{path} does not read back as it was written: {counts[0]} records instead of "
+            f"{records}, annotations {counts[1]} instead of {annotated}."
         )
     return True
 

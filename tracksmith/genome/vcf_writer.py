@@ -19,6 +19,8 @@ from tracksmith.files import aside
 from tracksmith.genome.bgzf_writer import (
     INDEX_SUFFIXES,
     BgzfWriter,
+    Compress,
+    by_zlib,
     index_suffix,
     write_tabix_index,
 )
@@ -86,7 +88,7 @@ class AnnotatedVcfWriter:
 
         A field whose values are all None is left out.
         """
-        added = [text for key, value in values.items() if (text := self._entry(key, value))]
+        added = [text for key, value in values.items() if (text := self._info_text(key, value))]
         self.write_info(record, line, b";".join(added))
 
     def write_info(self, record: VariantRecord, line: bytes, info: bytes) -> None:
@@ -109,7 +111,7 @@ class AnnotatedVcfWriter:
         entries = info.split(b";")
         return b";".join(e for e in entries if e.partition(b"=")[0] not in self._bytes)
 
-    def _entry(self, key: str, value: Value | Sequence[Value]) -> bytes:
+    def _info_text(self, key: str, value: Value | Sequence[Value]) -> bytes:
         several = [value] if isinstance(value, str | int | float) or value is None else list(value)
         texts = [_text(one) for one in several]
         if all(text == "." for text in texts):
@@ -148,7 +150,11 @@ def _text(value: Value) -> str:
 
 @contextmanager
 def annotated_vcf(
-    path: Path, header: VcfHeader, fields: Sequence[InfoField], notify: Notify = silent
+    path: Path,
+    header: VcfHeader,
+    fields: Sequence[InfoField],
+    notify: Notify = silent,
+    compress: Compress = by_zlib,
 ) -> Iterator[AnnotatedVcfWriter]:
     """Write a bgzipped VCF and its index, both when all is well and neither otherwise.
 
@@ -167,7 +173,7 @@ def annotated_vcf(
     kept = ""
     with ExitStack() as stack:
         temporary = stack.enter_context(aside(path))
-        with BgzfWriter(temporary) as output:
+        with BgzfWriter(temporary, compress) as output:
             writer = AnnotatedVcfWriter(output, header, fields)
             yield writer
         kept = index_suffix(writer.longest)

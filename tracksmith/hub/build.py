@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.contigs import browser_problems
+from tracksmith.hub.added import OwnFiles, read_added
 from tracksmith.hub.contents import GROUP, HubPlan, Identity, write_hub
 from tracksmith.hub.folder import hub_folder, replacing
 from tracksmith.hub.genomes import choose_genome
@@ -52,6 +53,7 @@ def build_hub(
     base_url: str | None = None,
     templates: Path | None = None,
     copy: bool = False,
+    add: OwnFiles = OwnFiles(),  # noqa: B008 - frozen
 ) -> HubReport:
     """Build a hub of one run or several side by side; ``out`` is replaced whole or not at all.
 
@@ -69,13 +71,12 @@ def build_hub(
     genome
         UCSC's name of the genome; ``assembly`` to bring the genome along; by
         default what the contigs' lengths prove, else ``assembly``.
-    base_url
-        Address at which ``out`` will be served, for links and sessions that
-        open anywhere.
-    templates
-        Folder with the user's own templates, by the names of ours.
+    base_url, templates
+        Address at which ``out`` will be served; folder with the user's own templates.
     copy
         Copy the tracks into ``out``, so that it can be moved and shared alone.
+    add
+        Files of the user's own to show as well.
 
     Raises
     ------
@@ -88,21 +89,24 @@ def build_hub(
         raise UsageError("Several runs share a hub: say where with -o HUB.")
     opened = open_runs(runs)
     first = opened[0].folder
-    identity = Identity(email, name or safe_name(first.name), title or f"tracksmith {first.name}")
-    base = checked_words(identity.email, identity.name, base_url)
-    links = Links(opened, hub_folder(out or first / "hub", opened), copy)
+    word = name or safe_name(first.name)
+    base = checked_words(email, word, base_url)
+    notes: list[str] = []
+    tracks = read_added(replace(add, notify=notes.append), opened[0].contigs)
+    links = Links(opened, hub_folder(out or first / "hub", opened), copy, tracks)
     chosen = choose_genome(opened[0], genome)
     tops = _top_nodes(links, chosen.hosted)
     tables = [table for run in opened for table in top_variants(run)]
+    identity = Identity(email, word, title or f"tracksmith {first.name}")
     plan = HubPlan(identity, chosen, base, Templates(templates), links, tops, tables)
     with replacing(links.out) as fresh:
         write_hub(plan, fresh)
-    return _report(plan)
+    return _report(plan, notes)
 
 
 def _top_nodes(links: Links, hosted: bool) -> list[Node]:
     urls = {str(item.path): links.of(item) for run in links.runs for item in run.outputs()}
-    tops = lay_out(links.runs, urls)
+    tops = lay_out(links.runs, urls, len(links.added))
     if not tops:
         raise InputError("None of the runs holds a value: there is nothing to show.")
     for top in tops if not hosted else ():
@@ -110,15 +114,15 @@ def _top_nodes(links: Links, hosted: bool) -> list[Node]:
     return tops
 
 
-def _report(plan: HubPlan) -> HubReport:
+def _report(plan: HubPlan, notes: Sequence[str]) -> HubReport:
     empty = [run.folder / path for run in plan.runs for path in run.empty()]
-    notes = [*plan.genome.notes, *browser_problems(plan.runs[0].contigs)]
+    notes = [*notes, *plan.genome.notes, *browser_problems(plan.runs[0].contigs)]
     notes += [f"{path} holds no value and is left out." for path in empty]
     return HubReport(
         hub=plan.links.out / "hub.txt",
         genome=plan.genome.name,
         hosted=plan.genome.hosted,
-        tracks=sum(1 for node in plan.nodes if node.stanza.role == "leaf"),
+        tracks=sum(node.stanza.role == "leaf" for node in plan.nodes) + len(plan.links.added),
         upload=plan.links.shared,
         notes=tuple(notes),
         links=_browser_links(plan),

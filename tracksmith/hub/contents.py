@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.hub.added_shown import added_configs, added_page, added_stanzas
 from tracksmith.hub.folds import write_fold_tracks
 from tracksmith.hub.genomes import (
     HubGenome,
@@ -24,7 +26,7 @@ from tracksmith.hub.runs import Output, ShownRun
 from tracksmith.hub.sharing import Links
 from tracksmith.hub.stanza import Stanza
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.tree import Node
+from tracksmith.hub.tree import Names, Node
 from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, is_inside, label, plain_text
 
 __all__ = ["GROUP", "HubPlan", "Identity", "write_hub"]
@@ -67,6 +69,14 @@ class HubPlan:
         """All tracks, containers before what they hold."""
         return [node for top in self.tops for node in top.walk()]
 
+    def added_stanzas(self) -> list[Stanza]:
+        """Return the tracks that were added, by names that no other has."""
+        names = Names()
+        for node in self.nodes:
+            names.claim(node.name)
+        group = "" if self.genome.hosted else GROUP
+        return added_stanzas(self.links.added, self.links.of_added, names, group)
+
     @property
     def locus(self) -> str:
         """Where the hub opens."""
@@ -86,7 +96,7 @@ def write_hub(plan: HubPlan, folder: Path) -> None:
     InputError
         A file of a run is damaged, or the genome's FASTA is gone.
     """
-    nodes = plan.nodes
+    nodes, added = plan.nodes, plan.added_stanzas()
     for name in ("html", "metadata"):
         (folder / name).mkdir()
     for node in nodes:
@@ -98,13 +108,16 @@ def write_hub(plan: HubPlan, folder: Path) -> None:
         (folder / "metadata").rmdir()
     write_fold_tracks(nodes, folder)
     plan.links.write_copies(folder)
+    for stanza, track in zip(added, plan.links.added, strict=True):
+        page = added_page(plan.templates, track, plan.identity.email)
+        _write(folder / "html" / f"{stanza.name}.html", page)
     about = about_page(plan.templates, plan.runs, plan.identity.title, plan.identity.email)
     _write(folder / "about.html", about)
     if not plan.genome.hosted:
         _write_genome(plan, folder)
     _write_sessions(plan, folder)
     hub, genome = _hub_stanza(plan), _genome_stanza(plan)
-    tracks = [node.stanza for node in nodes]
+    tracks = [*added, *(node.stanza for node in nodes)]
     _write(
         folder / "hub.txt", plan.templates.fill("hub.txt", hub=hub, genome=genome, tracks=tracks)
     )
@@ -168,14 +181,22 @@ def _write_sessions(plan: HubPlan, folder: Path) -> None:
     if not plan.genome.hosted:
         genome = desktop_genome(plan.links, plan.genome.name, plan.base_url)
     url_of = _url_of(plan)
-    xml = session_xml(plan.templates, plan.runs, url_of, genome, plan.locus)
+    added = _added_configs(plan)
+    xml = session_xml(plan.templates, plan.runs, url_of, genome, plan.locus, added)
     _write(folder / "session.xml", xml)
     # decision: session-by-address (igv.js resolves against its own page)
     if plan.base_url:
         two_bit = "" if plan.genome.hosted else plan.base_url + plan.two_bit
         reference = Reference(plan.genome.name, two_bit=two_bit)
-        config = session(plan.runs, url_of, reference, plan.tables)
+        config = session(plan.runs, url_of, reference, plan.tables, added=added)
         _write(folder / "session.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+
+
+def _added_configs(plan: HubPlan) -> list[dict[str, Any]]:
+    links = plan.links
+    if plan.base_url:
+        return added_configs(links.added, lambda it: urljoin(plan.base_url, links.of_added(it)))
+    return added_configs(links.added, links.added_path)
 
 
 def _url_of(plan: HubPlan) -> Callable[[Output], str]:

@@ -43,11 +43,11 @@ def write_fold_tracks(nodes: Sequence[Node], folder: Path) -> None:
     InputError
         A run's BED is damaged; the message names its line.
     """
-    for found in nodes:
-        if found.stanza.role == "leaf" and found.outputs[0].kind == "folds":
-            path = folder / found.stanza["bigDataUrl"]
+    for track_node in nodes:
+        if track_node.stanza.role == "leaf" and track_node.outputs[0].kind == "folds":
+            path = folder / track_node.stanza["bigDataUrl"]
             path.parent.mkdir(exist_ok=True)
-            _write(found.outputs[0], path)
+            _write(track_node.outputs[0], path)
 
 
 def _write(output: Output, path: Path) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "desktop_genome",
     "genome_word",
     "holds_letters",
+    "hosted_name",
     "same_fasta",
     "sizes_name",
     "write_sequence",
@@ -86,6 +87,11 @@ def _card_notes(run: ShownRun, genome: str) -> list[str]:
         if valid and genome not in valid:
             notes.append(f"{model.name} is meant for {', '.join(valid)}; these tracks: {genome}.")
     return notes
+
+
+def hosted_name(run: ShownRun, asked: str | None) -> str | None:
+    """Return the hosted genome to use: the one asked for, or the one that the lengths prove."""
+    return canonical(asked) if asked else assembly_of(run.contigs)
 
 
 def check_against(name: str, contigs: Contigs) -> list[str]:

@@ -105,9 +105,9 @@ class HostGuard(_Guard):
     def refusal(self, scope: Scope) -> Response | None:
         """See :class:`_Guard`."""
         hosts = _values(scope, b"host")
-        found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?", hosts[0] if hosts else "")
-        if found is not None and len(hosts) == 1:
-            name = found[1].strip("[]").lower()
+        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?", hosts[0] if hosts else "")
+        if match is not None and len(hosts) == 1:
+            name = match[1].strip("[]").lower()
             if name in self.names or (self.any_address and _address(name) is not None):
                 return None
         return PlainTextResponse("This host name is not served here.", status_code=421)
@@ -161,5 +161,5 @@ def _is_sound(header: bytes) -> bool:
     unit, _, text = header.partition(b"=")
     if unit.strip().lower() != b"bytes" or text.count(b",") >= MOST_RANGES:
         return False
-    found = [_RANGE.fullmatch(part.strip()) for part in text.split(b",")]
-    return all(one and not (one[1] and one[2] and int(one[1]) > int(one[2])) for one in found)
+    ranges = [_RANGE.fullmatch(part.strip()) for part in text.split(b",")]
+    return all(one and not (one[1] and one[2] and int(one[1]) > int(one[2])) for one in ranges)

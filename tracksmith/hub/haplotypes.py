@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.pairs import Pair
 from tracksmith.hub.runs import DIFFERENCE, FIRST, SECOND, Output, ShownModel, ShownRun
 from tracksmith.hub.signals import FACETED_FROM, Maker
 from tracksmith.hub.tree import Node, node
+from tracksmith.tracks.head import read_local_head
 
 __all__ = [
     "EDITS_TEXT",
@@ -51,11 +51,11 @@ def is_edits(output: Output) -> bool:
 
 def haplotype_pairs(outputs: Iterable[Output]) -> list[Pair]:
     """Return first and second haplotype of every track and person, in order."""
-    found: dict[tuple[str, str], dict[str, Output]] = {}
+    by_track: dict[tuple[str, str], dict[str, Output]] = {}
     for output in outputs:
         if output.statistic in (FIRST, SECOND):
-            found.setdefault((output.sample, output.track_id), {})[output.statistic] = output
-    return [(both[FIRST], both[SECOND]) for both in found.values() if len(both) == 2]
+            by_track.setdefault((output.sample, output.track_id), {})[output.statistic] = output
+    return [(both[FIRST], both[SECOND]) for both in by_track.values() if len(both) == 2]
 
 
 def in_order(outputs: Sequence[Output]) -> list[Pair | Output]:

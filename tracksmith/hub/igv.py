@@ -33,7 +33,7 @@ from tracksmith.hub.scale import (
 )
 from tracksmith.hub.signals import BASE_COLOURS
 from tracksmith.hub.templates import Templates
-from tracksmith.hub.values import plain_text
+from tracksmith.hub.values import label, plain_text
 
 __all__ = ["SHOWN", "Reference", "igv_tracks", "session", "session_xml"]
 
@@ -113,10 +113,12 @@ class Reference:
         return {"reference": config}
 
 
-def igv_tracks(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Config]:
-    """Return one igv.js configuration per row of the view, in order."""
+def igv_tracks(
+    runs: Sequence[ShownRun], url_of: UrlOf, added: Sequence[Config] = ()
+) -> list[Config]:
+    """Return one igv.js configuration per row of the view, in order: ``added`` in front."""
     regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in _regions(runs)]
-    configs = [_regions_row(regions)] if regions else []
+    configs = [*added, *([_regions_row(regions)] if regions else [])]
     configs += [row.config for row in _rows(runs, url_of)]
     return [config | {"order": order} for order, config in enumerate(configs, 1)]
 
@@ -187,12 +189,13 @@ def session(
     reference: Reference,
     tables: Sequence[VariantTable] = (),
     locus: str | None = None,
+    added: Sequence[Config] = (),
 ) -> Config:
-    """Return a session for igv.js: genome, locus, the first tracks."""
+    """Return a session for igv.js: genome, locus, what was added, the first tracks."""
     config: Config = {"version": "3.1.4", **reference.config()}
     config["locus"] = locus or opening(runs, tables)
     config["showSampleNames"] = False
-    config["tracks"] = igv_tracks(runs, url_of)[:SHOWN]
+    config["tracks"] = igv_tracks(runs, url_of, added)[: SHOWN + len(added)]
     return config
 
 
@@ -202,6 +205,7 @@ def session_xml(
     url_of: UrlOf,
     genome: str,
     locus: str,
+    added: Sequence[Config] = (),
 ) -> str:
     """Return a session of the same rows for IGV desktop.
 
@@ -210,7 +214,8 @@ def session_xml(
     not decode the percent signs of a path.
     """
     labels = ShortLabels(DESKTOP_NAME)
-    rows = [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
+    rows = [_xml_values(config, label(config["name"], DESKTOP_NAME)) for config in added]
+    rows += [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
     resources = [part for row in rows for part in (row["members"] or [row])]
     return templates.fill(
         "session.xml",
@@ -361,10 +366,14 @@ def _scale(limits: Limits | None) -> Config:
 
 
 def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
-    config = row.config
+    members = [_xml_row(member, labels) for member in row.members]
+    return _xml_values(row.config, row.label(labels)) | {"members": members}
+
+
+def _xml_values(config: Config, name: str) -> dict[str, Any]:
     colour = str(config.get("color", "rgb(0,0,0)")).removeprefix("rgb(").removesuffix(")")
     return {
-        "name": row.label(labels),
+        "name": name,
         "url": config.get("url", config["name"]),
         "kind": config.get("format", "bigwig"),
         "colour": colour,
@@ -376,5 +385,5 @@ def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
         "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
         "window": config.get("windowFunction", "mean"),
         "mode": config.get("displayMode", "EXPANDED"),
-        "members": [_xml_row(member, labels) for member in row.members],
+        "members": [],
     }

@@ -19,7 +19,7 @@ __all__ = ["effect_reach", "lay_out"]
 SIGNALS = ("mean", "sd")
 
 
-def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
+def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str], before: int = 0) -> list[Node]:
     """Return the top nodes of a hub: per run and model a folder, or a faceted composite.
 
     Parameters
@@ -28,6 +28,8 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
         Runs of one genome.
     urls
         The link of every file, by its absolute path.
+    before
+        How many other tracks come before these.
     """
     outputs = [output for run in runs for output in run.outputs()]
     maker = Maker(common_scales(outputs), dict(urls))
@@ -37,15 +39,15 @@ def lay_out(runs: Sequence[ShownRun], urls: Mapping[str, str]) -> list[Node]:
             own = [item for item in outputs if item.run is run and item.model.name == model.name]
             if own:
                 tops += _model_nodes(maker, run, model, own)
-    _order(tops)
+    _order(tops, before + 1)
     return tops
 
 
-def _order(tops: Sequence[Node]) -> None:
+def _order(tops: Sequence[Node], first: int) -> None:
     """Number all nodes in reading order, so that browsers keep it."""
-    for position, found in enumerate((item for top in tops for item in top.walk()), 1):
-        found.stanza.add("priority", position)
-        found.stanza.add("html", f"html/{found.name}.html")
+    for position, track_node in enumerate((item for top in tops for item in top.walk()), first):
+        track_node.stanza.add("priority", position)
+        track_node.stanza.add("html", f"html/{track_node.name}.html")
 
 
 def _model_nodes(
@@ -143,5 +145,5 @@ def _variant_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
 
 def effect_reach(outputs: Sequence[Output]) -> float:
     """Return the largest absolute variant effect of a model, 1 where nothing tells it."""
-    found = [value_range(output)[1] for output in outputs if output.statistic == "absmax"]
-    return max(found, default=1.0)
+    reaches = [value_range(output)[1] for output in outputs if output.statistic == "absmax"]
+    return max(reaches, default=1.0)

@@ -30,7 +30,7 @@ class LegendEntry:
 
 def legend(outputs: Iterable[Output]) -> list[LegendEntry]:
     """Return what the colours of files mean, each once, in the files' order."""
-    entries = (entry for output in outputs for entry in _entries(output))
+    entries = (item for output in outputs for item in _entries(output))
     return list(dict.fromkeys(entries))
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.intervals import parse_region
-from tracksmith.hub.bbi import read_local_head
 from tracksmith.hub.runs import ShownRun
 from tracksmith.runs.record import FileEntry
+from tracksmith.tracks.head import read_local_head
 
 # decision: own-name-lookup (igv.js changes names before it looks for them)
 __all__ = [
@@ -86,8 +86,8 @@ def opening(runs: Sequence[ShownRun], tables: Sequence[VariantTable] = ()) -> st
     for candidate in candidates:
         if all(any(map(candidate.meets, restricted)) for restricted in regions if restricted):
             return str(candidate)
-    found = candidates[0] if candidates else _first_values(runs[0]) or _whole(runs[0])
-    return str(found) if found is not None else "all"
+    place = candidates[0] if candidates else _first_values(runs[0]) or _whole(runs[0])
+    return str(place) if place is not None else "all"
 
 
 def find_locus(runs: Sequence[ShownRun], text: str) -> str:
@@ -117,8 +117,8 @@ def _named_variants(run: ShownRun, name: str) -> Iterator[str]:
     for file in run.files_of("table"):
         with _readable(run.folder / file.path) as lines:
             columns = tuple(column.lstrip("#") for column in next(lines, []))
-            found = [_find(columns, names) for names in (_CONTIG, _POSITION, _NAME)]
-            at = [number for number in found if number is not None]
+            indices = [_find(columns, names) for names in (_CONTIG, _POSITION, _NAME)]
+            at = [number for number in indices if number is not None]
             if len(at) < 3:
                 continue
             for fields in islice(lines, MOST_LINES):
@@ -160,17 +160,17 @@ def regions_of(run: ShownRun, most: int = 1000) -> list[Region]:
     path = run.folder / "regions.bed"
     if run.plan.regions is None or not path.is_file():
         return []
-    found = []
+    regions = []
     with path.open(encoding="utf-8") as handle:
         for number, line in enumerate(handle, 1):
             fields = line.rstrip("\n").split("\t")
             try:
-                found.append(Region(fields[0], int(fields[1]), int(fields[2])))
+                regions.append(Region(fields[0], int(fields[1]), int(fields[2])))
             except (IndexError, ValueError):
                 raise InputError(f"{path}:{number} is no BED line: {line[:80]!r}.") from None
-            if len(found) == most:
+            if len(regions) == most:
                 break
-    return found
+    return regions
 
 
 def top_variants(run: ShownRun, count: int = 200) -> list[VariantTable]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import UsageError
+from tracksmith.hub.added import own_files
 from tracksmith.hub.runs import ShownRun
 from tracksmith.hub.server import (
     LOOPBACK,
@@ -85,7 +87,13 @@ class NotebookView:
         self.server.close()
 
 
-def show(*runs: str | Path, locus: str | None = None, genome: str | None = None) -> NotebookView:
+def show(
+    *runs: str | Path,
+    locus: str | None = None,
+    genome: str | None = None,
+    add: Sequence[str | Path] = (),
+    alias: str | Path | None = None,
+) -> NotebookView:
     """Show finished runs in the current notebook cell.
 
     The notebook's browser must run on the machine of the kernel, or forward
@@ -100,6 +108,11 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
         the strongest variant, else the first region.
     genome
         A genome that igv.org hosts; by default the runs' own.
+    add
+        Files of your own to show as well, each as ``FILE`` or ``FILE=LABEL``: bigWig,
+        bigBed, BED, GFF3, GTF, VCF or BCF.
+    alias
+        A table of other names of contigs, for files that are added.
 
     Raises
     ------
@@ -114,7 +127,8 @@ def show(*runs: str | Path, locus: str | None = None, genome: str | None = None)
             f"{error.name} is missing: run this in a notebook, or use "
             f"`tracksmith view {' '.join(map(str, runs))}`."
         ) from None
-    site = make_site([Path(run) for run in runs], genome=genome, locus=locus)
+    own = own_files(add, alias, notify=lambda note: warnings.warn(note, stacklevel=4))
+    site = make_site([Path(run) for run in runs], genome=genome, locus=locus, add=own)
     _refuse_markup(site.runs[0])
     cell = f"tracksmith-{uuid.uuid4().hex}"
     server = start(site, open_socket(LOOPBACK, None), NOTEBOOKS)

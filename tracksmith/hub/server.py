@@ -26,11 +26,14 @@ from starlette.routing import BaseRoute, Route
 
 from tracksmith.errors import ResourceError, UsageError
 from tracksmith.genome.fasta_index import index_files
-from tracksmith.hub.genomes import same_fasta
+from tracksmith.hub.added import AddedTrack, OwnFiles, read_added
+from tracksmith.hub.added_shown import added_configs
+from tracksmith.hub.genomes import hosted_name, same_fasta
 from tracksmith.hub.guards import HostGuard, OriginGuard, SecretPath, SoundRanges, confined
 from tracksmith.hub.igv import Reference, session
 from tracksmith.hub.loci import find_locus, top_variants
-from tracksmith.hub.page import IgvScript, find_igv, hosted_name, page_html, page_policy
+from tracksmith.hub.page import find_igv
+from tracksmith.hub.page_text import IgvScript, page_html, page_policy
 from tracksmith.hub.runs import Output, ShownRun, open_runs
 from tracksmith.hub.sharing import quoted
 from tracksmith.hub.templates import Templates
@@ -73,6 +76,7 @@ class Site:
     reference: Reference
     genome_files: dict[str, Path]
     locus: str | None
+    added: tuple[AddedTrack, ...] = ()
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     """The first part of every path, known to whoever was given the address."""
 
@@ -80,12 +84,18 @@ class Site:
         """Return a session for igv.js with absolute addresses; ``base`` is the server's."""
         reference = self.reference.at(base)
         tables = [table for run in self.runs for table in top_variants(run, 1)]
-        return session(self.runs, lambda out: base + self.url(out), reference, tables, self.locus)
+        added = added_configs(self.added, lambda track: base + self.added_url(track))
+        url_of = lambda output: base + self.url(output)  # noqa: E731
+        return session(self.runs, url_of, reference, tables, self.locus, added)
 
     def place(self, run: ShownRun) -> str:
         """Return below what path a run is served; no name of a folder comes into it."""
         folders = [other.folder for other in self.runs]
         return "run/" if len(folders) == 1 else f"runs/{folders.index(run.folder) + 1}/"
+
+    def added_url(self, track: AddedTrack) -> str:
+        """Return the address of an added track relative to the server's root."""
+        return f"added/{self.added.index(track) + 1}"
 
     def url(self, output: Output) -> str:
         """Return the address of a file relative to the server's root."""
@@ -98,26 +108,31 @@ def make_site(
     genome: str | None = None,
     templates: Path | None = None,
     locus: str | None = None,
+    *,
+    add: OwnFiles = OwnFiles(),  # noqa: B008 - frozen
 ) -> Site:
     """Open finished runs on one genome for serving.
 
     Raises
     ------
     TracksmithError
-        As :func:`tracksmith.hub.runs.open_runs`, :func:`find_igv` and, for
-        ``locus``, :func:`tracksmith.hub.loci.find_locus`.
+        As :func:`tracksmith.hub.runs.open_runs`, :func:`find_igv`, for ``locus``
+        :func:`tracksmith.hub.loci.find_locus`, for the user's own files
+        :func:`tracksmith.hub.added.read_added`.
     """
     runs = open_runs(folders)
     place = find_locus(runs, locus) if locus else None
+    tracks = read_added(add, runs[0].contigs)
     files, reference = _reference(runs, genome)
-    return Site(runs, Templates(templates), find_igv(igv), reference, files, place)
+    return Site(runs, Templates(templates), find_igv(igv), reference, files, place, tracks)
 
 
 def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starlette:
     """Return the application that serves runs, read-only, below the site's secret.
 
     There ``/`` is the page, ``/run/PATH`` a file of the only run,
-    ``/runs/N/PATH`` one of the Nth, ``/genome/NAME`` the genome's files. Hidden
+    ``/runs/N/PATH`` one of the Nth, ``/genome/NAME`` the genome's files,
+    ``/added/N`` the Nth of the files that were added. Hidden
     files, links that lead out of their run, and folders are not found.
     ``origins`` is the pattern of foreign origins whose pages may read.
     """
@@ -131,6 +146,7 @@ def make_app(site: Site, host: str = LOOPBACK, origins: str = BROWSERS) -> Starl
         Route("/favicon.ico", lambda request: Response(status_code=204)),
         Route("/chrom.sizes", lambda request: _sizes(site)),
         Route("/genome/{name}", lambda request: _genome_file(site, request)),
+        Route("/added/{number:int}", lambda request: _added_file(site, request)),
     ]
     routes += [
         Route(f"/{site.place(run)}{{path:path}}", partial(_run_file, run)) for run in site.runs
@@ -171,7 +187,16 @@ def _reference(runs: Sequence[ShownRun], genome: str | None) -> tuple[dict[str, 
 
 
 def _page(site: Site) -> Response:
-    text = page_html(site.templates, site.runs, site.url, site.reference, site.script, site.locus)
+    added = added_configs(site.added, site.added_url)
+    text = page_html(
+        site.templates,
+        site.runs,
+        site.url,
+        site.reference,
+        site.script,
+        site.locus,
+        added=added,
+    )
     policy = f"{page_policy(site.reference, site.script)}; frame-ancestors 'none'"
     return HTMLResponse(text, headers=_headers(policy))
 
@@ -203,6 +228,14 @@ def _genome_file(site: Site, request: Request) -> Response:
     return FileResponse(path, media_type="application/octet-stream", headers=_headers(_FILE_POLICY))
 
 
+def _added_file(site: Site, request: Request) -> Response:
+    number = int(request.path_params["number"])
+    path = site.added[number - 1].path if 0 < number <= len(site.added) else None
+    if path is None or not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, media_type="application/octet-stream", headers=_headers(_FILE_POLICY))
+
+
 def _run_file(run: ShownRun, request: Request) -> Response:
     path = confined(run.folder, str(request.path_params["path"]))
     if path is None:
@@ -212,9 +245,9 @@ def _run_file(run: ShownRun, request: Request) -> Response:
 
 
 def _headers(policy: str) -> dict[str, str]:
-    found = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
              "Referrer-Policy": "no-referrer"}  # fmt: skip
-    return found | ({"Content-Security-Policy": policy} if policy else {})
+    return headers | ({"Content-Security-Policy": policy} if policy else {})
 
 
 def open_socket(
@@ -289,9 +322,9 @@ def start(site: Site, opened: socket.socket, origins: str = BROWSERS) -> RunServ
 
 
 @contextmanager
-def serving(*folders: Path, port: int | None = None, **options: str | None) -> Iterator[str]:
+def serving(*folders: Path, port: int | None = None, **options: Any) -> Iterator[str]:
     """Serve runs on the loopback address while the block runs; yields the secret address."""
-    site = make_site(folders, **options)  # type: ignore[arg-type]
+    site = make_site(folders, **options)
     running = start(site, open_socket(LOOPBACK, port))
     try:
         yield running.url

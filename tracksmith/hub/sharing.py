@@ -10,12 +10,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tracksmith.files import aside
+from tracksmith.hub.added import AddedTrack
 from tracksmith.hub.runs import Output, ShownRun
+from tracksmith.hub.values import safe_name
 
 __all__ = ["COPIES", "Links", "folders_to_share", "how_to_share", "quoted"]
 
 COPIES = "runs"
 """The folder of copies, inside that of the hub or page."""
+ADDED = "added"
+"""That of added tracks: those that were made, and copies."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,13 @@ class Links:
     """Links from the folder ``out`` to the files of runs, all of them relative.
 
     With ``copied`` they lead to copies inside it, so that it can be moved alone.
+    Added tracks that were made are copied in any case.
     """
 
     runs: Sequence[ShownRun]
     out: Path
     copied: bool = False
+    added: Sequence[AddedTrack] = ()
 
     def of(self, output: Output) -> str:
         """Return the link to a file; everything but plain letters is percent-encoded."""
@@ -37,6 +43,18 @@ class Links:
         """Return the path of a file from ``out``, as it is on disk."""
         return self._copy(output).as_posix() if self.copied else self.path_to(output.path)
 
+    def of_added(self, track: AddedTrack) -> str:
+        """Return the link to an added track."""
+        return quoted(self.added_path(track))
+
+    def added_path(self, track: AddedTrack) -> str:
+        """Return the path of an added track from ``out``, as it is on disk."""
+        return (
+            self._added_copy(track).as_posix()
+            if self._is_copied(track)
+            else (self.path_to(track.path))
+        )
+
     def path_to(self, path: Path) -> str:
         """Return the path of any file from ``out``, as it is on disk."""
         return Path(os.path.relpath(path, self.out)).as_posix()
@@ -44,7 +62,9 @@ class Links:
     @property
     def shared(self) -> tuple[Path, ...]:
         """The folders that a web server must have."""
-        return folders_to_share(self.out, [run.folder for run in self.runs], copied=self.copied)
+        elsewhere = [run.folder for run in self.runs]
+        elsewhere += [track.path for track in self.added if not self._is_copied(track)]
+        return folders_to_share(self.out, elsewhere, copied=self.copied)
 
     def write_copies(self, folder: Path) -> None:
         """Copy what the links lead to into ``folder``, which is or becomes ``out``.
@@ -56,18 +76,33 @@ class Links:
         ResourceError
             The disk is full or the folder not writable.
         """
+        shutil.rmtree(folder / ADDED, ignore_errors=True)
+        for track in filter(self._is_copied, self.added):
+            _copy_to(folder / self._added_copy(track), track.path)
         if not self.copied:
             return
         shutil.rmtree(folder / COPIES, ignore_errors=True)
         for run in self.runs:
             for output in run.outputs():
-                target = folder / self._copy(output)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with aside(target) as temporary:
-                    shutil.copyfile(output.path, temporary)
+                _copy_to(folder / self._copy(output), output.path)
+
+    def _is_copied(self, track: AddedTrack) -> bool:
+        return self.copied or track.made
+
+    def _added_copy(self, track: AddedTrack) -> Path:
+        """Return where a copy lies; its number keeps two files of one name apart."""
+        number = [id(other) for other in self.added].index(id(track)) + 1
+        end = ".bw" if track.is_signal else ".bb"
+        return Path(ADDED, f"{number}_{safe_name(track.label)}{end}")
 
     def _copy(self, output: Output) -> Path:
         return Path(COPIES, output.run.label, output.file.path)
+
+
+def _copy_to(target: Path, source: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with aside(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def quoted(path: str) -> str:

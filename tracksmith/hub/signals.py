@@ -278,11 +278,11 @@ def _tag(text: str) -> str:
 
 def _subgroups(outputs: Sequence[Output]) -> dict[str, dict[str, str]]:
     """Return, per facet that tells tracks apart, its members: tag and title without spaces."""
-    found = {}
+    subgroups = {}
     for group, facet in _GROUPS.items():
         members = {_tag(value): value for value in (_facet(out, facet) for out in outputs)}
         if len(members) > 1:
-            found[group] = {
+            subgroups[group] = {
                 tag: safe_name(value or "none") for tag, value in sorted(members.items())
             }
-    return found
+    return subgroups

@@ -243,10 +243,10 @@ def mail(value: str) -> str | None:
 
 def parent(value: str) -> str | None:
     """``NAME`` or ``NAME on|off``."""
-    found = re.fullmatch(r"(\S+)( (on|off))?", value)
-    if not found:
+    match = re.fullmatch(r"(\S+)( (on|off))?", value)
+    if not match:
         return "must be a track name, then on or off if wished"
-    return name_problem(found[1])
+    return name_problem(match[1])
 
 
 def pairs(value: str) -> str | None:

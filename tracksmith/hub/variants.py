@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tracksmith.hub.bbi import BbiHead, read_local_head
 from tracksmith.hub.runs import Output
 from tracksmith.hub.signals import Maker
 from tracksmith.hub.tree import Node, node
 from tracksmith.hub.values import first_short
+from tracksmith.tracks.head import BbiHead, read_local_head
 
 __all__ = ["lollipops", "variant_track"]
 

@@ -88,5 +88,5 @@ def heavy_imports(module: str) -> list[str]:
     )
     if done.returncode:
         raise ImportError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    found: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    imported: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return imported

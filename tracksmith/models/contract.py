@@ -81,7 +81,8 @@ class Predictor:
         at least (8 without it).
     ``predict_alleles(reference, alternative, first, last)``
         Both ``(batch, 4, window)``, equal outside columns ``[first, last)``;
-        returns the raw outputs of both, two tensors.
+        returns the raw outputs of both, two tensors. An attribute ``one_reference`` that
+        is true says that ``reference`` may be ``(1, 4, window)`` for all alternatives.
     """
 
     networks: Mapping[str, nn.Module]
@@ -210,7 +211,7 @@ class RegionScore:
     signed: bool = True
     places: bool = False
 
-    def facts(self, name: str) -> ScoreFacts:
+    def score_facts(self, name: str) -> ScoreFacts:
         """Return what the score of this name means."""
         return ScoreFacts(name, self.formula, self.unit, self.signed, places=self.places)
 
@@ -262,7 +263,7 @@ class TrackScore:
     needs_place: bool = False
     places: bool = False
 
-    def facts(self, name: str) -> ScoreFacts:
+    def score_facts(self, name: str) -> ScoreFacts:
         """Return what the score of this name means."""
         return ScoreFacts(
             name, self.formula, self.unit, self.signed, False, self.units,
@@ -324,7 +325,7 @@ class Model:
             raise CardError(f"The scores of model {self.card.name!r} do not fit:\n{listed}")
 
     def _score_problems(self) -> Iterator[str]:
-        own = {name: score.facts(name) for name, score in self.scores.items()}
+        own = {name: score.score_facts(name) for name, score in self.scores.items()}
         regions = isinstance(self.card.geometry, RegionGeometry)
         taken = REGION_SCORES if regions else WINDOW_SCORES
         for name, score in own.items():

@@ -51,11 +51,11 @@ def recorded(path: Path) -> Fetched | None:
     InputError
         The record is damaged.
     """
-    entry = _read(path.parent / RECORD).get(path.name)
-    if entry is None:
+    fields = _read(path.parent / RECORD).get(path.name)
+    if fields is None:
         return None
     with reading(path.parent / RECORD, "record of fetched files"):
-        fetched = Fetched(**entry)
+        fetched = Fetched(**fields)
         if type(fetched.size) is not int or not isinstance(fetched.sha256, str):
             raise ValueError(f"the entry {path.name!r} has no size or sha256")
         return fetched
@@ -74,7 +74,7 @@ def keep(path: Path, source: str, published: str = "", stated_by: str = "") -> F
         entries = _read(path.parent / RECORD)
     except InputError:
         entries = {}
-    there = {name: entry for name, entry in entries.items() if (path.parent / name).exists()}
+    there = {name: fields for name, fields in entries.items() if (path.parent / name).exists()}
     write_json(path.parent / RECORD, there | {path.name: asdict(fetched)})
     return fetched
 

@@ -64,9 +64,9 @@ def installed_entries(group: str) -> list[InstalledEntry]:
     if os.environ.get("TRACKSMITH_NO_PLUGINS", "0") not in ("", "0"):
         return []
     entries = {
-        (entry.distribution, entry.entry_point): entry
+        (plugin.distribution, plugin.entry_point): plugin
         for distribution in metadata.distributions()
-        for entry in _entries_of(distribution, group)
+        for plugin in _entries_of(distribution, group)
     }
     return [entries[key] for key in sorted(entries)]
 

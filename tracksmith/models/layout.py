@@ -24,10 +24,10 @@ class _ImageConv(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         image = values.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        found = nn.functional.conv2d(
+        convolved = nn.functional.conv2d(
             image, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
-        return found.squeeze(2)
+        return convolved.squeeze(2)
 
 
 def channels_last(network: nn.Module) -> nn.Module:

@@ -86,5 +86,5 @@ def _bins(
         return None
     if (checked != np.rint(checked)).any() or checked.max(initial=-1) >= count:
         raise PluginError(f"The plugin's score {name} names bins that are none of the {count}.")
-    found = checked.astype(np.int64)
-    return np.where(found < 0, -1, found % bins[0].shape[2])
+    indices = checked.astype(np.int64)
+    return np.where(indices < 0, -1, indices % bins[0].shape[2])

@@ -62,13 +62,12 @@ class Statement:
 
     def compared(self, path: Path) -> str:
         """Return two lines: what is stated, and what a file is."""
-        size, found = path.stat().st_size, f"sha256 {digest_of_file(path)}"
+        size, digests = path.stat().st_size, f"sha256 {digest_of_file(path)}"
         if self.md5 and not self.sha256:
-            found = f"md5 {_md5_of_file(path)}, {found}"
+            digests = f"md5 {_md5_of_file(path)}, {digests}"
         stated = self.digest.replace(":", " ") or "sha256 unknown"
-        return (
-            f"  expected {stated}, {self.size or 'unknown'} bytes\n  got      {found}, {size} bytes"
-        )
+        expected = f"  expected {stated}, {self.size or 'unknown'} bytes"
+        return f"{expected}\n  got      {digests}, {size} bytes"
 
 
 def _md5_of_file(path: Path) -> str:
@@ -152,12 +151,12 @@ def _files_of(record: Any, address: str) -> Iterator[tuple[str, Statement]]:
     if isinstance(files, Mapping):
         files = files.get("entries")
     entries = files.values() if isinstance(files, Mapping) else files
-    for entry in entries if isinstance(entries, (list, type({}.values()))) else ():
-        if not isinstance(entry, Mapping):
+    for file in entries if isinstance(entries, (list, type({}.values()))) else ():
+        if not isinstance(file, Mapping):
             continue
-        name = entry.get("key", entry.get("filename"))
-        kind, _, digest = str(entry.get("checksum")).rpartition(":")
-        size = _number(entry.get("size", entry.get("filesize")))
+        name = file.get("key", file.get("filename"))
+        kind, _, digest = str(file.get("checksum")).rpartition(":")
+        size = _number(file.get("size", file.get("filesize")))
         known = {(32, ""): "md5", (32, "md5"): "md5", (64, "sha256"): "sha256"}
         field_name = known.get((len(digest), kind))
         if isinstance(name, str):

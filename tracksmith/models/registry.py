@@ -120,49 +120,49 @@ def load_registry() -> Registry:
     models: dict[str, RegisteredModel] = {}
     broken: list[BrokenPlugin] = []
     # decision: demo-is-a-plugin (no model has another way in)
-    for entry in installed_entries(GROUP):
-        for found in _models_of(entry):
-            if isinstance(found, BrokenPlugin):
-                broken.append(found)
+    for plugin in installed_entries(GROUP):
+        for item in _models_of(plugin):
+            if isinstance(item, BrokenPlugin):
+                broken.append(item)
                 continue
-            name = found.card.name
+            name = item.card.name
             if name in models:
                 first = models[name]
                 broken.append(
                     _broken(
-                        entry,
+                        plugin,
                         f"a model called {name!r} is already offered by {first.entry_point!r} "
                         f"({first.distribution} {first.version}), which is used",
                         name,
                     )
                 )
             else:
-                models[name] = found
+                models[name] = item
     return Registry(models, broken)
 
 
-def _broken(entry: InstalledEntry, reason: str, model: str = "") -> BrokenPlugin:
-    return BrokenPlugin(entry.entry_point, entry.distribution, entry.version, reason, model)
+def _broken(plugin: InstalledEntry, reason: str, model: str = "") -> BrokenPlugin:
+    return BrokenPlugin(plugin.entry_point, plugin.distribution, plugin.version, reason, model)
 
 
-def _models_of(entry: InstalledEntry) -> Iterator[RegisteredModel | BrokenPlugin]:
+def _models_of(plugin: InstalledEntry) -> Iterator[RegisteredModel | BrokenPlugin]:
     """Yield the models of one plugin, and a `BrokenPlugin` for whatever is wrong with it."""
     try:
-        values = list(_call_hook(entry.load()))
+        values = list(_call_hook(plugin.load()))
     except TracksmithError as error:
-        yield _broken(entry, str(error))
+        yield _broken(plugin, str(error))
         return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin does stays its own
-        yield _broken(entry, f"{type(error).__name__}: {error}")
+        yield _broken(plugin, f"{type(error).__name__}: {error}")
         return
     if not values:
-        yield _broken(entry, f"{HOOK}() returns no model")
+        yield _broken(plugin, f"{HOOK}() returns no model")
     for value in values:
         if isinstance(value, Model) and isinstance(value.card, ModelCard) and callable(value.load):
-            yield RegisteredModel(value, entry.distribution, entry.version, entry.entry_point)
+            yield RegisteredModel(value, plugin.distribution, plugin.version, plugin.entry_point)
         else:
             shown = _shown(value)
-            yield _broken(entry, f"{HOOK}() returns {shown}, not a Model with card and load")
+            yield _broken(plugin, f"{HOOK}() returns {shown}, not a Model with card and load")
 
 
 def _call_hook(plugin: object) -> Iterable[object]:

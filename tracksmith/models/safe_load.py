@@ -162,11 +162,11 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping):
         candidates = iter([*(content.get(key) for key in NESTED), content])
     for candidate in candidates:
-        held = candidate.state_dict() if isinstance(candidate, torch.nn.Module) else candidate
-        if isinstance(held, Mapping):
+        state = candidate.state_dict() if isinstance(candidate, torch.nn.Module) else candidate
+        if isinstance(state, Mapping):
             tensors = {
                 name: value.detach()
-                for name, value in held.items()
+                for name, value in state.items()
                 if isinstance(name, str) and isinstance(value, torch.Tensor)
             }
             if tensors:

@@ -69,25 +69,25 @@ def grep_tracks(card: ModelCard, text: str) -> list[Track]:
 
 def _matching(card: ModelCard, pattern: str) -> list[str]:
     for exact in (lambda track: (track.id,), selectable_fields):
-        found = [track.id for track in card.tracks if pattern in exact(track)]
-        if len(found) == 1:
-            return found
-        if found:
+        ids = [track.id for track in card.tracks if pattern in exact(track)]
+        if len(ids) == 1:
+            return ids
+        if ids:
             raise UsageError(
-                f"--tracks {pattern}: {len(found)} tracks of {card.name} are called so: "
-                f"{_shown(found)}. Give an id, or {pattern + '*'!r} for all of them."
+                f"--tracks {pattern}: {len(ids)} tracks of {card.name} are called so: "
+                f"{_shown(ids)}. Give an id, or {pattern + '*'!r} for all of them."
             )
     if pattern.isdecimal():
         return [_by_number(card, int(pattern))]
     conditions = _conditions(card, pattern)
     if conditions:
-        found = [t.id for t in card.tracks if all(holds(t) for holds in conditions)]
+        ids = [t.id for t in card.tracks if all(holds(t) for holds in conditions)]
     else:
         fits = _glob(pattern)
-        found = [t.id for t in card.tracks if any(map(fits, selectable_fields(t)))]
-    if not found:
+        ids = [t.id for t in card.tracks if any(map(fits, selectable_fields(t)))]
+    if not ids:
         raise UsageError(_unknown(card, pattern))
-    return found
+    return ids
 
 
 def _by_number(card: ModelCard, number: int) -> str:

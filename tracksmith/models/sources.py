@@ -69,9 +69,9 @@ def archive_job(model: Model, source: str | None, cache: Path, *, offline: bool)
             source = f"{source.rstrip('/')}/{quote(file.name)}"
         return Job(card, file, cache / file.name, (source,))
     path = _local(source)
-    held = path / file.name
-    if path.is_dir() and held.is_file() and not _holds_weights(model, path):
-        path = held
+    archive = path / file.name
+    if path.is_dir() and archive.is_file() and not _holds_weights(model, path):
+        path = archive
     if path.suffix == ".zip" and path.is_file():
         return Job(card, replace(file, name=path.name), path, (str(path),))
     return None
@@ -110,22 +110,22 @@ def _jobs_from_files(model: Model, path: Path, cache: Path) -> list[Job]:
     card = model.card
     jobs = []
     for fold, files in locate_weights(model, path, "--from").items():
-        for found in files:
-            file = _file_of_card(model, fold, found, path)
-            jobs.append(Job(card, file, cache / file.name, (str(found),)))
+        for place in files:
+            file = _file_of_card(model, fold, place, path)
+            jobs.append(Job(card, file, cache / file.name, (str(place),)))
     return jobs
 
 
-def _file_of_card(model: Model, fold: str, found: Path, path: Path) -> WeightFile:
+def _file_of_card(model: Model, fold: str, place: Path, path: Path) -> WeightFile:
     """Return the card's entry for a file that was found, or one that states nothing."""
     listed = [file for file in model.card.weights if file.fold == fold]
     if model.find_weights is None and len(listed) == 1:
         return listed[0]
     for file in listed:
-        if Path(file.name).name == found.name:
+        if Path(file.name).name == place.name:
             return file
-    inside = path.is_dir() and found.is_relative_to(path)
-    return WeightFile(str(found.relative_to(path)) if inside else found.name, fold)
+    inside = path.is_dir() and place.is_relative_to(path)
+    return WeightFile(str(place.relative_to(path)) if inside else place.name, fold)
 
 
 def offline_jobs(model: Model, source: str | None, cache: Path) -> list[Job]:
@@ -138,15 +138,15 @@ def offline_jobs(model: Model, source: str | None, cache: Path) -> list[Job]:
         raise UsageError(f"--from {source}: nothing is downloaded offline. Give a folder.")
     place = cache if source is None else _local(source)
     try:
-        found = _jobs_from_files(model, place, cache)
+        local_jobs = _jobs_from_files(model, place, cache)
     except InputError:
         if source is not None and not card.weights:
             raise
-        found = []
+        local_jobs = []
     if source is None:
-        found = [replace(job, sources=()) for job in found]
-    own = {job.file.fold for job in found if job.file not in card.weights}
-    jobs = {job.target: job for job in found}
+        local_jobs = [replace(job, sources=()) for job in local_jobs]
+    own = {job.file.fold for job in local_jobs if job.file not in card.weights}
+    jobs = {job.target: job for job in local_jobs}
     for file in card.weights:
         beside = place / file.name
         sources = (str(beside),) if source is not None and beside.is_file() else ()
@@ -157,7 +157,7 @@ def offline_jobs(model: Model, source: str | None, cache: Path) -> list[Job]:
 
 def missing_offline(card: ModelCard, cache: Path, missing: list[Job], wanted: int) -> str:
     """Say what is missing offline, and how to bring it."""
-    listed = "".join(f"  - {job.target}{_facts(job.file)}\n" for job in missing)
+    listed = "".join(f"  - {job.target}{_size_and_digest(job.file)}\n" for job in missing)
     head = f"Offline, {len(missing)} of {wanted} files of {card.name} {card.version} are missing:\n"
     if not wanted:
         head = f"Offline, there are no weights of {card.name} {card.version} in {cache}.\n"
@@ -171,8 +171,8 @@ def missing_offline(card: ModelCard, cache: Path, missing: list[Job], wanted: in
     )
 
 
-def _facts(file: WeightFile) -> str:
+def _size_and_digest(file: WeightFile) -> str:
     size = f"{file.size:,} bytes" if file.size else ""
     digest = f"sha256 {file.sha256}" if file.sha256 else ""
-    facts = ", ".join(filter(None, (size, digest)))
-    return f" ({facts})" if facts else ""
+    stated = ", ".join(filter(None, (size, digest)))
+    return f" ({stated})" if stated else ""

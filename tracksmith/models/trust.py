@@ -65,10 +65,10 @@ def trusting(digests: Iterable[str] = ()) -> Iterator[Consent]:
         One is not of that form.
     """
     given = [digests] if isinstance(digests, str) else list(digests)
-    held = Consent(consent().digests | {_digest(text) for text in given})
-    token = _consent.set(held)
+    wider = Consent(consent().digests | {_digest(text) for text in given})
+    token = _consent.set(wider)
     try:
-        yield held
+        yield wider
     finally:
         _consent.reset(token)
 

@@ -134,8 +134,8 @@ def tables_there(card: ModelCard) -> WeightPaths:
     tables: dict[str, tuple[Path, ...]] = {}
     for file in card.weights:
         if file.names_tracks:
-            found = [place / file.name for place in places(card) if (place / file.name).is_file()]
-            tables[file.fold] = (*tables.get(file.fold, ()), *found[:1])
+            present = [place / file.name for place in places(card) if (place / file.name).is_file()]
+            tables[file.fold] = (*tables.get(file.fold, ()), *present[:1])
     return {fold: paths for fold, paths in tables.items() if paths}
 
 
@@ -186,7 +186,7 @@ def _at(model: Model, place: Path) -> WeightPaths:
         There is no complete fold.
     """
     try:
-        return _found_at(model, place)
+        return _weights_at(model, place)
     except InputError as error:
         inside = place.rglob("*") if place.is_dir() else iter(())
         links = [path for path in inside if path.is_symlink() and not path.exists()]
@@ -195,11 +195,11 @@ def _at(model: Model, place: Path) -> WeightPaths:
         raise InputError(f"{error}\n{_dangling(min(links))}") from error
 
 
-def _found_at(model: Model, place: Path) -> WeightPaths:
+def _weights_at(model: Model, place: Path) -> WeightPaths:
     if model.find_weights is None:
         return _by_card(model.card, place)
     try:
-        found = model.find_weights(place)
+        by_fold = model.find_weights(place)
     except TracksmithError:
         raise
     except Exception as error:
@@ -207,25 +207,25 @@ def _found_at(model: Model, place: Path) -> WeightPaths:
             f"{model.card.name} failed in find_weights({str(place)!r}): "
             f"{type(error).__name__}: {error}"
         ) from error
-    _check_found(model.card, found)
-    return found
+    _check_by_fold(model.card, by_fold)
+    return by_fold
 
 
-def _check_found(card: ModelCard, found: object) -> None:
+def _check_by_fold(card: ModelCard, by_fold: object) -> None:
     names = {fold.name for fold in card.folds} or {""}
-    if not isinstance(found, Mapping) or not all(
+    if not isinstance(by_fold, Mapping) or not all(
         isinstance(files, tuple) and all(isinstance(path, Path) for path in files)
-        for files in found.values()
+        for files in by_fold.values()
     ):
         raise PluginError(f"{card.name}: find_weights must return a dict of fold to tuple of Path")
-    if set(found) - names:
+    if set(by_fold) - names:
         raise PluginError(
-            f"{card.name}: find_weights returns the folds {sorted(set(found) - names)}, "
+            f"{card.name}: find_weights returns the folds {sorted(set(by_fold) - names)}, "
             f"which the card does not name ({sorted(names)})"
         )
-    if not found:
+    if not by_fold:
         raise InputError("no weight file of this model is there")
-    for path in (path for files in found.values() for path in files):
+    for path in (path for files in by_fold.values() for path in files):
         if not path.is_file():
             raise PluginError(f"{card.name}: find_weights returns {path}, which is no file")
 
@@ -267,16 +267,16 @@ def _by_card(card: ModelCard, place: Path) -> WeightPaths:
     wanted = _files_by_fold(card)
     if place.is_file():
         return _single_file(wanted, place)
-    found, missing = {}, []
+    by_fold, missing = {}, []
     for fold, files in wanted.items():
         paths = tuple(place / file.name for file in files)
         absent = [path.name for path in paths if not path.is_file()]
         missing += absent
         if not absent:
-            found[fold] = paths
-    if not found:
+            by_fold[fold] = paths
+    if not by_fold:
         raise InputError(f"missing {_shown(missing)}")
-    return found
+    return by_fold
 
 
 def _single_file(wanted: Mapping[str, list[WeightFile]], place: Path) -> WeightPaths:

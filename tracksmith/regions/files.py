@@ -99,12 +99,12 @@ def _write_track(
     path = track_path(model, track.id, "mean", form.suffix)
     contigs = list(peaks.contigs)
     summary = form.write(run.folder / path, TrackData(contigs, pieces, INTERVAL_BIN), options)
-    entry = FileEntry.of(
+    file = FileEntry.of(
         run.folder, path, form.name, model=model, track=track.id, statistic="mean",
         **value_facts(summary),
     )  # fmt: skip
     beside = form.beside(path, int(peaks.contigs.lengths.max(initial=0)))
-    return [entry, *(FileEntry.of(run.folder, other, "index", model=model) for other in beside)]
+    return [file, *(FileEntry.of(run.folder, other, "index", model=model) for other in beside)]
 
 
 def _write_table(

@@ -141,7 +141,7 @@ class RegionForward:
         self.batch.run_in(self.lanes, shifted, last - first)
 
     def _call(self, x: Tensor) -> Tensor:
-        found: list[Tensor] = []
+        outputs: list[Tensor] = []
         for number, original in enumerate(self.networks):
             network = original
             if self.lanes is not None:
@@ -155,8 +155,8 @@ class RegionForward:
                     f"{self.name} returned {type(values).__name__} of shape {shape} for "
                     f"{x.shape[0]} windows of {x.shape[1]} regions; the card promises {wanted}."
                 )
-            found.append(values.float())
-        return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
+            outputs.append(values.float())
+        return outputs[0] if len(outputs) == 1 else torch.stack(outputs).mean(dim=0)
 
     def _run(self, network: nn.Module, x: Tensor) -> Any:
         try:

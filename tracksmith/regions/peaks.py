@@ -87,7 +87,7 @@ class Peaks:
         )
 
 
-def read_peaks(asked: PeaksRequest, contigs: Contigs, notify: Notify = silent) -> Peaks:
+def read_peaks(request: PeaksRequest, contigs: Contigs, notify: Notify = silent) -> Peaks:
     """Read peaks, sort them, settle overlaps, and drop those without any accessibility.
 
     Peaks that share a base are refused, or with ``overlaps="merge"`` become
@@ -102,62 +102,62 @@ def read_peaks(asked: PeaksRequest, contigs: Contigs, notify: Notify = silent) -
         The file is malformed (see :func:`tracksmith.genome.bed.read_bed`),
         peaks overlap, a count is no number from 0 on, or no peak is left.
     """
-    if asked.accessibility is not None and asked.counts_column is not None:
+    if request.accessibility is not None and request.counts_column is not None:
         raise UsageError("Give accessibility as a bigWig or as a counts column, not both.")
-    bed = read_bed(asked.peaks, contigs, notify, asked.alias, asked.clip)
-    counts = None if asked.counts_column is None else _counts(bed, asked)
+    bed = read_bed(request.peaks, contigs, notify, request.alias, request.clip)
+    counts = None if request.counts_column is None else _counts(bed, request)
     peaks = Peaks(contigs, bed.contig, bed.starts, bed.ends, tuple(bed.names), counts)
     peaks = peaks.take(np.lexsort((peaks.ends, peaks.starts, peaks.contig)))
-    peaks = _without_overlaps(peaks, asked, notify)
-    if asked.accessibility is not None:
+    peaks = _without_overlaps(peaks, request, notify)
+    if request.accessibility is not None:
         signal = sum_over_intervals(
-            asked.accessibility, contigs, peaks.contig, peaks.starts, peaks.ends, notify
+            request.accessibility, contigs, peaks.contig, peaks.starts, peaks.ends, notify
         )
         peaks = replace(peaks, signal=signal)
-    return _accessible(peaks, asked, notify)
+    return _accessible(peaks, request, notify)
 
 
-def _counts(bed: Bed, asked: PeaksRequest) -> NDArray[np.float64]:
-    column = asked.counts_column or 0
+def _counts(bed: Bed, request: PeaksRequest) -> NDArray[np.float64]:
+    column = request.counts_column or 0
     if column < 4:
         raise UsageError(
             f"--counts-column {column}: columns are counted from 1, and the first three are the "
             "peak itself. Give 4 or more."
         )
-    found = np.empty(len(bed))
+    counts = np.empty(len(bed))
     for row, extra in enumerate(bed.extra):
         text = extra[column - 4] if len(extra) > column - 4 else ""
         try:
-            found[row] = float(text)
+            counts[row] = float(text)
         except ValueError:
-            found[row] = np.nan
-        if not 0 <= found[row] < np.inf:
+            counts[row] = np.nan
+        if not 0 <= counts[row] < np.inf:
             place = f"{bed.contigs.names[int(bed.contig[row])]}:{int(bed.starts[row]) + 1:,}"
             raise InputError(
-                f"{asked.peaks}, peak {row + 1} at {place}: column {column} is {text!r}, but a "
+                f"{request.peaks}, peak {row + 1} at {place}: column {column} is {text!r}, but a "
                 "count is a number from 0 on. Choose the right column with --counts-column."
             )
-    return found
+    return counts
 
 
-def _without_overlaps(peaks: Peaks, asked: PeaksRequest, notify: Notify) -> Peaks:
+def _without_overlaps(peaks: Peaks, request: PeaksRequest, notify: Notify) -> Peaks:
     reach = _reach(peaks)
     same = peaks.contig[1:] == peaks.contig[:-1]
     fresh = np.concatenate([[True], ~same | (peaks.starts[1:] >= reach[:-1])])
     overlapping = int(np.count_nonzero(~fresh))
     if not overlapping:
         return peaks
-    if asked.overlaps == "refuse":
+    if request.overlaps == "refuse":
         second = int(np.argmin(fresh))
         first = second - 1 - int(np.argmax(reach[:second][::-1] == peaks.ends[:second][::-1]))
         raise InputError(
-            f"{asked.peaks}: {overlapping:,} of {len(peaks):,} peaks overlap one before them, the "
-            f"first {peaks.place(second)} and {peaks.place(first)}. One base cannot have two "
+            f"{request.peaks}: {overlapping:,} of {len(peaks):,} peaks overlap one before them, "
+            f"the first {peaks.place(second)} and {peaks.place(first)}. One base cannot have two "
             "values: make the peaks disjoint, or join them with --overlaps merge."
         )
     first_of = np.flatnonzero(fresh)
     last_of = np.append(first_of[1:], len(peaks)) - 1
-    notify(f"{asked.peaks}: {overlapping:,} overlapping peaks were joined to those before them.")
+    notify(f"{request.peaks}: {overlapping:,} overlapping peaks were joined to those before them.")
     signal = None if peaks.signal is None else np.add.reduceat(peaks.signal, first_of)
     names = tuple(
         ",".join(dict.fromkeys(name for name in peaks.names[a : b + 1] if name))
@@ -175,16 +175,16 @@ def _reach(peaks: Peaks) -> Integers:
     return reach
 
 
-def _accessible(peaks: Peaks, asked: PeaksRequest, notify: Notify) -> Peaks:
+def _accessible(peaks: Peaks, request: PeaksRequest, notify: Notify) -> Peaks:
     if peaks.signal is None:
         return peaks
     kept = peaks.signal > 0
     closed = len(peaks) - int(np.count_nonzero(kept))
     if closed == len(peaks):
         raise InputError(
-            f"{asked.peaks}: no peak has any accessibility. Check that the signal belongs to these "
-            "peaks and this assembly."
+            f"{request.peaks}: no peak has any accessibility. Check that the signal belongs to "
+            "these peaks and this assembly."
         )
     if closed:
-        notify(f"{asked.peaks}: {closed:,} of {len(peaks):,} peaks have no signal: left out.")
+        notify(f"{request.peaks}: {closed:,} of {len(peaks):,} peaks have no signal: left out.")
     return peaks.take(kept)

@@ -31,14 +31,14 @@ def region_record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, R
         missing file (InputError), weights that are missing (ResourceError).
     """
     card, request = chosen.card, context.request
-    asked = request.of(card.name)
+    model_request = request.of(card.name)
     geometry = card.geometry
     if not isinstance(geometry, RegionGeometry):
         raise PluginError(f"{card.name} describes itself as a window model once it is loaded.")
-    if asked.weights is None or not asked.weights.is_file():
+    if model_request.weights is None or not model_request.weights.is_file():
         refuse_partial(card, tuple(chosen.weights), "the file of one fold (--weights FILE)")
-    inputs = region_inputs(card, asked, request.alias, clip=request.clip)
-    stride = geometry.stride if asked.stride is None else asked.stride
+    inputs = region_inputs(card, model_request, request.alias, clip=request.clip)
+    stride = geometry.stride if model_request.stride is None else model_request.stride
     region_windows(0, geometry.context, stride)
     check_card_assembly(card, context.genome.contigs, "mean", context.progress.note)
     files = {name: FileRecord.of(_there(name, path)) for name, path in inputs.every.items()}
@@ -47,21 +47,25 @@ def region_record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, R
         tracks=chosen.tracks,
         plugin=chosen.registered.plugin,
         stride=stride,
-        batch_size=asked.batch_size or BATCH_WINDOWS.get(context.device, 4),
+        batch_size=model_request.batch_size or BATCH_WINDOWS.get(context.device, 4),
         folds=FoldsRecord("mean", tuple(chosen.weights) or ("",)),
         weights=chosen.records(()),
         options=options_of(card, request, context.cards, context.progress.note),
-        dtype=asked.dtype,
-        batch_chosen=asked.batch_size is not None,
+        dtype=model_request.dtype,
+        batch_chosen=model_request.batch_size is not None,
         regions=RegionsRecord(
-            geometry.context, files, asked.counts_column, asked.overlaps, request.clip
+            geometry.context,
+            files,
+            model_request.counts_column,
+            model_request.overlaps,
+            request.clip,
         ),
     )
     return record, inputs
 
 
 def region_inputs(
-    card: ModelCard, asked: ModelRequest, alias: Path | None, *, clip: bool
+    card: ModelCard, model_request: ModelRequest, alias: Path | None, *, clip: bool
 ) -> RegionInputs:
     """Return the inputs that were given, after checking that the model reads such.
 
@@ -70,25 +74,25 @@ def region_inputs(
     UsageError
         No regions were given, or the model does not read what was.
     """
-    if asked.peaks is None:
+    if model_request.peaks is None:
         raise UsageError(
             f"{card.name} reads a list of regions, not windows along a genome: "
             "give it --peaks FILE.bed."
         )
     known = card.geometry.inputs if isinstance(card.geometry, RegionGeometry) else ()
-    signal = asked.accessibility is not None or asked.counts_column is not None
-    given = {*asked.inputs, *(["accessibility"] if signal else [])}
-    unknown = sorted(given - set(known) | ({"peaks"} & set(asked.inputs)))
+    signal = model_request.accessibility is not None or model_request.counts_column is not None
+    given = {*model_request.inputs, *(["accessibility"] if signal else [])}
+    unknown = sorted(given - set(known) | ({"peaks"} & set(model_request.inputs)))
     if unknown:
         raise UsageError(
             f"{card.name} does not read {', '.join(unknown)}; besides --peaks it may be given "
             f"{', '.join(name for name in known if name != 'peaks')}."
         )
     peaks = PeaksRequest(
-        asked.peaks, asked.accessibility, asked.counts_column, cast("Overlaps", asked.overlaps),
-        alias, clip,
+        model_request.peaks, model_request.accessibility, model_request.counts_column,
+        cast("Overlaps", model_request.overlaps), alias, clip,
     )  # fmt: skip
-    return RegionInputs(peaks, asked.inputs, asked.normalisers)
+    return RegionInputs(peaks, model_request.inputs, model_request.normalisers)
 
 
 def place_names(model: str, inputs: RegionInputs) -> dict[str, str]:

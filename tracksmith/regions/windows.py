@@ -99,8 +99,8 @@ class PlacedWindows:
         start, end = self.keep_from[first:last], self.keep_to[first:last]
         count = end - start
         before = np.cumsum(count) - count
-        found: Positions = np.repeat(start - before, count) + np.arange(int(count.sum()))
-        return found
+        positions: Positions = np.repeat(start - before, count) + np.arange(int(count.sum()))
+        return positions
 
     def alike(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield the stretches of ``[first, last)`` whose windows are of one length."""

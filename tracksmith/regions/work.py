@@ -209,7 +209,7 @@ def features_of(work: RegionWork, piece: slice) -> NDArray[np.float32]:
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
     try:
-        found = work.source.features(RegionBatch(contig, starts, ends, bases))
+        features = work.source.features(RegionBatch(contig, starts, ends, bases))
     except (TracksmithError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
@@ -217,12 +217,12 @@ def features_of(work: RegionWork, piece: slice) -> NDArray[np.float32]:
             f"The features of {len(starts)} regions from {peaks.place(piece.start)} on failed: "
             f"{type(error).__name__}: {error}"
         ) from error
-    if found.ndim != 2 or len(found) != len(starts) or not np.isfinite(found).all():
+    if features.ndim != 2 or len(features) != len(starts) or not np.isfinite(features).all():
         raise PluginError(
-            f"The features of {len(starts)} regions have shape {found.shape} or values "
+            f"The features of {len(starts)} regions have shape {features.shape} or values "
             f"that are not finite, from {peaks.place(piece.start)} on."
         )
-    return np.ascontiguousarray(found, dtype=np.float32)
+    return np.ascontiguousarray(features, dtype=np.float32)
 
 
 def _read_normalisers(path: Path | None) -> dict[str, Any] | None:

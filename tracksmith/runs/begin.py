@@ -12,11 +12,11 @@ from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
 from tracksmith.runs.device import device_kind, parse_devices
 from tracksmith.runs.genome import (
-    asked_genome,
     genome_record,
     region_places,
     region_set,
     regions_text,
+    requested_genome,
 )
 from tracksmith.runs.meaning import check_meaning, refuse_tf32
 from tracksmith.runs.planned import (
@@ -68,7 +68,7 @@ def begin(
     check_meaning(request, reads, progress.note)
     options = TrackOptions.of(request.compressor, request.precision)
     device = device_kind(parse_devices(request.device)[0])
-    genome, regions = asked_genome(request, progress.note)
+    genome, regions = requested_genome(request, progress.note)
     refuse_tf32(request, reads, device)
     chosen = [choose_model(item, request, progress.note) for item in registered]
     cards = tuple(model.card for model in chosen)

@@ -93,7 +93,14 @@ def _make_reader(kind: Any) -> Reader:
 def _refuse(where: str, value: Any, due: str) -> TrustError:
     shown = ascii(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return TrustError(f"{where} is {shown}, but {due} is due. Restore the file, or start anew.")
+    place = _printable(where)
+    return TrustError(f"{place} is {shown}, but {due} is due. Restore the file, or start anew.")
+
+
+def _printable(where: str) -> str:
+    """Return the place of a value; the names in it are whatever somebody wrote into the file."""
+    plain = where if where.isprintable() else ascii(where)[1:-1]
+    return plain if len(plain) <= 300 else f"{plain[:240]}...{plain[-57:]}"
 
 
 def _plain_reader(kind: Any) -> Reader:
@@ -188,11 +195,13 @@ def _record_reader(kind: Any) -> Reader:
         if unknown := sorted(value.keys() - readers.keys()):
             raise _refuse(f"{where}.{unknown[0]}", value[unknown[0]], "no such field")
         if missing := [name for name in needed if name not in value]:
-            raise TrustError(f"{where} lacks {missing[0]!r}. Restore the file, or start anew.")
+            place = _printable(where)
+            raise TrustError(f"{place} lacks {missing[0]!r}. Restore the file, or start anew.")
         given = {name: readers[name](item, f"{where}.{name}") for name, item in value.items()}
         try:
             return kind(**given)
         except TracksmithError as error:
-            raise TrustError(f"{where}: {error}\nRestore the file, or start anew.") from None
+            place = _printable(where)
+            raise TrustError(f"{place}: {error}\nRestore the file, or start anew.") from None
 
     return read

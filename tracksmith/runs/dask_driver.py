@@ -74,7 +74,7 @@ class DaskDriver:
         self.missed: set[Any] = set()
         self.losses = _Losses()
         self.failed: dict[int, TracksmithError] = {}
-        self.asked = len(parts)
+        self.total = len(parts)
         self.done = 0
         self._trusted = tuple(f"sha256:{digest}" for digest in sorted(consent().digests))
         self._key = f"tracksmith-{os.getpid()}-{os.urandom(4).hex()}"
@@ -91,7 +91,7 @@ class DaskDriver:
         PluginError, DeviceError, ResourceError
             Going on would be pointless.
         """
-        self.progress.start(what, self.asked, "parts")
+        self.progress.start(what, self.total, "parts")
         self.pool.refresh()
         if self.store.run.plan.device != "cpu":
             self._group(max(1, len(self.pool.members)))
@@ -108,7 +108,7 @@ class DaskDriver:
 
     def _group(self, workers: int) -> None:
         """Put several parts together, so that every worker gets at least four groups."""
-        size = max(1, min(GROUP, self.asked // (4 * workers)))
+        size = max(1, min(GROUP, self.total // (4 * workers)))
         parts = [part for (part, *_) in self.waiting]
         self.waiting = [tuple(parts[at : at + size]) for at in range(0, len(parts), size)]
 
@@ -208,7 +208,7 @@ class DaskDriver:
         if (
             broken
             and not self.done
-            and len(self.failed) >= min(FAILURES_WITHOUT_PROGRESS, self.asked)
+            and len(self.failed) >= min(FAILURES_WITHOUT_PROGRESS, self.total)
         ):
             raise self.failed[min(broken)]
 
@@ -263,7 +263,7 @@ class DaskDriver:
         deaths = self.losses.deaths
         for part in missing[:1]:  # they are computed in this order
             deaths[part] = deaths.get(part, 0) + 1
-            alone = len(deaths) == 1 < self.asked
+            alone = len(deaths) == 1 < self.total
             if sum(deaths.values()) >= DEATHS_PER_PART and not self.done and not alone:
                 raise self._too_many_deaths(part)
             if deaths[part] >= DEATHS_PER_PART:

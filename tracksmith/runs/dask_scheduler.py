@@ -13,9 +13,10 @@ from typing import Any
 from tracksmith.errors import InputError, ResourceError, TrustError, UsageError
 from tracksmith.runs.dask_pool import Member, Pool, import_distributed, silent
 from tracksmith.runs.run import Run
+from tracksmith.runs.values import is_address
 from tracksmith.runs.versions import installed_versions, same_versions
 
-__all__ = ["workers_of"]
+__all__ = ["refuse_unreachable", "workers_of"]
 
 REACH_SECONDS = 20
 """How long a scheduler may take to answer."""
@@ -57,6 +58,20 @@ def workers_of(scheduler: str, run: Run, notify: Callable[[str], None]) -> Itera
         yield pool
 
 
+def refuse_unreachable(scheduler: str) -> None:
+    """Raise as :func:`workers_of` where a scheduler has no workers of use, before there is a run.
+
+    Whether they see its folder is not asked: it may not be there yet.
+    """
+
+    def admit(address: str, said: Any) -> Member:
+        _refuse_stranger(address, said)
+        return Member(address, said["name"], said["host"], device="")
+
+    with silent(), _client(import_distributed(), scheduler) as client:
+        Pool(client, admit, lambda note: None).wait()
+
+
 def _sight(folder: str) -> Callable[..., str | None]:
     """Return the question which run a worker sees in a folder."""
 
@@ -67,10 +82,10 @@ def _sight(folder: str) -> Callable[..., str | None]:
         try:
             os.listdir(folder)  # noqa: PTH208 - has a shared disk look anew
             with open(os.path.join(folder, "run.json"), encoding="utf-8") as handle:  # noqa: PTH118, PTH123
-                found = json.load(handle)["id"]
+                identity = json.load(handle)["id"]
         except (OSError, ValueError, KeyError):
             return None
-        return str(found)
+        return str(identity)
 
     return seen
 
@@ -78,7 +93,7 @@ def _sight(folder: str) -> Callable[..., str | None]:
 def _client(distributed: Any, scheduler: str) -> Any:
     """Connect to a scheduler; raises ResourceError where it does not answer."""
     named = scheduler
-    if "://" not in scheduler and not _is_host(scheduler):
+    if not is_address(scheduler):
         named = _address_in(Path(scheduler))
     try:
         with warnings.catch_warnings():
@@ -90,12 +105,6 @@ def _client(distributed: Any, scheduler: str) -> Any:
             f"seconds ({type(error).__name__}: {_first_line(error)}). Start one with "
             "`dask scheduler`, or give the address that it printed."
         ) from None
-
-
-def _is_host(text: str) -> bool:
-    """Say whether this is HOST:PORT."""
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdigit() and "/" not in text
 
 
 def _address_in(path: Path) -> str:

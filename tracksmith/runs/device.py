@@ -167,16 +167,16 @@ def device_facts(device: torch.device) -> dict[str, str]:
     """Return what decides the last digits of a device: its name, and the model of a GPU."""
     import torch
 
-    facts = {"device": str(device)}
+    properties = {"device": str(device)}
     if device.type == "cuda":
         card = torch.cuda.get_device_properties(device)
-        facts |= {
+        properties |= {
             "gpu": card.name,
             "capability": f"{card.major}.{card.minor}",
             "cuda": str(torch.version.cuda),
             "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
         }
-    return facts
+    return properties
 
 
 def usable_cores() -> int:

@@ -17,7 +17,10 @@ from tracksmith.runs.overlap import computed_parts
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.run import Run
 
-__all__ = ["Devices", "compute_parts", "costs", "devices_of", "load", "refuse_missing", "run_parts"]
+__all__ = [
+    "Devices", "compute_parts", "costs", "devices_of", "load", "reach", "refuse_missing",
+    "run_parts",
+]  # fmt: skip
 
 FAILURES_WITHOUT_PROGRESS = 3
 
@@ -93,6 +96,20 @@ def refuse_missing(text: str, scheduler: str) -> None:
         resolve_devices(text)
 
 
+def reach(devices: Devices) -> None:
+    """Prove that the scheduler of the devices, where there is one, answers and has workers.
+
+    Raises
+    ------
+    ResourceError, TrustError, UsageError
+        As :func:`tracksmith.runs.dask_scheduler.workers_of`.
+    """
+    if devices.scheduler:
+        from tracksmith.runs.dask_scheduler import refuse_unreachable
+
+        refuse_unreachable(devices.scheduler)
+
+
 def load(worker: Worker, device: str) -> None:
     """Load the models of a worker; raises DeviceError or ResourceError where a device fails."""
     with device_faults_told(device):
@@ -110,12 +127,12 @@ def run_parts(
     worker: Worker,
     devices: Devices,
     parts: Sequence[int],
-    told_as: tuple[str, str],
+    labels: tuple[str, str],
     progress: Progress,
 ) -> None:
     """Compute parts: in this process on one device, by Dask workers on several.
 
-    ``told_as`` is what progress calls the work, and its unit.
+    ``labels`` is what progress calls the work, and its unit.
 
     Raises
     ------
@@ -129,7 +146,7 @@ def run_parts(
     DeviceError
         The device broke; of several, every one did again and again.
     """
-    what, unit = told_as
+    what, unit = labels
     if devices.elsewhere:
         _run_elsewhere(kind, worker.store, devices, parts, progress, what)
     else:
@@ -152,11 +169,11 @@ def _run_elsewhere(
     from tracksmith.runs.dask_scheduler import workers_of
 
     if devices.scheduler:
-        found = workers_of(devices.scheduler, store.run, progress.note)
+        workers = workers_of(devices.scheduler, store.run, progress.note)
     else:
         resolve_devices(",".join(devices.names))
-        found = own_workers(devices.names, progress.note)
-    with found as pool:
+        workers = own_workers(devices.names, progress.note)
+    with workers as pool:
         DaskDriver(kind, store, parts, pool, progress).run(what)
 
 

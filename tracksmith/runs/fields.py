@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["HAPLOTYPES", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option"]
+__all__ = ["HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option"]
 
-PREDICT, VARIANTS, HAPLOTYPES = "predict", "variants", "haplotypes"
+PREDICT, VARIANTS, HAPLOTYPES, PERTURB = "predict", "variants", "haplotypes", "perturb"
 WINDOWS, REGIONS = "windows", "regions"
 
 
@@ -19,7 +19,7 @@ def option(
     *,
     flag: str = "",
     group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS),
+    kinds: tuple[str, ...] = (PREDICT, VARIANTS, PERTURB),
     reads: tuple[str, ...] = (WINDOWS, REGIONS),
     choices: tuple[str, ...] = (),
 ) -> Any:

@@ -22,7 +22,7 @@ MARKS = ".tasks"
 
 SHARED_NAMES = (
     "annotated.vcf.gz", "annotated.vcf.gz.tbi", "annotated.vcf.gz.csi", "skipped.tsv",
-    "summary.html",
+    "summary.html", "edits.tsv",
 )  # fmt: skip
 """Finished files that bear no model's name."""
 
@@ -30,11 +30,11 @@ SHARED_NAMES = (
 def damaged_files(run: Run) -> list[str]:
     """Return the finished files that are missing or not as they were written."""
     damaged = []
-    for entry in run.files:
-        path = run.folder / entry.path
-        same_size = path.is_file() and path.stat().st_size == entry.size
-        if not same_size or digest_of_file(path) != entry.sha256:
-            damaged.append(entry.path)
+    for file in run.files:
+        path = run.folder / file.path
+        same_size = path.is_file() and path.stat().st_size == file.size
+        if not same_size or digest_of_file(path) != file.sha256:
+            damaged.append(file.path)
     return damaged
 
 
@@ -78,7 +78,7 @@ def remove_run(run: Run) -> None:
 def _own_files(run: Run) -> list[Path]:
     """Return the files of a run; of one that was stopped while finishing, those by its names."""
     if run.finished:
-        return [run.folder / entry.path for entry in run.files]
+        return [run.folder / file.path for file in run.files]
     names = tuple(f"{model.name}." for model in run.plan.models)
     if run.plan.haplotypes is not None:
         names += tuple(f"{sample.file_name}." for sample in run.plan.haplotypes.samples)

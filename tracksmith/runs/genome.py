@@ -17,7 +17,6 @@ from tracksmith.runs.run import Run
 
 __all__ = [
     "REGIONS_FILE",
-    "asked_genome",
     "contigs_of",
     "genome_record",
     "open_genome",
@@ -25,13 +24,16 @@ __all__ = [
     "region_places",
     "region_set",
     "regions_text",
+    "requested_genome",
 ]
 
 REGIONS_FILE = "regions.bed"
 """The regions that were asked for, merged, beside ``run.json``."""
 
 
-def asked_genome(request: Request, notify: Callable[[str], None]) -> tuple[Genome, Regions | None]:
+def requested_genome(
+    request: Request, notify: Callable[[str], None]
+) -> tuple[Genome, Regions | None]:
     """Open the genome of a new run and find the regions in it; None is the whole genome.
 
     Raises
@@ -105,15 +107,15 @@ def regions_text(regions: Regions | None) -> dict[str, str]:
     return {REGIONS_FILE: "".join(f"{i.contig}\t{i.start}\t{i.end}\n" for i in regions)}
 
 
-def region_places(asked: Sequence[str], contigs: Contigs) -> tuple[str, ...]:
+def region_places(regions: Sequence[str], contigs: Contigs) -> tuple[str, ...]:
     """Return regions as they were asked for, files by their whole path.
 
     A pipe has no second reading: what it held is in the run's own file.
     """
-    files = [names_file(text, contigs) for text in asked]
+    files = [names_file(text, contigs) for text in regions]
     return tuple(
         text if not file else str(Path(text).absolute()) if Path(text).is_file() else REGIONS_FILE
-        for text, file in zip(asked, files, strict=True)
+        for text, file in zip(regions, files, strict=True)
     )
 
 

@@ -16,7 +16,15 @@ from tracksmith.models.trust import trusting
 from tracksmith.progress import Progress
 from tracksmith.runs.drafts import drafted, planned_before
 from tracksmith.runs.estimate import Estimate, refuse_to_fill
-from tracksmith.runs.executors import Devices, costs, devices_of, load, refuse_missing, run_parts
+from tracksmith.runs.executors import (
+    Devices,
+    costs,
+    devices_of,
+    load,
+    reach,
+    refuse_missing,
+    run_parts,
+)
 from tracksmith.runs.folder import refuse_damage, remove_parts, remove_run
 from tracksmith.runs.kind import Draft, Kind, Worker
 from tracksmith.runs.notes import failure_reason
@@ -130,10 +138,10 @@ def work(
     sees the folder. What the plan trusted is not trusted here: see
     :func:`tracksmith.models.trust.trusting`. Returns the parts that were computed.
     """
+    chosen = _chosen_parts(run, part, of)
     if run.finished:
         progress.note(f"{run.folder} is finished already; nothing to do.")
         return []
-    chosen = _chosen_parts(run, part, of)
     devices = devices_of(run, device, dask)
     with closing(kind.open(run, devices.own, progress)) as worker:
         todo = sorted(chosen & set(worker.store.missing()))
@@ -171,7 +179,7 @@ def status(run: Run, *, deep: bool = False) -> RunStatus:
     IncompleteError
         With ``deep``: files of a finished run are missing or changed.
     """
-    files = [entry.path for entry in run.files]
+    files = [file.path for file in run.files]
     if run.finished:
         if deep:
             refuse_damage(run)
@@ -225,6 +233,7 @@ def _claim(
         worker = kind.open(run, own, progress)
         try:
             load(worker, own)
+            reach(devices)
             if Run.exists(out):
                 remove_run(Run.open(out))
             draft.settle(run, out)

@@ -17,7 +17,7 @@ from typing import Any
 from tracksmith.errors import ResourceError, TrustError
 from tracksmith.files import TOKEN, crash_point, machine, owner_suffix, temporary_name
 
-__all__ = ["held", "is_left_over"]
+__all__ = ["is_left_over", "locked"]
 
 log = logging.getLogger(__name__)
 
@@ -33,26 +33,26 @@ class _Holder:
     """What a lock says of who holds it; ``text`` is all of it, the count of beats included."""
 
     text: str
-    facts: dict[str, Any]
+    identity: dict[str, Any]
 
     @property
     def here(self) -> bool:
         """Whether its process could be seen from here: one machine, one table of processes."""
-        return self.facts.get("machine") == machine()
+        return self.identity.get("machine") == machine()
 
     @property
     def alive(self) -> bool:
         """Whether its process, of this machine, lives."""
-        return _alive(int(self.facts["pid"]), str(self.facts["born"]))
+        return _alive(int(self.identity["pid"]), str(self.identity["born"]))
 
     @property
     def words(self) -> str:
-        minutes = max(0.0, (time.time() - float(self.facts["since"])) / 60)
-        return f"process {self.facts['pid']} on {self.facts['host']}, for {minutes:.0f} min"
+        minutes = max(0.0, (time.time() - float(self.identity["since"])) / 60)
+        return f"process {self.identity['pid']} on {self.identity['host']}, for {minutes:.0f} min"
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock file; its holder's thread beats while the block runs.
 
     Raises
@@ -72,14 +72,14 @@ def held(path: Path) -> Iterator[None]:
         beats.join()
         os.close(descriptor)
         holder = _read(path)
-        if holder is not None and holder.facts.get("token") == TOKEN:
+        if holder is not None and holder.identity.get("token") == TOKEN:
             with suppress(OSError):
                 path.unlink()
 
 
 def _create(path: Path) -> int:
     """Make the lock file, taking over from a driver that is gone; return it opened."""
-    facts = {
+    identity = {
         "host": socket.gethostname(), "machine": machine(), "pid": os.getpid(),
         "born": _born(os.getpid()), "since": time.time(), "token": TOKEN,
     }  # fmt: skip
@@ -91,7 +91,7 @@ def _create(path: Path) -> int:
             continue
         except OSError as error:
             raise ResourceError(f"Cannot write {path}: {error.strerror}.") from None
-        os.write(descriptor, f"{json.dumps(facts)}\n".encode())
+        os.write(descriptor, f"{json.dumps(identity)}\n".encode())
         _count(descriptor, 0)
         return descriptor
     raise TrustError(f"{path} changes hands too fast: another driver is starting here.")
@@ -134,13 +134,13 @@ def _read(path: Path) -> _Holder | None:
             text, {"host": "another machine", "pid": 0, "born": "", "since": time.time()}
         )
     try:
-        facts = json.loads(text.partition("\n")[0])
-        int(facts["pid"]), float(facts["since"]), facts["host"], facts["born"]
+        identity = json.loads(text.partition("\n")[0])
+        int(identity["pid"]), float(identity["since"]), identity["host"], identity["born"]
     except (ValueError, KeyError, TypeError):
         raise TrustError(
             f"{path} is no lock of tracksmith. If no other process works there, delete it."
         ) from None
-    return _Holder(text, facts)
+    return _Holder(text, identity)
 
 
 def _move_if_dead(path: Path) -> None:

@@ -46,11 +46,11 @@ def check_meaning(
 
 def _check_numbers(request: Request) -> None:
     numbers = [(request.parts, "--parts")]
-    for asked in map(request.of, request.models):
+    for model_request in map(request.of, request.models):
         numbers += [
-            (asked.batch_size, "--batch-size"),
-            (asked.max_allele, "--max-allele"),
-            (asked.counts_column, "--counts-column"),
+            (model_request.batch_size, "--batch-size"),
+            (model_request.max_allele, "--max-allele"),
+            (model_request.counts_column, "--counts-column"),
         ]
     for value, flag in numbers:
         if value is not None and value < 1:

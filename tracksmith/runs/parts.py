@@ -71,9 +71,9 @@ class PartStore:
         self._written: set[int] = set()
         self._known: dict[int, PartFacts] = {}
         self.bounds = [
-            (stage, number)
-            for stage, entry in enumerate(run.plan.stages)
-            for number in range(len(entry.starts))
+            (number, part)
+            for number, stage in enumerate(run.plan.stages)
+            for part in range(len(stage.starts))
         ]
 
     def __len__(self) -> int:
@@ -135,12 +135,12 @@ class PartStore:
         data, manifest = self.data_path(part), self.manifest_path(part)
         with aside(data) as temporary, temporary.open("wb") as handle:
             writer = PartWriter(handle)
-            facts = fill(writer)
+            fields = fill(writer)
             size = handle.tell()
         crash_point("part-data")
-        entry = self._identity(part) | {"versions": installed_versions()} | facts
-        entry |= {"lengths": writer.lengths, "size": size, "crc32": writer.checksum}
-        write_json(manifest, entry)
+        content = self._identity(part) | {"versions": installed_versions()} | fields
+        content |= {"lengths": writer.lengths, "size": size, "crc32": writer.checksum}
+        write_json(manifest, content)
         self._written.add(part)
         self._known.pop(part, None)
         with suppress(FileNotFoundError):
@@ -216,10 +216,10 @@ class PartStore:
         IncompleteError
             Lists all parts that are missing or broken, and the command that redoes them.
         """
-        found = {
+        problems = {
             part: self._discard_if_broken(part, deep=part not in self._written) for part in parts
         }
-        bad = {part: problem for part, problem in found.items() if problem}
+        bad = {part: problem for part, problem in problems.items() if problem}
         if bad:
             raise IncompleteError(self.complaint(bad))
 
@@ -234,7 +234,7 @@ class PartStore:
             + f"\nFinish them with `tracksmith work {self.run.folder}`."
         )
 
-    def _facts(self, part: int) -> PartFacts:
+    def _part_facts(self, part: int) -> PartFacts:
         """Return what joining needs of a part's manifest, which is read once."""
         if part not in self._known:
             self._known[part] = PartFacts.of(self.manifest(part))
@@ -242,23 +242,23 @@ class PartStore:
 
     def counts(self, stage: int) -> BaseCounts:
         """Return the bases that a stage over windows read."""
-        counts = [self._facts(part).counts for part in self.parts_of(stage)]
+        counts = [self._part_facts(part).counts for part in self.parts_of(stage)]
         names = ("bases", "unknown", "ambiguous")
         return BaseCounts(*(sum(count[name] for count in counts) for name in names))
 
     def trusted(self) -> set[str]:
         """Return the sha256 of the weight files that were unpickled for any part."""
-        return {digest for part in range(len(self)) for digest in self._facts(part).trusted}
+        return {digest for part in range(len(self)) for digest in self._part_facts(part).trusted}
 
     def gpus(self) -> tuple[str, ...]:
         """Return the kinds of GPU that computed the parts, by name; none on CPUs."""
-        found = {self._facts(part).gpu for part in range(len(self))} - {""}
-        return tuple(sorted(found))
+        names = {self._part_facts(part).gpu for part in range(len(self))} - {""}
+        return tuple(sorted(names))
 
     def pieces(self, stage: int, output: int) -> Iterator[tuple[int, bytes]]:
         """Yield (item, bytes) of one output of a stage, in order of items."""
         for part in self.parts_of(stage):
-            table = self._facts(part).pieces
+            table = self._part_facts(part).pieces
             item = self.items(part)[0]
             with self.data_path(part).open("rb") as handle:
                 for row in range(len(table)):

@@ -99,12 +99,12 @@ def choose_model(
         Of the kind that fits: unknown track (UsageError), weights that are
         missing (ResourceError) or not of this model (InputError).
     """
-    asked = request.of(registered.card.name)
-    weights = find_weights(registered.model, asked.weights)
+    model_request = request.of(registered.card.name)
+    weights = find_weights(registered.model, model_request.weights)
     card = describe(registered.model, weights)
     if not card.commercial_use:
         notify(f"NOTE: {card.name} may not be used commercially ({card.weights_licence}).")
-    return ChosenModel(registered, card, weights, tuple(select_tracks(card, asked.tracks)))
+    return ChosenModel(registered, card, weights, tuple(select_tracks(card, model_request.tracks)))
 
 
 def with_partners(card: ModelCard, chosen: Iterable[str]) -> ModelCard:
@@ -226,8 +226,8 @@ def load_model(planned: PlannedModel, tracks: tuple[str, ...], features: tuple[s
         for fold, files in planned.record.weights.items()
     }
     try:
-        asked = LoadRequest(used, tracks, planned.record.options, features)
-        return planned.model.load(asked)
+        request = LoadRequest(used, tracks, planned.record.options, features)
+        return planned.model.load(request)
     except TracksmithError:
         raise
     except (Exception, SystemExit) as error:

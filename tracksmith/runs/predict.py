@@ -117,7 +117,7 @@ class Models:
         records = self.store.run.plan.models
         results = [model.finish(progress) for model in self.models]
         return Results(
-            tuple(entry for result in results for entry in result.files),
+            tuple(file for result in results for file in result.files),
             {
                 record.name: result.bases
                 for record, result in zip(records, results, strict=True)

@@ -318,7 +318,8 @@ class FileEntry:
 
     ``path`` is relative to the run; ``kind`` a word such as bigwig, bigbed,
     table. ``statistic`` is mean, sd, delta ...; ``base`` the base of a
-    saturation track; ``values`` counts bases with a value, ``rows`` rows.
+    saturation track; ``edit`` and ``readout`` name what a track of perturbations shows;
+    ``values`` counts bases with a value, ``rows`` rows.
     ``stored_sign`` is -1 where a track around variants holds negated values,
     else 1. ``quantiles`` are by probability. ``sample`` is a person of a run of haplotypes.
     """
@@ -332,6 +333,8 @@ class FileEntry:
     statistic: str = ""
     score: str = ""
     base: str = ""
+    edit: str = ""
+    readout: str = ""
     bin: int | None = None
     variants: int | None = None
     rows: int | None = None

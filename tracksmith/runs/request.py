@@ -16,8 +16,17 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
-from tracksmith.runs.fields import HAPLOTYPES, PREDICT, REGIONS, VARIANTS, WINDOWS, option
+from tracksmith.runs.fields import (
+    HAPLOTYPES,
+    PERTURB,
+    PREDICT,
+    REGIONS,
+    VARIANTS,
+    WINDOWS,
+    option,
+)
 from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
+from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
     read_number,
     read_path,
@@ -37,6 +46,7 @@ __all__ = [
     "HAPLOTYPES",
     "LISTS",
     "MAPPINGS",
+    "PERTURB",
     "PREDICT",
     "SCORE_NAMES",
     "VARIANTS",
@@ -81,7 +91,7 @@ class ModelRequest(HaplotypeModelRequest):
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        group="Models",
+        kinds=(PREDICT, VARIANTS), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -103,27 +113,33 @@ class ModelRequest(HaplotypeModelRequest):
     )
     peaks: Path | None = option(
         None, read_path, "BED file of regions, for a model over regions.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     # decision: inputs-by-name (the command line knows no plugin's words)
     inputs: Mapping[str, Path] = option(
         {}, read_paths_by_name, "Another input of a model over regions: NAME=PATH.", flag="--input",
-        reads=(REGIONS,), group="Models over regions",
+        reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS), group="Models over regions",
     )  # fmt: skip
     accessibility: Path | None = option(
         None, read_path, "bigWig, summed over each region.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     counts_column: int | None = option(
         None, read_whole, "Column of the regions with counts, from 1.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     overlaps: str = option(
         "refuse", read_text, "What to do with regions that share a base.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         choices=("refuse", "merge"), group="Models over regions",
     )  # fmt: skip
     normalisers: Path | None = option(
         None, read_path, "Normalisers of an earlier run.", reads=(REGIONS,),
+        kinds=(PREDICT, VARIANTS),
         group="Models over regions",
     )  # fmt: skip
     scores: tuple[str, ...] = option(
@@ -138,7 +154,7 @@ class ModelRequest(HaplotypeModelRequest):
 
 
 @dataclass(frozen=True)
-class Request(HaplotypeRequest):
+class Request(HaplotypeRequest, PerturbRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -169,8 +185,9 @@ class Request(HaplotypeRequest):
         kinds=(VARIANTS,), group="Variants",
     )  # fmt: skip
     around: tuple[str, ...] = option(
-        (), read_texts, "Tracks around the strongest variants (top:20) or those of a region.",
-        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+        (), read_texts, "Variants: tracks around the strongest (top:20) or those of a region. "
+        "Perturbations: bp to either side of a start site that are read.",
+        kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     background: int = option(
         0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
@@ -233,6 +250,8 @@ class Request(HaplotypeRequest):
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.readouts is not None:
+            return PERTURB
         if self.variants is not None or self.saturate is not None:
             return VARIANTS
         return PREDICT if self.vcf is None else HAPLOTYPES

@@ -18,12 +18,12 @@ from tracksmith.files import (
     write_json,
 )
 from tracksmith.runs.codec import decode, encode
-from tracksmith.runs.lock import held, is_left_over
+from tracksmith.runs.lock import is_left_over, locked
 from tracksmith.runs.record import FORMAT, FileEntry, Limits, Places, PlanRecord, Results
 
 __all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder", "require_name"]
 
-FILE_FOLDERS = ("tracks", "regions", "variants", "ism", "edits")
+FILE_FOLDERS = ("tracks", "regions", "variants", "ism", "edits", "perturb")
 """Where the built-in kinds of run put finished files."""
 
 
@@ -173,7 +173,7 @@ class Run:
         TrustError
             Another live process holds it; host, pid and age are named.
         """
-        with held(self.folder / ".lock"):
+        with locked(self.folder / ".lock"):
             yield
 
     def sweep(self) -> None:
@@ -291,8 +291,8 @@ def _checked(folder: Path, path: Path, content: Any) -> Run:
         decode(Limits, content.get("limits"), f"{path}: limits"),
         None if results is None else decode(Results, results, f"{path}: results"),
     )
-    for entry in run.files:
-        place = PurePosixPath(entry.path)
+    for file in run.files:
+        place = PurePosixPath(file.path)
         if place.is_absolute() or ".." in place.parts:
-            raise TrustError(f"{path} lists {entry.path!r}, which lies outside the run.")
+            raise TrustError(f"{path} lists {file.path!r}, which lies outside the run.")
     return run

@@ -11,8 +11,9 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "read_number", "read_path", "read_paths_by_name", "read_scheduler", "read_shifts",
-    "read_text", "read_texts", "read_texts_by_name", "read_whole", "read_yes", "shown",
+    "is_address", "read_number", "read_numbers", "read_path", "read_paths_by_name",
+    "read_scheduler", "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole",
+    "read_yes", "shown",
 ]  # fmt: skip
 
 
@@ -81,6 +82,18 @@ def read_shifts(value: Any) -> tuple[int, ...]:
     return shifts
 
 
+def read_numbers(value: Any) -> tuple[int, ...]:
+    """Return different whole numbers above 0, from a list or a text with commas."""
+    listed = value.split(",") if isinstance(value, str) else _listed(value)
+    try:
+        numbers = tuple(read_whole(item) or 0 for item in listed)
+    except UsageError:
+        numbers = (0,)
+    if len(set(numbers)) < len(numbers) or min(numbers, default=1) < 1:
+        raise UsageError(f"{shown(value)}: give different numbers above 0, e.g. 1000,3000.")
+    return numbers
+
+
 def read_texts(value: Any) -> tuple[str, ...]:
     """Return several texts, from one or a list."""
     return tuple(map(read_text, _listed(value)))
@@ -99,6 +112,12 @@ def read_scheduler(value: Any) -> str:
     if not text.strip():
         raise UsageError(": give the address of a Dask scheduler, tcp://HOST:PORT, or its file.")
     return text
+
+
+def is_address(scheduler: str) -> bool:
+    """Say whether this is the address of a scheduler, HOST:PORT too, and not its file."""
+    host, _, port = scheduler.rpartition(":")
+    return "://" in scheduler or (bool(host) and port.isdigit() and "/" not in scheduler)
 
 
 def read_paths_by_name(value: Any) -> dict[str, Path]:

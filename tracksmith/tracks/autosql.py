@@ -14,13 +14,15 @@ import numpy as np
 
 from tracksmith.errors import UsageError
 
-__all__ = ["BED9", "AutoSql", "Column", "bed9_schema"]
+__all__ = ["BED9", "BED12", "AutoSql", "Column", "bed9_schema", "interact_schema"]
 
 Formatter: TypeAlias = Callable[[Any], str]
 BatchCheck: TypeAlias = Callable[[Sequence[Any]], bool]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 CHARACTERS = re.compile(r"char\[(\d+)\]")
+LIST = re.compile(r"int\[[A-Za-z_][A-Za-z0-9_]*\]")
+NUMBERS = re.compile(r"(-?[0-9]{1,10},)+")
 COLOUR = re.compile(r"\d{1,3},\d{1,3},\d{1,3}")
 WHOLE = {
     "int": (-(1 << 31), (1 << 31) - 1),
@@ -52,6 +54,8 @@ class Column:
             return "%d", _all_whole(*WHOLE[self.type])
         if self.type in ("float", "double"):
             return "%.6g", _all_real
+        if LIST.fullmatch(self.type):
+            return "%s", _all_lists
         if match := CHARACTERS.fullmatch(self.type):
             return "%s", _all_text(int(match[1]))
         return "%s", _all_text(STRING_BYTES if self.type == "string" else LONG_STRING_BYTES)
@@ -62,13 +66,15 @@ class Column:
             return _whole(*WHOLE[self.type])
         if self.type in ("float", "double"):
             return _real
+        if LIST.fullmatch(self.type):
+            return _list
         if match := CHARACTERS.fullmatch(self.type):
             return _text(int(match[1]))
         if self.type in ("string", "lstring"):
             return _text(STRING_BYTES if self.type == "string" else LONG_STRING_BYTES)
         raise UsageError(
             f"Column {self.name!r} has type {self.type!r}; known are {', '.join(WHOLE)}, float, "
-            "double, char[N], string (up to 255 bytes) and lstring."
+            "double, char[N], int[NAME], string (up to 255 bytes) and lstring."
         )
 
 
@@ -100,17 +106,27 @@ def _text(most: int) -> Formatter:
     return convert
 
 
+def _list(value: Any) -> str:
+    if type(value) is not str or not NUMBERS.fullmatch(value):
+        raise ValueError("is no list of whole numbers such as 3,20,")
+    return value
+
+
+def _all_lists(values: Sequence[Any]) -> bool:
+    return all(type(value) is str and NUMBERS.fullmatch(value) for value in values)
+
+
 def _all_whole(low: int, high: int) -> BatchCheck:
     def check(values: Sequence[Any]) -> bool:
-        found = np.array(values)
-        return found.dtype.kind in "iu" and low <= found.min() and found.max() <= high
+        array = np.array(values)
+        return array.dtype.kind in "iu" and low <= array.min() and array.max() <= high
 
     return check
 
 
 def _all_real(values: Sequence[Any]) -> bool:
-    found = np.array(values)
-    return found.dtype.kind in "iuf" and bool(np.isfinite(found).all())
+    array = np.array(values)
+    return array.dtype.kind in "iuf" and bool(np.isfinite(array).all())
 
 
 def _all_text(most: int) -> BatchCheck:
@@ -153,6 +169,14 @@ BED9 = (
 )
 """The nine columns that every BED reader knows."""
 
+BED12 = (
+    *BED9,
+    Column("int", "blockCount", "Number of blocks, such as exons"),
+    Column("int[blockCount]", "blockSizes", "Sizes of the blocks, each followed by a comma"),
+    Column("int[blockCount]", "chromStarts", "Starts of the blocks after chromStart"),
+)
+"""The nine, and blocks."""
+
 SPECIAL = {"score": _score, "strand": _strand, "reserved": _colour}
 
 
@@ -178,7 +202,7 @@ SPECIAL_BATCH: dict[str, tuple[str, BatchCheck]] = {
 class AutoSql:
     """A table: its name, what it holds, and its columns.
 
-    The first ``defined`` columns (3 to 9) are those of BED, the rest is our own.
+    The first ``defined`` columns (3 to 9, or 12) are those of BED, the rest is our own.
     """
 
     name: str
@@ -195,9 +219,9 @@ class AutoSql:
         comments = [self.comment, *(column.comment for column in self.columns)]
         if any(not text.isprintable() or '"' in text for text in comments):
             raise UsageError(f"A comment of table {self.name} has a quote or is not one line.")
-        standard = [(column.type, column.name) for column in BED9[: self.defined]]
+        standard = [(column.type, column.name) for column in BED12[: self.defined]]
         given = [(column.type, column.name) for column in self.columns[: self.defined]]
-        if not 3 <= self.defined <= 9 or given != standard:
+        if self.defined not in (*range(3, 10), 12) or given != standard:
             raise UsageError(
                 f"The first {self.defined} columns of table {self.name} are not those of BED: "
                 f"{', '.join(' '.join(pair) for pair in standard)}."
@@ -233,3 +257,27 @@ class AutoSql:
 def bed9_schema(name: str, comment: str, columns: Sequence[Column]) -> AutoSql:
     """Return a table of type ``bigBed 9 +``: the BED columns and ``columns`` after them."""
     return AutoSql(name, comment, (*BED9, *columns))
+
+
+INTERACT = (
+    *BED9[:5],
+    Column("double", "value", "Effect: with the edit minus without it"),
+    Column("string", "exp", "Track of the model"),
+    Column("string", "color", "Colour as red,green,blue"),
+    Column("string", "sourceChrom", "Contig of the edit"),
+    Column("uint", "sourceStart", "Start of the edit, 0-based"),
+    Column("uint", "sourceEnd", "End of the edit, not included"),
+    Column("string", "sourceName", "Name of the edit"),
+    Column("string", "sourceStrand", "Always ."),
+    Column("string", "targetChrom", "Contig of the readout"),
+    Column("uint", "targetStart", "Start of the readout, 0-based"),
+    Column("uint", "targetEnd", "End of the readout, not included"),
+    Column("string", "targetName", "Name of the readout"),
+    Column("string", "targetStrand", "Strand of the readout, + or - or ."),
+)
+"""The eighteen columns of UCSC's bigInteract, by its names: readers take them by place or name."""
+
+
+def interact_schema() -> AutoSql:
+    """Return the table of UCSC's bigInteract, ``bed 5 + 13``; igv.js knows it by its name."""
+    return AutoSql("interact", "Effects of edits on readouts", INTERACT, defined=5)

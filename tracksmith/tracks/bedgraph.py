@@ -38,7 +38,7 @@ class BedGraph:
             try:
                 # decision: bedgraph-from-bigwig (two formats of a track cannot disagree)
                 summary = write_bigwig(track, *data, options)
-                with BgzfWriter(temporary) as out:
+                with BgzfWriter(temporary, options.compress_text) as out:
                     for line in _lines(track, data.contigs):
                         out.write(line)
             finally:

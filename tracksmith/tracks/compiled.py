@@ -46,7 +46,7 @@ class _Bins(ctypes.Structure):
     )
 
 
-class _Found(ctypes.Structure):
+class _Result(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("records", "classes", "sections", "bytes")),
         *((name, ctypes.c_uint64) for name in ("bases", "values")),
@@ -78,32 +78,32 @@ class Compiled:
         counted = RECORD.itemsize * rows
         chosen = counted + HISTOGRAM.itemsize * classes
         room, place = _room("survey", chosen + len(values) // CHUNK + 1)
-        found = _Found()
+        result = _Result()
         _check(
             self._survey(
                 ctypes.byref(given), _zeros(), place, place + counted, classes, place + chosen,
-                ctypes.byref(found),
+                ctypes.byref(result),
             )
         )  # fmt: skip
-        totals = found.min, found.max, found.sum, found.sum_squares
+        totals = result.min, result.max, result.sum, result.sum_squares
         return Survey(
-            _copied(room, RECORD, found.records, 0),
-            _copied(room, HISTOGRAM, found.classes, counted),
-            Summary(found.bases, found.values, *totals) if found.records else Summary(),
-            self._raw_sections(given, place + chosen, found),
+            _copied(room, RECORD, result.records, 0),
+            _copied(room, HISTOGRAM, result.classes, counted),
+            Summary(result.bases, result.values, *totals) if result.records else Summary(),
+            self._raw_sections(given, place + chosen, result),
         )
 
-    def _raw_sections(self, given: _Bins, dense: int, found: _Found) -> RawSections:
+    def _raw_sections(self, given: _Bins, dense: int, result: _Result) -> RawSections:
         """Return the sections that a survey counted; ``dense`` is where it chose their kinds."""
-        listed = SECTION.itemsize * found.sections
-        room, place = _room("sections", listed + found.bytes)
+        listed = SECTION.itemsize * result.sections
+        room, place = _room("sections", listed + result.bytes)
         _check(
             self._sections(
-                ctypes.byref(given), dense, place, found.sections, place + listed, found.bytes
+                ctypes.byref(given), dense, place, result.sections, place + listed, result.bytes
             )
         )
-        table = _copied(room, SECTION, found.sections, 0)
-        return RawSections(room[listed : listed + found.bytes], table)
+        table = _copied(room, SECTION, result.sections, 0)
+        return RawSections(room[listed : listed + result.bytes], table)
 
 
 _kept = threading.local()

@@ -32,7 +32,7 @@ class DiskSorter:
         self.count = self.longest = 0
         self._file = SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - closed below
         self._ends = [0]
-        self._held: list[bytes] = []
+        self._records: list[bytes] = []
         self._size, self._most = 0, run_bytes
 
     def __enter__(self) -> DiskSorter:
@@ -48,7 +48,7 @@ class DiskSorter:
     def add(self, record: bytes) -> None:
         """Take one record."""
         size = len(record)
-        self._held.append(record)
+        self._records.append(record)
         self.count += 1
         if size > self.longest:
             self.longest = size
@@ -57,19 +57,19 @@ class DiskSorter:
             self._write_run()
 
     def _write_run(self) -> None:
-        self._held.sort()
+        self._records.sort()
         self._file.seek(self._ends[-1])
-        for first in range(0, len(self._held), WRITE_RECORDS):
-            part = self._held[first : first + WRITE_RECORDS]
+        for first in range(0, len(self._records), WRITE_RECORDS):
+            part = self._records[first : first + WRITE_RECORDS]
             self._file.write(b"".join([LENGTH.pack(len(record)) + record for record in part]))
         self._ends.append(self._file.tell())
-        self._held, self._size = [], 0
+        self._records, self._size = [], 0
 
     def __iter__(self) -> Iterator[bytes]:
-        self._held.sort()
+        self._records.sort()
         block = max(1 << 12, min(READ_BYTES, self._most // len(self._ends)))
         runs = [self._read(*span, block) for span in itertools.pairwise(self._ends)]
-        return heapq.merge(*runs, self._held) if runs else iter(self._held)
+        return heapq.merge(*runs, self._records) if runs else iter(self._records)
 
     def _read(self, start: int, end: int, block: int) -> Iterator[bytes]:
         """Read one run back, a block at a time."""

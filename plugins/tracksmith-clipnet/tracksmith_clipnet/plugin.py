@@ -203,25 +203,25 @@ def find_weights(path: Path) -> WeightPaths:
         No such file is there, or a fold is there twice.
     """
     if path.is_dir():
-        files = sorted(entry for entry in path.iterdir() if entry.is_file())
+        files = sorted(item for item in path.iterdir() if item.is_file())
     elif path.is_file():
         files = [path]
     else:
         raise InputError(f"There is nothing at {path}. Name a file fold_1.h5 or a folder of them.")
-    found: dict[str, tuple[Path, ...]] = {}
+    by_fold: dict[str, tuple[Path, ...]] = {}
     for file in files:
         match = _FOLD_FILE.fullmatch(file.name)
         if match is None:
             continue
         fold = match.group(1)
-        if fold in found:
+        if fold in by_fold:
             raise InputError(
-                f"{path} has fold {fold} twice: {found[fold][0].name} and {file.name}."
+                f"{path} has fold {fold} twice: {by_fold[fold][0].name} and {file.name}."
             )
-        found[fold] = (file,)
-    if not found:
+        by_fold[fold] = (file,)
+    if not by_fold:
         raise InputError(_why_nothing(path, files))
-    return dict(sorted(found.items()))
+    return dict(sorted(by_fold.items()))
 
 
 def _why_nothing(path: Path, files: Sequence[Path]) -> str:

@@ -4,7 +4,9 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 
+import numpy as np
 import pyBigWig
 import pysam
 import pytest
@@ -12,13 +14,14 @@ from click.testing import CliRunner
 
 from tracksmith import check_hub
 from tracksmith.cli import main
+from tracksmith.hub.added import own_files
 from tracksmith.hub.server import make_site
 
 
 def invoke(*arguments):
-    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert found.exit_code == 0, found.output
-    return found.stdout
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +33,12 @@ def demo(tmp_path_factory):
 
 def test_it_ends_with_the_command_that_opens_both_runs(demo):
     out, said = demo
-    _, verb, *runs = shlex.split(said.splitlines()[-1])
-    assert (verb, runs) == ("view", [str(out / "run"), str(out / "variants")])
+    _, verb, *shown = shlex.split(said.splitlines()[-1])
+    promoters = f"{out / 'genome' / 'promoters.bed'}=Planted promoters"
+    assert (verb, shown) == ("view", [str(out / "run"), str(out / "variants"), "--add", promoters])
     assert invoke(verb, "--help").startswith("Usage")
-    site = make_site([out / "run", out / "variants"])
+    site = make_site([out / "run", out / "variants"], add=own_files([promoters], None))
+    assert [track.label for track in site.added] == ["Planted promoters"]
     assert [run.label for run in site.runs] == ["run", "variants"]
     assert site.session("http://x/")["locus"] == "demo1:229840-230040"
 
@@ -49,6 +54,40 @@ def test_its_hub_has_no_finding_and_shows_both_runs_with_a_session(demo):
         assert str(out / "hub" / name) in said
     session = (out / "hub" / "session.xml").read_text()
     assert '<Session genome="../genome/demo.fa"' in session
+
+
+def test_reference_alternative_and_difference_are_shown_around_the_strongest(demo):
+    out, said = demo
+    assert "Around the 3 strongest, hub and page show reference, alternative and" in said
+    site = make_site([out / "run", out / "variants"])
+    session = site.session("http://x/")
+    contig, span = session["locus"].split(":")
+    start, end = (int(at) for at in span.split("-"))
+    drawn = {
+        part["url"].partition("/runs/2/")[2]: track["type"]
+        for track in session["tracks"]
+        for part in track.get("tracks", [track])
+        if re.search(r"\.(ref|alt|delta)\.bw$", part.get("url", ""))
+    }
+    assert Counter(drawn.values()) == {"merged": 4, "wig": 2}
+    largest = 0.0
+    # Predictions of the minus strand are stored negative, differences are not.
+    for strand, sign in (("plus", 1), ("minus", -1)):
+        values = {}
+        for kind in ("ref", "alt", "delta"):
+            path = out / "variants" / "variants" / f"core-promoter.{strand}.{kind}.bw"
+            assert str(path.relative_to(out / "variants")) in drawn
+            with pyBigWig.open(str(path)) as handle:
+                values[kind] = np.array(handle.values(contig, start - 1, end))
+        known = ~np.isnan(values["ref"]) & ~np.isnan(values["alt"])
+        assert known.sum() > 100
+        difference = sign * (values["alt"] - values["ref"])[known]
+        np.testing.assert_allclose(values["delta"][known], difference, atol=1e-6)
+        largest = max(largest, np.abs(difference).max())
+    assert largest > 10
+    hub = (out / "hub" / "hub.txt").read_text()
+    assert hub.count(".ref.bw") == hub.count(".alt.bw") == hub.count(".delta.bw") == 2
+    assert "longLabel Planted promoters\n" in hub
 
 
 def test_its_files_are_listed_with_their_sizes(demo):

@@ -57,14 +57,14 @@ def strength(element, sequence, start):
 
 def best(element, sequence, site):
     length = len(element.consensus)
-    found = Fraction(0)
+    strongest = Fraction(0)
     for offset in range(element.first, element.last + 1):
         start = site + offset
-        found = max(found, strength(element, sequence, start))
+        strongest = max(strongest, strength(element, sequence, start))
         if element.both_orientations:
             turned = reverse_complement(sequence[start : start + length])
-            found = max(found, strength(element, turned, 0))
-    return found
+            strongest = max(strongest, strength(element, turned, 0))
+    return strongest
 
 
 def expected_plus(sequence, site):

@@ -34,5 +34,5 @@ def test_it_imports_nothing_of_tracksmith_but_what_the_documentation_calls_publi
 
 
 def test_it_is_found_under_its_own_distribution():
-    found = load_registry().get("core-promoter")
-    assert (found.distribution, found.entry_point) == ("tracksmith-demo", "demo")
+    registered = load_registry().get("core-promoter")
+    assert (registered.distribution, registered.entry_point) == ("tracksmith-demo", "demo")

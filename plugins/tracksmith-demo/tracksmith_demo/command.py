@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+AROUND = 3
+"""So many of the strongest variants get tracks of reference, alternative and difference."""
+
 
 @click.command()
 @click.option(
@@ -45,11 +48,13 @@ def demo(out: Path, *, quiet: bool) -> None:
     run, scored = out / "run", out / "variants"
     tracksmith.predict("core-promoter", planted.fasta, run, progress=progress)
     tracksmith.score_variants(
-        planted.variants_vcf, "core-promoter", planted.fasta, scored, progress=progress
-    )
+        planted.variants_vcf, "core-promoter", planted.fasta, scored, around=[f"top:{AROUND}"],
+        progress=progress,
+    )  # fmt: skip
     hub = tracksmith.build_hub(
         [run, scored], out / "hub", email="you@example.org", name="tracksmith_demo",
         title="tracksmith demo", genome="assembly",
+        add=[f"{planted.promoters_bed}=Planted promoters"],
     )  # fmt: skip
     if quiet:
         return
@@ -57,6 +62,9 @@ def demo(out: Path, *, quiet: bool) -> None:
     say_picture(run, planted)
     _say_contrast(run, planted)
     _say_variants(scored, planted)
+    click.echo(
+        f"Around the {AROUND} strongest, hub and page show reference, alternative and difference."
+    )
     click.echo(f"Hub of {hub.tracks} tracks: {out / 'hub' / 'hub.txt'}")
     _say_next(out, planted)
 
@@ -115,14 +123,14 @@ def _say_variants(scored: Path, planted: DemoGenome) -> None:
 def _say_next(out: Path, planted: DemoGenome) -> None:
     folder = out / "hub"
     click.echo(f"Session for IGV desktop: {folder / 'session.xml'}")
-    click.echo(f"The promoters to load beside them: {planted.promoters_bed}")
     person = f"-g {shlex.quote(str(planted.fasta))} --vcf {shlex.quote(str(planted.person_vcf))}"
     click.echo("Both haplotypes of a planted person:")
     click.echo(
         f"{_program()} predict -m core-promoter {person} -o {shlex.quote(str(out / 'person'))}"
     )
-    click.echo("A page with both runs, on this machine:")
-    click.echo(f"{_program()} view {shlex.join([str(out / 'run'), str(out / 'variants')])}")
+    click.echo("A page with both runs and the planted promoters, on this machine:")
+    shown = [out / "run", out / "variants", "--add", f"{planted.promoters_bed}=Planted promoters"]
+    click.echo(f"{_program()} view {shlex.join(map(str, shown))}")
 
 
 def _program() -> str:

@@ -122,7 +122,7 @@ def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
     """
     dice = _Dice(seed)
     genome = {name: _background(name, length, dice) for name, length in CONTIGS.items()}
-    promoters = [found for name in CONTIGS for found in _plant(name, genome[name], dice)]
+    promoters = [planted for name in CONTIGS for planted in _plant(name, genome[name], dice)]
     variants = _variants(genome, promoters, dice)
     alive = tuple(promoter for promoter in promoters if promoter.kind != "silent")
     folder.mkdir(parents=True, exist_ok=True)
@@ -223,25 +223,25 @@ def _variants(
     genome: dict[str, NDArray[np.uint8]], promoters: Sequence[PlantedPromoter], dice: _Dice
 ) -> tuple[PlantedVariant, ...]:
     """Return one variant in each promoter and one between promoters, numbered by kind."""
-    found = []
+    planted = []
     seen = dict.fromkeys(KINDS, 0)
     for promoter in promoters:
         edits = EDITS[promoter.kind]
         edit = edits[seen[promoter.kind] % len(edits)]
         seen[promoter.kind] += 1
-        found.append(_edited(genome[promoter.contig], promoter, edit))
+        planted.append(_edited(genome[promoter.contig], promoter, edit))
         far = promoter.site + SPACING // 2 - dice.between(0, 500)
         reference = chr(genome[promoter.contig][far]).upper()
         if reference != "N":
             other = dice.pick("ACGT".replace(reference, ""))
-            found.append(PlantedVariant(promoter.contig, far, "neutral", reference, other))
+            planted.append(PlantedVariant(promoter.contig, far, "neutral", reference, other))
     order = list(genome)
-    found.sort(key=lambda variant: (order.index(variant.contig), variant.position))
+    planted.sort(key=lambda variant: (order.index(variant.contig), variant.position))
     counts: Counter[str] = Counter()
-    for number, variant in enumerate(found):
+    for number, variant in enumerate(planted):
         counts[variant.name] += 1
-        found[number] = replace(variant, name=f"{variant.name}_{counts[variant.name]}")
-    return tuple(found)
+        planted[number] = replace(variant, name=f"{variant.name}_{counts[variant.name]}")
+    return tuple(planted)
 
 
 def _edited(sequence: NDArray[np.uint8], promoter: PlantedPromoter, edit: _Edit) -> PlantedVariant:

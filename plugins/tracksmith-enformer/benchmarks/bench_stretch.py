@@ -45,9 +45,9 @@ def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
     return time.process_time() - start, result
 
 
-def off(found: torch.Tensor, expected: torch.Tensor) -> float:
+def off(outputs: torch.Tensor, expected: torch.Tensor) -> float:
     """Return the largest difference relative to the largest value."""
-    return float((found - expected).abs().max() / expected.max())
+    return float((outputs - expected).abs().max() / expected.max())
 
 
 def stretch(net: Enformer, windows: int) -> tuple[float, float, float]:
@@ -55,12 +55,12 @@ def stretch(net: Enformer, windows: int) -> tuple[float, float, float]:
     length = WINDOW + (windows - 1) * STRIDE
     codes = torch.randint(0, 4, (length,), generator=torch.Generator().manual_seed(1))
     bases = torch.nn.functional.one_hot(codes, 4).T.float().contiguous()
-    shared, found = timed(net.predict_stretch, bases, STRIDE)
+    shared, outputs = timed(net.predict_stretch, bases, STRIDE)
     plain = error = 0.0
     for number, window in enumerate(bases.unfold(1, WINDOW, STRIDE).transpose(0, 1)):
         seconds, expected = timed(net, window[None])
         plain += seconds
-        error = max(error, off(found[number], expected[0]))
+        error = max(error, off(outputs[number], expected[0]))
     return plain, shared, error
 
 
@@ -73,9 +73,9 @@ def alleles(net: Enformer, pairs: int) -> tuple[float, float, float]:
         place = WINDOW // 2 - 1
         changed[place] = (codes[place] + 1) % 4
         one, other = (torch.nn.functional.one_hot(c, 4).T[None].float() for c in (codes, changed))
-        seconds, found = timed(net.predict_alleles, one, other, place, place + 1)
+        seconds, outputs = timed(net.predict_alleles, one, other, place, place + 1)
         spliced += seconds
-        for result, bases in zip(found, (one, other), strict=True):
+        for result, bases in zip(outputs, (one, other), strict=True):
             seconds, expected = timed(net, bases)
             plain += seconds
             error = max(error, off(result, expected))
@@ -95,15 +95,21 @@ def main() -> None:
     options = {"windows": 20, "pairs": 5, "width": 192, "depth": 2, "heads": 2, "repeats": 2}
     for name, default in options.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     with torch.inference_mode():
-        net = network(asked.width, asked.depth, asked.heads)
+        net = network(arguments.width, arguments.depth, arguments.heads)
         net(torch.zeros(1, 4, WINDOW))
-        print(f"width {asked.width}, depth {asked.depth}, heads {asked.heads}, one thread")
+        print(
+            f"width {arguments.width}, depth {arguments.depth}, heads {arguments.heads}, one thread"
+        )
         results = {
-            f"stretch of {asked.windows} windows": best(asked.repeats, stretch, net, asked.windows),
-            f"{asked.pairs} pairs of alleles": best(asked.repeats, alleles, net, asked.pairs),
+            f"stretch of {arguments.windows} windows": best(
+                arguments.repeats, stretch, net, arguments.windows
+            ),
+            f"{arguments.pairs} pairs of alleles": best(
+                arguments.repeats, alleles, net, arguments.pairs
+            ),
         }
     for name, (plain, fast, error) in results.items():
         print(

@@ -153,20 +153,20 @@ def in_new_memory(monkeypatch):
 def test_in_place_the_tokens_and_the_predictions_are_the_same(make, tiny, deep, request):
     small, large = make.bases(512, 2).double(), make.bases(196_608).double()
     tokens = tiny._tokens(small)
-    found = [tokens, *(block(tokens, 8, 40) for block in tiny.blocks), deep(large)]
+    steps = [tokens, *(block(tokens, 8, 40) for block in tiny.blocks), deep(large)]
     request.getfixturevalue("in_new_memory")
     plain_tokens = tiny._tokens(small)
     expected = [plain_tokens, *(block(plain_tokens, 8, 40) for block in tiny.blocks), deep(large)]
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(steps, expected, strict=True):
         same(one, other)
 
 
 def test_in_place_single_precision_predictions_are_within_1e_5_of_the_maximum(make, request):
     network = Enformer(make.tensors(make.deep), make.deep, 196_608, 896, "human")
-    found = network(make.bases(196_608))
+    outputs = network(make.bases(196_608))
     request.getfixturevalue("in_new_memory")
     expected = network(make.bases(196_608))
-    assert (found - expected).abs().max() <= 1e-5 * expected.max()
+    assert (outputs - expected).abs().max() <= 1e-5 * expected.max()
 
 
 def test_autocast_writes_nothing_in_place(make, monkeypatch):
@@ -254,7 +254,7 @@ def gamma_density(distance, mean, deviation):
 
 def test_position_features_follow_their_formula():
     tokens, each = 64, 4
-    found = position_features(tokens, 24).double()
+    features = position_features(tokens, 24).double()
     distance = torch.arange(1 - tokens, tokens, dtype=torch.float64)
     for k in range(each):
         half_life = 2 ** (3 + k * (6 - 3) / (each - 1))
@@ -265,9 +265,9 @@ def test_position_features_follow_their_formula():
             (each + k, (distance.abs() < 2 ** (k + 1) - 1).double()),
             (2 * each + k, density / density.max()),
         ):
-            torch.testing.assert_close(found[:, column], expected, rtol=1e-4, atol=1e-5)
-            mirrored = found[:, column] * distance.sign()
-            torch.testing.assert_close(found[:, 3 * each + column], mirrored)
+            torch.testing.assert_close(features[:, column], expected, rtol=1e-4, atol=1e-5)
+            mirrored = features[:, column] * distance.sign()
+            torch.testing.assert_close(features[:, 3 * each + column], mirrored)
 
 
 def test_every_gamma_feature_of_the_published_size_peaks_at_1():

@@ -28,18 +28,18 @@ def network_of(shared, name, head, file="pytorch_model.bin", rows=None):
     return Enformer(tensors, sizes, bases.shape[-1], config["target_length"], head, rows)
 
 
-def close(found, expected, rtol=2e-5):
+def close(outputs, expected, rtol=2e-5):
     scale = float(np.abs(expected).max())
-    np.testing.assert_allclose(np.asarray(found), expected, rtol=rtol, atol=2e-6 * scale)
+    np.testing.assert_allclose(np.asarray(outputs), expected, rtol=rtol, atol=2e-6 * scale)
 
 
 @pytest.mark.parametrize("head", TRACKS)
 @pytest.mark.parametrize("name", FIXTURES)
 def test_predictions_equal_those_of_the_original(shared, name, head):
     arrays, bases = oracle(shared, name)
-    found = network_of(shared, name, head)(bases)
-    assert found.shape == (2, TRACKS[head], arrays[head].shape[1])
-    close(found.transpose(1, 2), arrays[head])
+    outputs = network_of(shared, name, head)(bases)
+    assert outputs.shape == (2, TRACKS[head], arrays[head].shape[1])
+    close(outputs.transpose(1, 2), arrays[head])
 
 
 @pytest.mark.parametrize("name", FIXTURES)
@@ -66,8 +66,8 @@ def test_safetensors_and_pickled_weights_are_the_same(shared, name):
 @pytest.mark.parametrize("name", FIXTURES)
 def test_lower_width_of_the_head_changes_no_value(shared, name):
     arrays, bases = oracle(shared, name)
-    found = network_of(shared, name, "human", rows=[22, 4])(bases)
-    close(found.transpose(1, 2), arrays["human"][:, :, [22, 4]])
+    outputs = network_of(shared, name, "human", rows=[22, 4])(bases)
+    close(outputs.transpose(1, 2), arrays["human"][:, :, [22, 4]])
 
 
 @pytest.mark.skipif(
@@ -87,9 +87,9 @@ def test_the_full_size_network_equals_the_original(shared, monkeypatch):
     bases = ENCODING[torch.from_numpy(arrays["seq_ids"]).long()].T[None]
     human = Enformer(tensors, sizes, 196_608, 896, "human")
     tokens = human._tokens(bases)
-    found = human._predict(tokens)[0].T.numpy()
-    np.testing.assert_allclose(found[:, arrays["human_tracks"]], arrays["human"], rtol=1e-4)
-    np.testing.assert_allclose(found.mean(0), arrays["human_mean"], rtol=1e-4)
-    np.testing.assert_allclose(found.sum(dtype=np.float64), arrays["human_sum64"], rtol=1e-6)
+    outputs = human._predict(tokens)[0].T.numpy()
+    np.testing.assert_allclose(outputs[:, arrays["human_tracks"]], arrays["human"], rtol=1e-4)
+    np.testing.assert_allclose(outputs.mean(0), arrays["human_mean"], rtol=1e-4)
+    np.testing.assert_allclose(outputs.sum(dtype=np.float64), arrays["human_sum64"], rtol=1e-6)
     mouse = Enformer(tensors, sizes, 196_608, 896, "mouse", arrays["mouse_tracks"].tolist())
     np.testing.assert_allclose(mouse._predict(tokens)[0].T.numpy(), arrays["mouse"], rtol=1e-4)

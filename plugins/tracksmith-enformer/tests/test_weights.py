@@ -54,16 +54,16 @@ def test_the_layout_names_what_a_published_file_holds(shared):
     for folder in ("enformer_tfgamma", "enformer_formula"):
         path = shared / "parity" / "enformer" / folder / "pytorch_model.bin"
         stored = torch.load(path, weights_only=True)
-        found, sizes = read_weights(path, config_beside(find_files(path, "targets_human.txt")))
+        tensors, sizes = read_weights(path, config_beside(find_files(path, "targets_human.txt")))
         wanted = {n for n in stored if not n.startswith("_trunk.") and "num_batches" not in n}
-        assert found.keys() == wanted == layout(sizes).keys()
+        assert tensors.keys() == wanted == layout(sizes).keys()
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.bin", "a.pt", "a.pth"])
 def test_sizes_and_tensors_come_from_the_file(make, tensors, read, name):
-    found, sizes = read(tensors, name=name)
+    loaded, sizes = read(tensors, name=name)
     assert sizes == make.tiny
-    assert equal(found, tensors)
+    assert equal(loaded, tensors)
 
 
 def test_second_names_and_counters_are_dropped(tensors, read):
@@ -92,8 +92,8 @@ def test_second_names_with_other_numbers_are_refused(tensors, read):
 
 
 def test_half_precision_weights_become_single(tensors, read):
-    found, _ = read({name: tensor.bfloat16() for name, tensor in tensors.items()})
-    assert {tensor.dtype for tensor in found.values()} == {torch.float32}
+    loaded, _ = read({name: tensor.bfloat16() for name, tensor in tensors.items()})
+    assert {tensor.dtype for tensor in loaded.values()} == {torch.float32}
 
 
 def without(name):
@@ -243,10 +243,10 @@ def test_a_damaged_config_is_refused(tmp_path, text):
 def test_the_network_of_a_folder_is_that_of_its_tensors(make, tmp_path, tensors):
     make.folder(tmp_path, make.tiny, tensors, **json.loads('{"dim": 16, "heads": 2}'))
     files = find_files(tmp_path, "targets_human.txt")
-    found, sizes = read_weights(files[0], config_beside(files))
+    loaded, sizes = read_weights(files[0], config_beside(files))
     bases = make.bases(512)
     expected = Enformer(tensors, make.tiny, 512, 40, "mouse")(bases)
-    assert torch.equal(Enformer(found, sizes, 512, 40, "mouse")(bases), expected)
+    assert torch.equal(Enformer(loaded, sizes, 512, 40, "mouse")(bases), expected)
 
 
 @pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])

@@ -57,6 +57,9 @@ class Enformer(nn.Module):
     stretch_windows = 16
     """Windows that the engine gives to one call of :meth:`predict_stretch`."""
 
+    one_reference = True
+    """One reference may stand for all alternatives of a call of :meth:`predict_alleles`."""
+
     def __init__(
         self,
         tensors: Mapping[str, Tensor],
@@ -146,7 +149,8 @@ class Enformer(nn.Module):
         Parameters
         ----------
         reference, alternative : float32, shape (batch, 4, window)
-            Equal outside the columns ``[first, last)``.
+            Equal outside the columns ``[first, last)``; there may be one reference for all
+            alternatives.
 
         Returns
         -------
@@ -155,13 +159,14 @@ class Enformer(nn.Module):
         self._check(reference, self.window)
         self._check(alternative, self.window)
         before = self._tokens(reference)
-        after = before
+        after = before.expand(len(alternative), -1, -1)
         if first < last:
             start = max(first - self.reach, 0) // self.bin
             stop = min((last - 1 + self.reach) // self.bin + 1, self.tokens)
-            after = before.clone()
+            after = after.clone()
             after[:, start:stop] = self._piece(alternative, start, stop)
-        one, other = self._predict(torch.cat([before, after])).chunk(2)
+        predicted = self._predict(torch.cat([before, after]))
+        one, other = predicted.split([len(before), len(after)])
         return one, other
 
     def _tokens(self, bases: Tensor) -> Tensor:

@@ -292,7 +292,7 @@ def _against_layout(tensors: Mapping[str, Tensor], sizes: Sizes) -> Iterator[str
 
 
 def _against_config(sizes: Sizes, config: Mapping[str, Any]) -> Iterator[str]:
-    found = {
+    inferred = {
         "dim": sizes.channels[-1],
         "depth": sizes.depth,
         "heads": sizes.heads,
@@ -300,7 +300,7 @@ def _against_config(sizes: Sizes, config: Mapping[str, Any]) -> Iterator[str]:
         "num_downsamples": len(sizes.channels),
         "output_heads": dict(sizes.outputs),
     }
-    for name, value in found.items():
+    for name, value in inferred.items():
         if name in config and config[name] != value:
             yield f"{name} is {value} by the shapes, but should be {config[name]}"
 

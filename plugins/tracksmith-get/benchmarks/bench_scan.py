@@ -25,26 +25,26 @@ def main() -> None:
     parser.add_argument("clusters", type=Path)
     parser.add_argument("--bases", type=int, default=1_000_000)
     parser.add_argument("--device", default="cpu")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     # CPU seconds do not depend on what else the machine does; a GPU's work is not among them.
-    clock = time.process_time if asked.device == "cpu" else time.perf_counter
+    clock = time.process_time if options.device == "cpu" else time.perf_counter
     began = clock()
-    motifs = MotifSet.read(asked.meme, asked.clusters)
+    motifs = MotifSet.read(options.meme, options.clusters)
     cut = motifs.thresholds
     print(f"{len(cut)} motifs, thresholds in {clock() - began:.2f} s")
-    codes = np.random.default_rng(0).choice([1, 2, 4, 8], asked.bases).astype(np.uint8)
-    masks = np.split(codes, range(WIDTH, asked.bases, WIDTH))
+    codes = np.random.default_rng(0).choice([1, 2, 4, 8], options.bases).astype(np.uint8)
+    masks = np.split(codes, range(WIDTH, options.bases, WIDTH))
     stream = Stream.of(masks)
-    ways = [("convolution", asked.device)] + [("lightmotif", "cpu")] * has_lightmotif()
+    ways = [("convolution", options.device)] + [("lightmotif", "cpu")] * has_lightmotif()
     seconds, hits = {}, {}
     for scanner, device in ways:
         find_hits(Stream.of(masks[:10]), motifs, scanner, device)
         began = clock()
         hits[scanner] = find_hits(stream, motifs, scanner, device)
-        seconds[scanner] = (clock() - began) * 1e6 / asked.bases
-        found = len(hits[scanner].score)
-        print(f"{scanner:12} on {device}: {seconds[scanner]:6.2f} s per Mb, {found:,} hits")
+        seconds[scanner] = (clock() - began) * 1e6 / options.bases
+        count = len(hits[scanner].score)
+        print(f"{scanner:12} on {device}: {seconds[scanner]:6.2f} s per Mb, {count:,} hits")
     if len(ways) == 2:
         first, second = (hits[scanner] for scanner, _ in ways)
         same = all(
@@ -54,7 +54,7 @@ def main() -> None:
         ratio = seconds["convolution"] / seconds["lightmotif"]
         print(f"convolution takes {ratio:.2f} times as long; same hits and scores: {same}")
     began = clock()
-    motif_features(masks, motifs, device=asked.device)
+    motif_features(masks, motifs, device=options.device)
     print(f"features of {len(masks):,} regions: {clock() - began:.2f} s")
 
 

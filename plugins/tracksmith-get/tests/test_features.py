@@ -46,18 +46,18 @@ def test_archetype_scores_are_summed_over_records_that_share_a_base(archetypes):
             for number, (first, last) in enumerate(spans):
                 if name == contig and start < last and end > first:
                     expected[number, CLUSTERS[::-1].index(cluster)] += score
-        found = source.features(batch(*spans, contig=contig))
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        features = source.features(batch(*spans, contig=contig))
+        np.testing.assert_allclose(features, expected, rtol=1e-6)
 
 
-def asked(files, genome, contigs, told, aliases=None):
+def feature_request(files, genome, contigs, notes, aliases=None):
     """What the engine asks for peaks on some contigs of a genome."""
     known = Contigs(genome, [10_000] * len(genome))
     return FeatureRequest(
         files,
         contigs=contigs,
-        contig_names=lambda file: ContigNames(known, file, told.append, aliases),
-        notify=told.append,
+        contig_names=lambda file: ContigNames(known, file, notes.append, aliases),
+        notify=notes.append,
     )
 
 
@@ -66,25 +66,25 @@ def test_archetypes_under_other_contig_names_give_the_same_sums(archetypes):
     spans = [(0, 500), (500, 2_000)]
     expected = open_features(FeatureRequest(files)).features(batch(*spans))
     assert expected.min() > 0
-    told = []
-    source = open_features(asked(files, ("1", "2"), ("1", "2"), told))
+    notes = []
+    source = open_features(feature_request(files, ("1", "2"), ("1", "2"), notes))
     np.testing.assert_array_equal(source.features(batch(*spans, contig="1")), expected)
-    assert len(told) == 1
-    assert "contig 'chr1' is read as the genome's '1', up to the prefix 'chr'" in told[0]
+    assert len(notes) == 1
+    assert "contig 'chr1' is read as the genome's '1', up to the prefix 'chr'" in notes[0]
     aliases = {"chr1": ("NC_1",)}
-    source = open_features(asked(files, ("NC_1",), ("NC_1",), told, aliases))
+    source = open_features(feature_request(files, ("NC_1",), ("NC_1",), notes, aliases))
     np.testing.assert_array_equal(source.features(batch(*spans, contig="NC_1")), expected)
 
 
 def test_archetypes_without_the_contigs_of_the_peaks_are_refused_or_said(archetypes):
     _, files = archetypes
-    told = []
+    notes = []
     with pytest.raises(InputError, match=r"none of the contigs.*'chr1', 'chr2'.*'NC_1'.*--alias"):
-        open_features(asked(files, ("NC_1", "chr1"), ("NC_1",), told))
-    assert not told
-    open_features(asked(files, ("chr1", "chr9"), ("chr1", "chr9"), told))
-    assert len(told) == 1
-    assert "no records on 'chr9'" in told[0]
+        open_features(feature_request(files, ("NC_1", "chr1"), ("NC_1",), notes))
+    assert not notes
+    open_features(feature_request(files, ("chr1", "chr9"), ("chr1", "chr9"), notes))
+    assert len(notes) == 1
+    assert "no records on 'chr9'" in notes[0]
 
 
 def test_an_archetype_of_an_unknown_cluster_is_refused(archetypes):
@@ -103,9 +103,9 @@ def test_features_scan_the_regions_of_a_motif_set(shared, jaspar):
     }
     masks = [encode("ACGTGACTCATTTGCAT" * 10), encode("CCGCCATGTTGGATTN")]
     wanted = RegionBatch("x", np.array([0, 500]), np.array([170, 516]), masks)
-    found = open_features(FeatureRequest(files)).features(wanted)
-    np.testing.assert_array_equal(found, motif_features(masks, jaspar))
-    assert found.max() > 5
+    features = open_features(FeatureRequest(files)).features(wanted)
+    np.testing.assert_array_equal(features, motif_features(masks, jaspar))
+    assert features.max() > 5
 
 
 def test_a_scan_of_the_reference_is_refused_where_alleles_are_asked_for(archetypes):

@@ -43,11 +43,11 @@ def test_thresholds_are_those_of_the_reference(shared, jaspar):
 def all_words(scores):
     """Score (rounded to bins of 1/200) and probability of every word, one by one."""
     binned = np.sign(scores) * np.floor(np.abs(scores) * 200 + 0.5)
-    found = []
+    words = []
     for word in itertools.product(range(4), repeat=len(scores)):
         total = sum(binned[place, base] for place, base in enumerate(word))
-        found.append((total, np.prod([BACKGROUND[base] for base in word])))
-    return np.array(found)
+        words.append((total, np.prod([BACKGROUND[base] for base in word])))
+    return np.array(words)
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,11 +69,11 @@ def test_a_threshold_is_the_lowest_score_whose_p_value_is_small_enough(seed, wid
 
 
 def test_log_odds_are_natural_logarithms_with_a_pseudocount():
-    found = log_odds(np.array([[2.0, 0, 1, 1]]))
+    odds = log_odds(np.array([[2.0, 0, 1, 1]]))
     for base, share in enumerate((0.5, 0, 0.25, 0.25)):
         background = BACKGROUND[base]
         expected = np.log((share + 0.01 * background) / 1.01 / background)
-        assert found[0, base] == pytest.approx(expected, abs=1e-15)
+        assert odds[0, base] == pytest.approx(expected, abs=1e-15)
 
 
 def test_a_meme_file_is_read_plain_or_gzipped(tmp_path):

@@ -179,8 +179,8 @@ def test_the_network_equals_the_formula_written_out(state):
     """One block after the other in float64, attention head by head, no torch layer."""
     x = np.random.default_rng(1).random((2, 5, 6))
     with torch.inference_mode():
-        found = build(state, "x", 2)(torch.from_numpy(x).float()).numpy()
-    np.testing.assert_allclose(found, _by_hand(state, x, heads=2), rtol=0, atol=1e-5)
+        outputs = build(state, "x", 2)(torch.from_numpy(x).float()).numpy()
+    np.testing.assert_allclose(outputs, _by_hand(state, x, heads=2), rtol=0, atol=1e-5)
 
 
 def _by_hand(state, x, heads):

@@ -113,8 +113,8 @@ def test_one_checkpoint_is_found_in_a_folder_and_two_are_refused(tmp_path):
 
 @pytest.fixture
 def registered(monkeypatch):
-    found = {name: RegisteredModel(m, "get", "1", "get") for name, m in MODELS.items()}
-    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: Registry(found, []))
+    models = {name: RegisteredModel(m, "get", "1", "get") for name, m in MODELS.items()}
+    monkeypatch.setattr("tracksmith.models.registry.load_registry", lambda: Registry(models, []))
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ def test_a_run_gives_each_accessible_peak_its_expression(
     path, rows = peaks
     state = make_state(features=40)
     weights = checkpoint(tmp_path / "checkpoint-best.ckpt", state)
-    told = []
+    notes = []
     progress = Silent()
-    progress.note = told.append
+    progress.note = notes.append
     run = tracksmith.predict(
         "get-expression",
         small_genome,
@@ -212,12 +212,12 @@ def test_a_run_gives_each_accessible_peak_its_expression(
     np.testing.assert_allclose(np.array(table)[:, 5:].astype(float), expected, rtol=0, atol=1e-5)
     for track, column, sign in (("plus", 0, 1), ("minus", 1, -1)):
         with pyBigWig.open(str(run.folder / "tracks" / f"get-expression.{track}.bw")) as file:
-            found = [(c, *item) for c in ("chr1", "chr2") for item in file.intervals(c)]
-        assert [item[:3] for item in found] == [row[:3] for row in kept]
+            items = [(c, *item) for c in ("chr1", "chr2") for item in file.intervals(c)]
+        assert [item[:3] for item in items] == [row[:3] for row in kept]
         np.testing.assert_allclose(
-            [item[3] for item in found], sign * expected[:, column], rtol=0, atol=1e-5
+            [item[3] for item in items], sign * expected[:, column], rtol=0, atol=1e-5
         )
-    assert any("may not be used commercially (CC BY-NC 4.0" in note for note in told)
+    assert any("may not be used commercially (CC BY-NC 4.0" in note for note in notes)
     stored = json.loads((run.folder / "regions" / "get-expression.normalisers.json").read_text())
     assert tuple(stored["normalisers"]["maxima"]) == tuple(sorted(jaspar.clusters))
 
@@ -258,13 +258,13 @@ def test_the_accessibility_model_runs_without_accessibility_and_refuses_it(
 ):
     path, rows = peaks
     weights = checkpoint(tmp_path / "x.ckpt", make_state(features=40, tracks=1))
-    asked = {"peaks": path, "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
-    run = tracksmith.predict("get-atac", small_genome, tmp_path / "out", **asked)
+    options = {"peaks": path, "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
+    run = tracksmith.predict("get-atac", small_genome, tmp_path / "out", **options)
     assert len(table_of(run)) == 1 + len(rows)
     assert [p.name for p in (run.folder / "tracks").iterdir()] == ["get-atac.atac.bw"]
     with pytest.raises(UsageError, match="get-atac does not read accessibility"):
         other = tmp_path / "other"
-        tracksmith.predict("get-atac", small_genome, other, **asked, counts_column=5)
+        tracksmith.predict("get-atac", small_genome, other, **options, counts_column=5)
 
 
 @pytest.mark.parametrize("change", [lambda t: t[None], lambda t: t.sum(), lambda t: t[:0]])
@@ -306,9 +306,9 @@ def test_wrong_clusters_are_refused_before_anything_is_scanned(
     tmp_path, registered, inputs, small_genome, peaks, make_state
 ):
     weights = checkpoint(tmp_path / "x.ckpt", make_state(features=283))
-    asked = {"peaks": peaks[0], "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
+    options = {"peaks": peaks[0], "inputs": inputs, "weights": weights, "options": {"heads": "2"}}
     with pytest.raises(InputError, match=r"reads 282 motif clusters.*names 39"):
-        tracksmith.predict("get-expression", small_genome, tmp_path / "out", **asked)
+        tracksmith.predict("get-expression", small_genome, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -322,17 +322,22 @@ def test_the_command_line_runs_a_region_model(
     tmp_path, registered, inputs, small_genome, peaks, make_state
 ):
     weights = checkpoint(tmp_path / "checkpoint-best.ckpt", make_state(features=40))
-    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
-    asked += ["--peaks", peaks[0], "--weights", weights, "--option", "heads=2"]
-    asked += ["--input", f"motifs={inputs['motifs']}", "--input", f"clusters={inputs['clusters']}"]
-    code, output = command(*asked, "--counts-column", 5)
+    arguments = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    arguments += ["--peaks", peaks[0], "--weights", weights, "--option", "heads=2"]
+    arguments += [
+        "--input",
+        f"motifs={inputs['motifs']}",
+        "--input",
+        f"clusters={inputs['clusters']}",
+    ]
+    code, output = command(*arguments, "--counts-column", 5)
     assert code == 0, output
     assert "may not be used commercially (CC BY-NC 4.0" in output
     assert "get-expression.minus.bw" in output
-    code, output = command(*asked, "--counts-column", 5)
+    code, output = command(*arguments, "--counts-column", 5)
     assert code == 0
     assert "finished already" in output
-    code, output = command(*asked)
+    code, output = command(*arguments)
     assert code == 2
     assert "counts_column: 5, null" in output
 
@@ -353,8 +358,8 @@ def test_options_that_do_not_go_together_are_refused(
     tmp_path, registered, small_genome, state, options, message
 ):
     weights = checkpoint(tmp_path / "x.ckpt", state)
-    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
-    code, output = command(*asked, "--weights", weights, *options)
+    arguments = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    code, output = command(*arguments, "--weights", weights, *options)
     assert code == 2
     assert message in output
     assert not (tmp_path / "out").exists()
@@ -362,7 +367,7 @@ def test_options_that_do_not_go_together_are_refused(
 
 def test_a_region_model_without_peaks_says_what_to_give(tmp_path, registered, small_genome, state):
     weights = checkpoint(tmp_path / "x.ckpt", state)
-    asked = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
-    code, output = command(*asked, "--weights", weights)
+    arguments = ["predict", "-m", "get-expression", "-g", small_genome, "-o", tmp_path / "out"]
+    code, output = command(*arguments, "--weights", weights)
     assert code == 2
     assert "give it --peaks FILE.bed" in output

@@ -59,15 +59,15 @@ def reference_features(shared):
 @pytest.mark.parametrize("scanner", SCANNERS)
 def test_features_are_those_of_the_reference_scanner(shared, jaspar, scanner):
     masks, expected = reference_features(shared)
-    found = motif_features(masks, jaspar, scanner, ends="moods")
-    assert np.count_nonzero(np.abs(found - expected) > 1e-4) == 0
+    features = motif_features(masks, jaspar, scanner, ends="moods")
+    assert np.count_nonzero(np.abs(features - expected) > 1e-4) == 0
 
 
 def test_by_default_hits_at_a_region_s_very_end_are_found_too(shared, jaspar):
     masks, expected = reference_features(shared)
-    found = motif_features(masks, jaspar, ends="all")
-    more = found - expected > 1e-4
-    assert np.all(found >= expected - 1e-4)
+    features = motif_features(masks, jaspar, ends="all")
+    more = features - expected > 1e-4
+    assert np.all(features >= expected - 1e-4)
     assert np.count_nonzero(more) == 11
     hits = find_hits(Stream.of(masks), jaspar, ends="all")
     widths = np.array([len(scores) for scores in jaspar.scores])[hits.motif]
@@ -83,9 +83,9 @@ def test_by_default_hits_at_a_region_s_very_end_are_found_too(shared, jaspar):
 @given(texts=st.lists(st.text("ACGTNacgtR", max_size=25), min_size=1, max_size=4))
 def test_features_equal_a_plain_search(scanner, texts):
     motifs = lower(few_motifs())
-    found = motif_features([encode(text) for text in texts], motifs, scanner, ends="all")
+    features = motif_features([encode(text) for text in texts], motifs, scanner, ends="all")
     expected = plain_features([text.upper() for text in texts], motifs)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -130,8 +130,8 @@ def test_a_score_at_its_threshold_is_a_hit():
     best = sum(motifs.scores[3].max(axis=1))
     for cut, hits in ((best, 1), (np.nextafter(best, 99), 0)):
         motifs.__dict__["thresholds"] = np.array([99, 99, 99, cut])
-        found = find_hits(Stream.of([encode(word)]), motifs, "convolution", ends="all")
-        assert np.count_nonzero(found.score == best) == hits
+        hit_list = find_hits(Stream.of([encode(word)]), motifs, "convolution", ends="all")
+        assert np.count_nonzero(hit_list.score == best) == hits
 
 
 def test_chunks_do_not_change_the_hits(monkeypatch, jaspar, shared):

@@ -225,12 +225,12 @@ class GetFeatures:
         if given is not None:
             return self._checked(given)
         maxima = [float(value) for value in features.max(axis=0)]
-        found: dict[str, Any] = {"maxima": dict(zip(self.clusters, maxima, strict=True))}
+        normalisers: dict[str, Any] = {"maxima": dict(zip(self.clusters, maxima, strict=True))}
         if signal is not None:
             total = float(signal.sum())
-            found["signal_total"] = total
-            found["level_maximum"] = float(_level(signal, total).max())
-        return found
+            normalisers["signal_total"] = total
+            normalisers["level_maximum"] = float(_level(signal, total).max())
+        return normalisers
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         maxima = given.get("maxima")

@@ -249,12 +249,12 @@ class _MemeReader:
 
     def _matrix(self, heading: str) -> Floats:
         fields = heading.replace("=", " ").split()
-        facts = dict(zip(fields[2::2], fields[3::2], strict=False))
-        if facts.get("alength", "4") != "4":
-            raise self._wrong(f"alength {facts['alength']}: only DNA motifs (4) can be read")
-        if not facts.get("w", "").isdigit() or int(facts["w"]) == 0:
+        attributes = dict(zip(fields[2::2], fields[3::2], strict=False))
+        if attributes.get("alength", "4") != "4":
+            raise self._wrong(f"alength {attributes['alength']}: only DNA motifs (4) can be read")
+        if not attributes.get("w", "").isdigit() or int(attributes["w"]) == 0:
             raise self._wrong("the matrix heading does not state its width (w=)")
-        rows = [self._row() for _ in range(int(facts["w"]))]
+        rows = [self._row() for _ in range(int(attributes["w"]))]
         return np.array(rows, dtype=np.float64)
 
     def _row(self) -> list[float]:

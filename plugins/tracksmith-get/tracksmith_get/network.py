@@ -304,8 +304,8 @@ def _merge_adapters(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
 
 
 def _block_numbers(state: Mapping[str, Tensor]) -> set[int]:
-    found = (re.match(r"encoder\.blocks\.(\d{1,9})\.", name) for name in state)
-    return {int(match[1]) for match in found if match}
+    matches = (re.match(r"encoder\.blocks\.(\d{1,9})\.", name) for name in state)
+    return {int(match[1]) for match in matches if match}
 
 
 def _heads(width: int, heads: int | None, source: str) -> int:

@@ -169,14 +169,14 @@ def find_weights(place: Path) -> WeightPaths:
     if place.is_file():
         return {"": (place,)}
     checkpoints = (path for path in place.glob("*") if path.suffix in (".pth", ".ckpt", ".pt"))
-    found = sorted(path for path in checkpoints if path.is_file())
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    files = sorted(path for path in checkpoints if path.is_file())
+    if len(files) != 1:
+        names = ", ".join(path.name for path in files) or "none"
         raise InputError(
             f"{place} must hold one GET checkpoint (.pth or .ckpt); it holds {names}. "
             "Name the file itself with --weights."
         )
-    return {"": (found[0],)}
+    return {"": (files[0],)}
 
 
 def _load(card: ModelCard, request: LoadRequest) -> RegionTransformer:

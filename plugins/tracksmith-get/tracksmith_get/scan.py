@@ -184,10 +184,10 @@ def find_hits(
     """Return every hit of every motif on both strands; see :func:`motif_features`."""
     by_width = {bank.width: bank for bank in banks(motifs)}
     if scanner == "lightmotif" or (scanner == "auto" and device == "cpu" and has_lightmotif()):
-        found = candidates_by_lightmotif(stream, list(by_width.values()))
+        candidates = candidates_by_lightmotif(stream, list(by_width.values()))
     else:
-        found = candidates_by_convolution(stream, list(by_width.values()), device)
-    pieces = [_confirm(stream, by_width[w], places, rows, ends) for w, places, rows in found]
+        candidates = candidates_by_convolution(stream, list(by_width.values()), device)
+    pieces = [_confirm(stream, by_width[w], places, rows, ends) for w, places, rows in candidates]
     if not pieces:
         return Hits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     position, motif, score = (np.concatenate(column) for column in zip(*pieces, strict=True))
@@ -227,8 +227,8 @@ def candidates_by_convolution(
         for start in range(0, len(codes) - bank.width + 1, step):
             piece = onehot[..., start : start + step + bank.width - 1]
             with torch.inference_mode(), _exact_convolutions():
-                found = torch.nonzero(torch.conv1d(piece, kernel)[0] >= lowest).cpu().numpy()
-            yield bank.width, found[:, 1] + start, found[:, 0]
+                places = torch.nonzero(torch.conv1d(piece, kernel)[0] >= lowest).cpu().numpy()
+            yield bank.width, places[:, 1] + start, places[:, 0]
 
 
 def _exact_convolutions() -> AbstractContextManager[None]:

@@ -65,9 +65,9 @@ def published(tmp_path, monkeypatch, tensors):
 def test_all_runs_of_all_cell_lines_are_unpacked(published):
     model = MODELS["mpralegnet"]
     assert len(fetch(model, str(published))) == 180
-    found = find_weights(model)
-    assert len(found) == 90
-    assert [track.id for track in model.describe(found).tracks] == ["HepG2", "K562"]
+    by_fold = find_weights(model)
+    assert len(by_fold) == 90
+    assert [track.id for track in model.describe(by_fold).tracks] == ["HepG2", "K562"]
 
 
 def test_one_run_of_one_cell_line_is_enough_and_every_variant_reads_it(published):
@@ -77,10 +77,10 @@ def test_one_run_of_one_cell_line_is_enough_and_every_variant_reads_it(published
     (path,) = fetch(model, str(published), only=("K562/*test1_val2.*",))
     assert path == weights_cache(model.card) / "K562" / "best_model_test1_val2.ckpt"
     for name, other in MODELS.items():
-        found = find_weights(other)
-        assert found == {"test1_val2": (path,)}
-        card = other.describe(found)
+        files = find_weights(other)
+        assert files == {"test1_val2": (path,)}
+        card = other.describe(files)
         tracks = tuple(track.id for track in card.tracks)
         assert {track.cell_type for track in card.tracks} == {"K562"}
-        loaded = other.load(LoadRequest(found, tracks, {"average": "yes"}))
+        loaded = other.load(LoadRequest(files, tracks, {"average": "yes"}))
         assert list(loaded.networks) == ["test1_val2"], name

@@ -18,8 +18,10 @@ def touch(tmp_path):
     return make
 
 
-def relative(found, root):
-    return {fold: [str(file.relative_to(root)) for file in files] for fold, files in found.items()}
+def relative(by_fold, root):
+    return {
+        fold: [str(file.relative_to(root)) for file in files] for fold, files in by_fold.items()
+    }
 
 
 def test_a_flat_name_has_the_test_fold_first(touch):
@@ -40,14 +42,14 @@ def test_a_folder_name_has_the_validation_fold_first(touch):
 
 def test_one_file_for_each_cell_line_is_one_fold(touch):
     root = touch("wtc11.safetensors", "hepg2.safetensors", "k562.safetensors", "config.json")
-    found = find_weights(root)
+    by_fold = find_weights(root)
     config = "config.json"
-    assert relative(found, root) == {
+    assert relative(by_fold, root) == {
         "single": [
             "hepg2.safetensors", config, "k562.safetensors", config, "wtc11.safetensors", config,
         ]
     }  # fmt: skip
-    assert by_cell_line(found["single"]) == {
+    assert by_cell_line(by_fold["single"]) == {
         line: (root / f"{line.lower()}.safetensors", root / config)
         for line in ("HepG2", "K562", "WTC11")
     }
@@ -71,8 +73,8 @@ def test_single_files_of_different_runs_are_one_fold(touch):
 
 def test_one_checkpoint_may_be_named_and_a_folder_around_it_names_the_cell_line(touch):
     root = touch("K562/best_model_test2_val3.ckpt", "K562/best_model_test4_val3.ckpt")
-    found = find_weights(root / "K562/best_model_test2_val3.ckpt")
-    assert relative(found, root) == {"test2_val3": ["K562/best_model_test2_val3.ckpt"]}
+    by_fold = find_weights(root / "K562/best_model_test2_val3.ckpt")
+    assert relative(by_fold, root) == {"test2_val3": ["K562/best_model_test2_val3.ckpt"]}
 
 
 def test_all_ninety_runs_are_folds(touch):

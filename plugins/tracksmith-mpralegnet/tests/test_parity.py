@@ -29,10 +29,10 @@ def encode(sequences):
     return table[torch.from_numpy(masks)].transpose(1, 2).contiguous()
 
 
-def close(what, found, expected):
+def close(what, outputs, expected):
     """Hold values within 1e-5 of the original's; `pytest -rP` shows by how much they differ."""
-    print(f"{what}: largest difference {np.abs(np.asarray(found) - expected).max():.2e}")
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    print(f"{what}: largest difference {np.abs(np.asarray(outputs) - expected).max():.2e}")
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-5)
 
 
 def reverse_complement(text):
@@ -92,8 +92,8 @@ def test_in_float32_the_outputs_are_the_original_ones(case, oracle, size):
     bases = encode(oracle["seqs"])
     forward = batched(network, with_row(network, bases, 0), size)
     turned = batched(network, with_row(network, bases.flip(1, 2), 1), size)
-    found = {"fwd": forward, "rc": turned, "avg": (forward + turned) / 2}
-    for name, values in found.items():
+    outputs = {"fwd": forward, "rc": turned, "avg": (forward + turned) / 2}
+    for name, values in outputs.items():
         expected = oracle[f"{prefix}_{name}"]
         close(f"{prefix} {name}, batches of {size}", values, expected)
 
@@ -112,19 +112,19 @@ def library_inserts(oracle):
 def test_a_genomic_window_gets_the_adapters_of_the_library(oracle, parity, place, name, config):
     root = place(parity / name, "HepG2/weights.ckpt")
     place(parity / f"{config}_config.json", "HepG2/config.json")
-    found = list(library_inserts(oracle))
-    assert {turned for _, turned, _ in found} == {False, True}
+    library_rows = list(library_inserts(oracle))
+    assert {turned for _, turned, _ in library_rows} == {False, True}
     if config == "small_revchan":
         # It reads an oligo and the turned one differently: only what the oracle turned counts.
-        found = [row for row in found if not row[1]]
-    inserts, _, places = zip(*found, strict=True)
+        library_rows = [row for row in library_rows if not row[1]]
+    inserts, _, places = zip(*library_rows, strict=True)
     assert len(inserts) > 10
     request = LoadRequest(weights=find_weights(root), tracks=("HepG2",))
     with torch.inference_mode():
-        found = load(INSERT, request).networks["single"].eval()(encode(inserts))
-    assert found.shape == (len(inserts), 1, 1)
+        library_rows = load(INSERT, request).networks["single"].eval()(encode(inserts))
+    assert library_rows.shape == (len(inserts), 1, 1)
     expected = oracle[f"{config}_avg"][list(places)]
-    close("inserts", found[:, 0, 0], expected)
+    close("inserts", library_rows[:, 0, 0], expected)
 
 
 def test_without_averaging_only_the_oligo_itself_is_read(oracle, parity, place):
@@ -133,9 +133,9 @@ def test_without_averaging_only_the_oligo_itself_is_read(oracle, parity, place):
     chosen = [(insert, row) for insert, turned, row in library_inserts(oracle) if not turned]
     request = LoadRequest(find_weights(root), ("K562",), {"average": "no"})
     with torch.inference_mode():
-        found = load(INSERT, request).networks["single"].eval()(encode([i for i, _ in chosen]))
+        outputs = load(INSERT, request).networks["single"].eval()(encode([i for i, _ in chosen]))
     expected = oracle["small_fwd"][[row for _, row in chosen]]
-    close("inserts", found[:, 0, 0], expected)
+    close("inserts", outputs[:, 0, 0], expected)
 
 
 def test_the_minus_track_is_the_turned_insert_between_unturned_adapters(oracle, parity, place):
@@ -145,10 +145,10 @@ def test_the_minus_track_is_the_turned_insert_between_unturned_adapters(oracle, 
     genomic = [reverse_complement(insert) for insert in inserts]
     request = LoadRequest(find_weights(root), ("WTC11_plus", "WTC11_minus"))
     with torch.inference_mode():
-        found = load(STRANDED, request).networks["single"].eval()(encode(genomic))
+        outputs = load(STRANDED, request).networks["single"].eval()(encode(genomic))
     expected = oracle["small_avg"][list(places)]
-    close("inserts of the minus strand", found[:, 1, 0], expected)
-    assert np.abs(found[:, 0, 0].numpy() - expected).max() > 0.1
+    close("inserts of the minus strand", outputs[:, 1, 0], expected)
+    assert np.abs(outputs[:, 0, 0].numpy() - expected).max() > 0.1
 
 
 @pytest.fixture
@@ -182,9 +182,9 @@ def test_variant_windows_give_the_original_outputs(variants, parity, shift):
         bases = encode(windows)
         with torch.inference_mode():
             forward, turned = network(bases), network(bases.flip(1, 2))
-        for found, strand in ((forward, "forw"), (turned, "rev")):
+        for outputs, strand in ((forward, "forw"), (turned, "rev")):
             expected = table[f"{allele}_{shift}_{strand}"]
-            close(f"variants, shift {shift}, {allele} {strand}", found, expected)
+            close(f"variants, shift {shift}, {allele} {strand}", outputs, expected)
 
 
 def test_the_genomic_model_gives_the_original_variant_effects(variants, parity, place):
@@ -196,7 +196,7 @@ def test_the_genomic_model_gives_the_original_variant_effects(variants, parity, 
     request = LoadRequest(weights=find_weights(root), tracks=("K562",))
     network = load(GENOMIC, request).networks["test10_val1"].eval()
     with torch.inference_mode():
-        found = {a: network(encode(w)) for a, w in alleles(table, genome, 0).items()}
+        outputs = {a: network(encode(w)) for a, w in alleles(table, genome, 0).items()}
     means = {a: (table[f"{a}_0_forw"] + table[f"{a}_0_rev"]) / 2 for a in ("ref", "alt")}
-    effects = (found["alt"] - found["ref"])[:, 0, 0]
+    effects = (outputs["alt"] - outputs["ref"])[:, 0, 0]
     close("variant effects", effects, means["alt"] - means["ref"])

@@ -19,9 +19,9 @@ def windows(seed, count=4, length=200):
     return torch.nn.functional.one_hot(codes, 4).transpose(1, 2).float().contiguous()
 
 
-def difference(found, expected):
+def difference(outputs, expected):
     """Return the largest difference in units of the largest value."""
-    return float((found - expected).abs().max() / expected.abs().max())
+    return float((outputs - expected).abs().max() / expected.abs().max())
 
 
 def bare(tensors, seed):
@@ -78,11 +78,11 @@ def test_under_autocast_the_output_stays_float32(reporter):
 def test_a_fold_returns_the_tracks_asked_for_from_the_right_networks(save, tensors):
     root = save({f"{line}/w.ckpt": seed for seed, line in enumerate(["HepG2", "K562", "WTC11"])})
     bases = windows(7)
-    found = load(INSERT, LoadRequest(find_weights(root), ("HepG2", "WTC11")))
-    assert found.tracks == ("HepG2", "WTC11")
+    predictor = load(INSERT, LoadRequest(find_weights(root), ("HepG2", "WTC11")))
+    assert predictor.tracks == ("HepG2", "WTC11")
     alone = Reporter([bare(tensors, 2)], [(0, False)], adapters=True, both_strands=True).eval()
     with torch.inference_mode():
-        both = found.networks["single"].eval()(bases)
+        both = predictor.networks["single"].eval()(bases)
         assert difference(both[:, 1:], alone(bases)) < 2e-6
     assert both.shape == (4, 2, 1)
     assert difference(both[:, 0], both[:, 1]) > 1e-2

@@ -23,7 +23,7 @@ FOLDS = (SINGLE, *(f"test{test}_val{val}" for test in RUNS for val in RUNS if te
 
 CheckpointFiles: TypeAlias = "tuple[Path, Path | None]"
 """A checkpoint and its ``config.json``, if there is one."""
-Found: TypeAlias = "dict[str, dict[str, CheckpointFiles]]"
+FilesByLine: TypeAlias = "dict[str, dict[str, CheckpointFiles]]"
 """By cell line and fold."""
 
 _SUFFIXES = {".ckpt", ".pt", ".pth", ".bin", ".safetensors"}
@@ -55,16 +55,16 @@ def find_weights(path: Path) -> WeightPaths:
         Nothing is there, a file cannot be told apart, or the cell lines have
         different training runs.
     """
-    found: Found = {}
+    by_line: FilesByLine = {}
     for file in _checkpoints(path):
         line, fold = _cell_line(file.absolute()), _training_run(file.absolute())
-        runs = found.setdefault(line, {})
+        runs = by_line.setdefault(line, {})
         if fold in runs:
             raise InputError(_twice(line, fold, runs[fold][0], file))
         runs[fold] = (file, _config_of(file))
-    found = _name_singles_alike(found)
-    _check_same_runs(found, path)
-    return {fold: _flat(found, fold) for fold in FOLDS if fold in next(iter(found.values()))}
+    by_line = _name_singles_alike(by_line)
+    _check_same_runs(by_line, path)
+    return {fold: _flat(by_line, fold) for fold in FOLDS if fold in next(iter(by_line.values()))}
 
 
 def by_cell_line(files: Iterable[Path]) -> dict[str, CheckpointFiles]:
@@ -160,17 +160,19 @@ def _config_of(file: Path) -> Path | None:
     return None
 
 
-def _name_singles_alike(found: Found) -> Found:
+def _name_singles_alike(by_line: FilesByLine) -> FilesByLine:
     """Where each cell line has one checkpoint and the runs differ, call them all `SINGLE`."""
-    folds = {fold for runs in found.values() for fold in runs}
-    if len(folds) == 1 or any(len(runs) > 1 for runs in found.values()):
-        return found
-    return {line: {SINGLE: files} for line, runs in found.items() for files in runs.values()}
+    folds = {fold for runs in by_line.values() for fold in runs}
+    if len(folds) == 1 or any(len(runs) > 1 for runs in by_line.values()):
+        return by_line
+    return {line: {SINGLE: files} for line, runs in by_line.items() for files in runs.values()}
 
 
-def _check_same_runs(found: Found, path: Path) -> None:
-    every = {fold for runs in found.values() for fold in runs}
-    lacking = {line: sorted(every - set(runs)) for line, runs in found.items() if every - set(runs)}
+def _check_same_runs(by_line: FilesByLine, path: Path) -> None:
+    every = {fold for runs in by_line.values() for fold in runs}
+    lacking = {
+        line: sorted(every - set(runs)) for line, runs in by_line.items() if every - set(runs)
+    }
     if lacking:
         said = "; ".join(
             f"{line} lacks {', '.join(folds[:4])}{' ...' if len(folds) > 4 else ''}"
@@ -191,6 +193,6 @@ def _twice(line: str, fold: str, first: Path, second: Path) -> str:
     return f"{line} has training run {fold} twice: {first} and {second}."
 
 
-def _flat(found: Found, fold: str) -> tuple[Path, ...]:
-    files = (found[line][fold] for line in CELL_LINES if line in found)
+def _flat(by_line: FilesByLine, fold: str) -> tuple[Path, ...]:
+    files = (by_line[line][fold] for line in CELL_LINES if line in by_line)
     return tuple(file for pair in files for file in pair if file is not None)

@@ -116,12 +116,12 @@ class Hand:
     def until(self, script: str, *arguments: Any, seconds: float = 20) -> Any:
         """Wait until a script gives something, and return it."""
         end = time.monotonic() + seconds
-        while not (found := self.driver.execute_script(script, *arguments)):
+        while not (answer := self.driver.execute_script(script, *arguments)):
             if time.monotonic() > end:
-                log = [entry["message"] for entry in self.driver.get_log("browser")]
+                log = [line["message"] for line in self.driver.get_log("browser")]
                 raise AssertionError(f"not within {seconds} s: {script[-200:]}; {log}")
             time.sleep(0.05)
-        return found
+        return answer
 
     def click(self, track: str, position: int) -> str:
         """Click on a position of a row; return the text of the popup."""

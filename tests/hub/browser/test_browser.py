@@ -114,9 +114,9 @@ def until(driver, script, seconds=20):
     """Wait until a script gives something, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found = driver.execute_script(script)
-        if found:
-            return found
+        answer = driver.execute_script(script)
+        if answer:
+            return answer
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {script[-200:]}")
 
@@ -142,8 +142,8 @@ def drawn(driver):
 
 def severe(driver):
     """Return the errors of the page; a plain web server has no icon for it."""
-    found = [item["message"] for item in driver.get_log("browser") if item["level"] == "SEVERE"]
-    return [message for message in found if "favicon.ico" not in message]
+    messages = [item["message"] for item in driver.get_log("browser") if item["level"] == "SEVERE"]
+    return [message for message in messages if "favicon.ico" not in message]
 
 
 def test_every_track_is_drawn_and_rows_lead_to_their_locus(driver, variant_run):
@@ -230,8 +230,8 @@ def test_the_bundled_igv_is_named_as_not_drawing_letters(driver, variant_run):
 def demo(tmp_path_factory):
     """What ``tracksmith demo`` leaves behind."""
     out = tmp_path_factory.mktemp("demo") / "demo"
-    found = CliRunner().invoke(main, ["demo", "-q", "-o", str(out)])
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, ["demo", "-q", "-o", str(out)])
+    assert result.exit_code == 0, result.output
     return out
 
 

@@ -61,11 +61,11 @@ def stand_in(tmp_path_factory):
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     files: dict[str, bytes] = {}
-    asked: list[str] = []
+    addresses: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            addresses.append(self.path)
             self.send_response(200 if self.path in files else 404)
             self.send_header("Content-Type", "text/javascript")
             self.send_header("Access-Control-Allow-Origin", "*")
@@ -81,7 +81,7 @@ def stand_in(tmp_path_factory):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield server.server_address[1], files, asked
+    yield server.server_address[1], files, addresses
     server.shutdown()
     server.server_close()
 
@@ -111,19 +111,19 @@ def page(run, static_server):
 def test_the_published_script_is_loaded_and_no_other_of_its_host(
     strand_run, static_server, stand_in, redirected, published
 ):
-    _, files, asked = stand_in
+    _, files, addresses = stand_in
     files[urlsplit(CDN.address).path] = published
     files["/npm/other/evil.js"] = b"window.evil = true;"
     with page(strand_run, static_server) as url:
         redirected.get(url)
         assert Hand(redirected).until(READY) == "drawn"
         assert redirected.execute_script("return igv.version()") == "3.8.10"
-        assert urlsplit(CDN.address).path in asked
+        assert urlsplit(CDN.address).path in addresses
         other = f"https://{HOST}/npm/other/evil.js"
         assert redirected.execute_async_script(LOAD, other) == "refused"
         assert redirected.execute_script("return window.evil") is None
-        assert "/npm/other/evil.js" not in asked
-        log = " ".join(entry["message"] for entry in redirected.get_log("browser"))
+        assert "/npm/other/evil.js" not in addresses
+        log = " ".join(line["message"] for line in redirected.get_log("browser"))
         assert "Content Security Policy" in log
 
 

@@ -138,11 +138,11 @@ def address(app, tmp_path):
             server.wait(20)
 
 
-def until(what, found, seconds=60):
+def until(what, answer, seconds=60):
     """Wait until a function gives something, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        value = found()
+        value = answer()
         if value:
             return value
         time.sleep(0.1)

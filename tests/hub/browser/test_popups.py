@@ -146,7 +146,7 @@ def test_the_policy_of_the_page_alone_lets_nothing_run(
         time.sleep(0.3)
         assert hand.foreign() != []
         assert driver.execute_script("return window.pwned") is None
-        log = [entry["message"] for entry in driver.get_log("browser")]
+        log = [line["message"] for line in driver.get_log("browser")]
         assert any("Content Security Policy" in message for message in log)
 
 

@@ -72,10 +72,10 @@ def run(builder):
 
 def until(driver, script, wanted, seconds=20):
     end = time.monotonic() + seconds
-    while not wanted(found := driver.execute_script(script)):
-        assert time.monotonic() < end, (found, driver.get_log("browser"))
+    while not wanted(answer := driver.execute_script(script)):
+        assert time.monotonic() < end, (answer, driver.get_log("browser"))
         time.sleep(0.05)
-    return found
+    return answer
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def open_page(driver, url):
 
 
 def severe(driver):
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    return [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
 FOUND = {
@@ -119,9 +119,9 @@ def test_a_variant_is_found_by_its_name_in_the_search_box(driver, run, igv, serv
         severe(driver)
         for name, locus in FOUND.items():
             driver.execute_script("tracksmith.browser.search('chrA:200000-200100')")
-            until(driver, LOCUS, lambda found: found == "chrA:200000-200100")
+            until(driver, LOCUS, lambda shown: shown == "chrA:200000-200100")
             driver.execute_script(SEARCH, name)
-            until(driver, LOCUS, lambda found, locus=locus: found == locus)
+            until(driver, LOCUS, lambda shown, locus=locus: shown == locus)
         driver.execute_script(SEARCH, "rs99999999")
         assert "rs99999999" in until(driver, ALERT, bool)
         assert driver.execute_script(LOCUS) == "chrB:1-90000"
@@ -134,14 +134,14 @@ def test_a_bigbed_without_an_index_is_no_hindrance(driver, variant_run, igv):
         open_page(driver, url)
         severe(driver)
         driver.execute_script(SEARCH, "rs1")
-        until(driver, LOCUS, lambda found: found == "chrA:600-800")
+        until(driver, LOCUS, lambda shown: shown == "chrA:600-800")
         driver.execute_script(SEARCH, "nothing")
         assert "nothing" in until(driver, ALERT, bool)
         assert severe(driver) == []
 
 
 @pytest.mark.parametrize(
-    ("asked", "locus"),
+    ("address", "locus"),
     [
         ("chrB:100-200", "chrB:100-200"),
         ("rs3777", "chrA:188771-188971"),
@@ -151,15 +151,15 @@ def test_a_bigbed_without_an_index_is_no_hindrance(driver, variant_run, igv):
     ],
 )
 def test_an_address_that_names_no_place_is_said_so_and_opens_where_it_would(
-    driver, look, run, igv, asked, locus, static_server
+    driver, look, run, igv, address, locus, static_server
 ):
     with static(run, igv, static_server) as url:
-        open_page(driver, f"{url}?locus={quote(asked)}")
+        open_page(driver, f"{url}?locus={quote(address)}")
         if locus:
-            until(driver, LOCUS, lambda found: found == locus)
+            until(driver, LOCUS, lambda shown: shown == locus)
             return
         said = until(driver, "return document.getElementById('message').textContent", bool)
-        assert asked in said
+        assert address in said
         assert driver.execute_script(LOCUS) == "chrA:1401-1601"
         rows = driver.execute_script("return tracksmith.browser.trackViews.length")
         assert rows > 3

@@ -198,7 +198,7 @@ def check_tracks(subject: Subject) -> Verdict:
     wanted = [ids[row] for row in last]
     predictor = subject.load(wanted)
     fewer = Subject(subject.model, subject.card.with_tracks(wanted), subject.weights, predictor,
-                    subject.asked)  # fmt: skip
+                    subject.request)  # fmt: skip
     masks = subject.windows(1, 8)
     all_of_them = subject.chosen(subject.raw(masks))[:, last]
     alone = fewer.chosen(fewer.raw(masks))

@@ -5,20 +5,25 @@ from __future__ import annotations
 from tracksmith.engine.agreement import CPU, TOLERANCES
 from tracksmith.engine.conformance.report import Verdict, fails, open_, passes
 from tracksmith.engine.conformance.subject import CheckRequest
-from tracksmith.engine.selftest import Asked, frozen_difference, load_subject, not_comparable
+from tracksmith.engine.selftest import (
+    SelfTestRequest,
+    frozen_difference,
+    load_subject,
+    not_comparable,
+)
 from tracksmith.models.contract import Model
 
 __all__ = ["check_golden"]
 
 
-def check_golden(model: Model, asked: CheckRequest) -> Verdict:
+def check_golden(model: Model, request: CheckRequest) -> Verdict:
     """The model gives the outputs of its golden file, with the weights that were frozen."""
     if model.golden is None:
         return open_(
             f"No golden file is shipped. `tracksmith plugin freeze {model.card.name}` writes one; "
             "then Model(..., golden=PATH)."
         )
-    subject = load_subject(model, Asked(asked.weights, asked.options, asked.inputs))
+    subject = load_subject(model, SelfTestRequest(request.weights, request.options, request.inputs))
     if reason := not_comparable(subject):
         return open_(f"Not compared: {reason}.")
     worst = frozen_difference(subject, subject.sample.on(CPU, "float32"))

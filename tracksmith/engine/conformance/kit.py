@@ -62,7 +62,7 @@ def checks_of(model: Model) -> list[str]:
     return ["card", "import", "load", *(REGION_CHECKS if regions else WINDOW_CHECKS), "golden"]
 
 
-def check_model(model: Model, asked: CheckRequest) -> Report:
+def check_model(model: Model, request: CheckRequest) -> Report:
     """Check a model against the contract.
 
     Returns
@@ -76,19 +76,19 @@ def check_model(model: Model, asked: CheckRequest) -> Report:
         The weights, or the inputs of a region model, are not there.
     """
     findings: list[Finding] = []
-    for name, check in _steps(model, asked):
+    for name, check in _steps(model, request):
         verdict = _blocked(name, findings) or _judge(check)
         findings.append(Finding(name, *verdict))
     return Report(model.card.name, model.card.version, tuple(findings))
 
 
-def _steps(model: Model, asked: CheckRequest) -> Iterator[tuple[str, Callable[[], Verdict]]]:
+def _steps(model: Model, request: CheckRequest) -> Iterator[tuple[str, Callable[[], Verdict]]]:
     loaded: list[Any] = []
     regions = isinstance(model.card.geometry, RegionGeometry)
     load = load_region_subject if regions else load_subject
 
     def check_load() -> Verdict:
-        loaded.append(load(model, asked))
+        loaded.append(load(model, request))
         subject = loaded[0]
         folds = [fold for fold in subject.weights if fold]
         files = sum(len(paths) for paths in subject.weights.values())
@@ -103,7 +103,7 @@ def _steps(model: Model, asked: CheckRequest) -> Iterator[tuple[str, Callable[[]
     checks: Mapping[str, Check] = REGION_CHECKS if regions else WINDOW_CHECKS
     for name, check in checks.items():
         yield name, lambda check=check: check(loaded[0])  # type: ignore[misc]
-    yield "golden", partial(check_golden, model, asked)
+    yield "golden", partial(check_golden, model, request)
 
 
 def _blocked(name: str, findings: list[Finding]) -> Verdict | None:

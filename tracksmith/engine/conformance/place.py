@@ -35,8 +35,8 @@ PEAKED = 4.0
 def check_place(subject: Subject) -> Verdict:
     """The output is not shifted against the bases."""
     geometry = subject.geometry
-    found = responses(subject)
-    if not (found.values > found.noise).any():
+    response = responses(subject)
+    if not (response.values > response.noise).any():
         return fails("No change of bases changed any output: the network does not read its input.")
     if geometry.whole_window or geometry.bins < 3:
         return open_(
@@ -45,7 +45,7 @@ def check_place(subject: Subject) -> Verdict:
             f"to {geometry.core_start + geometry.core_length:,} of {geometry.window:,}."
         )
     by_mirror = _by_mirror(subject)
-    return by_mirror or _by_reach(subject, found)
+    return by_mirror or _by_reach(subject, response)
 
 
 def _by_mirror(subject: Subject) -> Verdict | None:
@@ -118,10 +118,10 @@ def responses(subject: Subject) -> Responses:
     return Responses(moved, changed, 1e-5 + 3e-7 * float(size.max()))
 
 
-def _by_reach(subject: Subject, found: Responses) -> Verdict:
+def _by_reach(subject: Subject, response: Responses) -> Verdict:
     """Judge by which bases a bin reacts to."""
     width = subject.geometry.bin
-    sides = reach(found)
+    sides = reach(response)
     if sides is not None:
         before, after = sides
         middle = (before - after) / 2
@@ -129,7 +129,7 @@ def _by_reach(subject: Subject, found: Responses) -> Verdict:
         if abs(middle) <= 0.5:
             return passes(f"{spans}: its place is the middle of what it reads.")
         return _off_centre(subject, f"{spans}, to nothing else", -middle)
-    low, top, high, contrast = _peak(found)
+    low, top, high, contrast = _peak(response)
     if contrast < PEAKED:
         return open_(
             "Every output depends on nearly every base alike, and the strands do not mirror each "
@@ -140,32 +140,32 @@ def _by_reach(subject: Subject, found: Responses) -> Verdict:
             f"A bin reacts most to bases between {low * width} and {(high + 1) * width} bp from "
             "its own start: the output is not shifted by more than that."
         )
-    told = f"A bin reacts most to bases {low * width} to {(high + 1) * width} bp from its start"
-    return _off_centre(subject, told, top)
+    sentence = f"A bin reacts most to bases {low * width} to {(high + 1) * width} bp from its start"
+    return _off_centre(subject, sentence, top)
 
 
-def _off_centre(subject: Subject, told: str, bins: float) -> Verdict:
-    if subject.asked.asymmetric:
-        return open_(f"{told}, and the network is said to be asymmetric: no shift can be told.")
+def _off_centre(subject: Subject, sentence: str, bins: float) -> Verdict:
+    if subject.request.asymmetric:
+        return open_(f"{sentence}, and the network is said to be asymmetric: no shift can be told.")
     return fails(
-        f"{told}: {_shifted(subject, bins)} If the network looks further to one side on purpose, "
-        "say so (--asymmetric)."
+        f"{sentence}: {_shifted(subject, bins)} If the network looks further to one side on "
+        "purpose, say so (--asymmetric)."
     )
 
 
-def reach(found: Responses) -> tuple[int, int] | None:
+def reach(response: Responses) -> tuple[int, int] | None:
     """Return how many bins before and after itself a bin reacts to; None without clear borders.
 
     Borders are clear where half of the changes at least, and four, end at the same
     distance inside the core, on either side.
     """
-    reacts = found.values > found.noise
+    reacts = response.values > response.noise
     bins = reacts.shape[1]
     some = reacts.any(axis=1)
     lowest, highest = reacts.argmax(axis=1), bins - 1 - reacts[:, ::-1].argmax(axis=1)
     # A change at j that last shows at bin b: b reacts to bases b - j before it.
-    before = (highest - found.changed)[some & (highest < bins - 1)]
-    after = (found.changed - lowest)[some & (lowest > 0)]
+    before = (highest - response.changed)[some & (highest < bins - 1)]
+    after = (response.changed - lowest)[some & (lowest > 0)]
     sides = []
     for distances in (before, after):
         if len(distances) < 4:
@@ -177,17 +177,17 @@ def reach(found: Responses) -> tuple[int, int] | None:
     return sides[0], sides[1]
 
 
-def _peak(found: Responses) -> tuple[int, int, int, float]:
+def _peak(response: Responses) -> tuple[int, int, int, float]:
     """Return at which distances in bins a bin reacts most: from, at most, to, and how clearly.
 
     Distances are those of the changed bases from the bin; between the outer two
     it reacts at least half as much as at most. The last value says how far the
     peak stands out from the median, 0 where too few bins react.
     """
-    bins = found.values.shape[1]
-    inside = (found.changed >= bins // 4) & (found.changed < bins - bins // 4)
-    inside &= (found.values > found.noise).any(axis=1)
-    rows, places = found.values[inside], found.changed[inside]
+    bins = response.values.shape[1]
+    inside = (response.changed >= bins // 4) & (response.changed < bins - bins // 4)
+    inside &= (response.values > response.noise).any(axis=1)
+    rows, places = response.values[inside], response.changed[inside]
     if len(rows) < FEWEST:
         return 0, 0, 0, 0.0
     rows = rows / rows.max(axis=1, keepdims=True)

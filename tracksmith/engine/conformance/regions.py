@@ -72,7 +72,7 @@ class RegionSubject:
         return self.matrix[rows]
 
 
-def load_region_subject(model: Model, asked: CheckRequest) -> RegionSubject:
+def load_region_subject(model: Model, request: CheckRequest) -> RegionSubject:
     """Open the features, find the weights and load the network.
 
     Raises
@@ -83,17 +83,17 @@ def load_region_subject(model: Model, asked: CheckRequest) -> RegionSubject:
     if model.features is None:
         raise PluginError("A region model needs a features step: Model(..., features=...).")
     needed = [name for name in getattr(model.card.geometry, "inputs", ()) if name != "peaks"]
-    if needed and not asked.inputs:
+    if needed and not request.inputs:
         raise ResourceError(
             "No inputs are given, and without them there are no features: name the files with "
             f"--input NAME=PATH ({', '.join(needed)})."
         )
-    if asked.weights is not None and not asked.weights.exists():
-        raise ResourceError(f"The weights are not there: {asked.weights} does not exist.")
-    weights = find_weights(model, asked.weights)
+    if request.weights is not None and not request.weights.exists():
+        raise ResourceError(f"The weights are not there: {request.weights} does not exist.")
+    weights = find_weights(model, request.weights)
     card = describe(model, weights)
-    options = card_options(card, asked.options)
-    source = model.features(FeatureRequest(dict(asked.inputs), options))
+    options = card_options(card, request.options)
+    source = model.features(FeatureRequest(dict(request.inputs), options))
     tracks = tuple(track.id for track in card.tracks)
     loaded = model.load(LoadRequest(weights, tracks, options, source.names))
     network = next(iter(as_predictor(loaded, tuple(weights)).networks.values()))
@@ -137,8 +137,8 @@ def check_features(subject: RegionSubject) -> Verdict:
         return fails(f"features() returned {raw.dtype}, or values that are not finite.")
     halves = [list(range(0, REGIONS, 2)), list(range(1, REGIONS, 2))]
     for rows in (*halves, [5]):
-        found = subject.source.features(_part(subject.batch, rows))
-        if not np.allclose(found, raw[rows], rtol=1e-5, atol=1e-6):
+        features = subject.source.features(_part(subject.batch, rows))
+        if not np.allclose(features, raw[rows], rtol=1e-5, atol=1e-6):
             return fails(
                 "A region's features change with the regions beside it: leave what depends on all "
                 "of them to normalise()."

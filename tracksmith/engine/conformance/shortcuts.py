@@ -44,13 +44,13 @@ def check_stretch(subject: Subject) -> Verdict:
                 f"predict_stretch returned {tuple(raw.shape)} for {count} windows {stride} bp "
                 f"apart; the network returns {wanted} for these."
             )
-        found = difference(subject.chosen(raw), subject.chosen(torch.cat(plain)))
-        if not found <= TOLERANCE:
+        distance = difference(subject.chosen(raw), subject.chosen(torch.cat(plain)))
+        if not distance <= TOLERANCE:
             return fails(
-                f"predict_stretch differs from plain windows by {found:.2g} of the largest value "
-                f"({count} windows {stride} bp apart). A shortcut must be exact."
+                f"predict_stretch differs from plain windows by {distance:.2g} of the largest "
+                f"value ({count} windows {stride} bp apart). A shortcut must be exact."
             )
-        worst = max(worst, found)
+        worst = max(worst, distance)
     return passes(
         f"predict_stretch equals plain windows to {worst:.1g} of the largest value, at strides "
         f"of {geometry.core_length}, {half} and {geometry.bin} bp."
@@ -76,14 +76,14 @@ def check_alleles(subject: Subject) -> Verdict:
             pair, (reference, alternative), ("reference", "alternative"), strict=True
         ):
             plain = subject.chosen(subject.raw(masks))
-            found = difference(subject.chosen(raw), plain)
-            if not found <= TOLERANCE:
+            distance = difference(subject.chosen(raw), plain)
+            if not distance <= TOLERANCE:
                 return fails(
-                    f"predict_alleles differs from plain windows by {found:.2g} of the largest "
+                    f"predict_alleles differs from plain windows by {distance:.2g} of the largest "
                     f"value for the {name} changed in columns {first} to {last}. A shortcut must "
                     "be exact."
                 )
-            worst = max(worst, found)
+            worst = max(worst, distance)
     return passes(f"predict_alleles equals plain windows to {worst:.1g} of the largest value.")
 
 

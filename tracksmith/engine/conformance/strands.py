@@ -66,9 +66,9 @@ def mirror_lag(
     products = _products(forward, reverse)[lags]
     norms = _squares(forward, low, high) * _squares(reverse, low + lags, high + lags)
     correlations = products / np.sqrt(np.maximum(norms, 1e-30))
-    found = dict(zip(lags.tolist(), correlations.tolist(), strict=True))
-    best = max(found, key=lambda lag: (round(found[lag], 9), -abs(lag)))
-    return best, found[best], found[0]
+    by_lag = dict(zip(lags.tolist(), correlations.tolist(), strict=True))
+    best = max(by_lag, key=lambda lag: (round(by_lag[lag], 9), -abs(lag)))
+    return best, by_lag[best], by_lag[0]
 
 
 def _products(forward: NDArray[np.float64], reverse: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,8 +102,8 @@ def both_strands(subject: Subject) -> BothStrands:
     """
     if "both_strands" not in subject.memory:
         subject.memory["both_strands"] = _both_strands(subject)
-    found: BothStrands = subject.memory["both_strands"]
-    return found
+    strands: BothStrands = subject.memory["both_strands"]
+    return strands
 
 
 def _both_strands(subject: Subject) -> BothStrands:
@@ -162,11 +162,15 @@ def check_strands(subject: Subject) -> Verdict:
         ),
     }
     for meaning, (rows, flipped) in other.items():
-        found = seen.alike(rows, flipped=flipped)
-        if found >= ALIKE and found >= as_promised + CLEARLY and (rows, flipped) != (partners, 1):
+        correlation = seen.alike(rows, flipped=flipped)
+        if (
+            correlation >= ALIKE
+            and correlation >= as_promised + CLEARLY
+            and (rows, flipped) != (partners, 1)
+        ):
             return fails(
-                f"The reverse complement gives {meaning} (correlation {found:.2f}; as the card "
-                f"promises {as_promised:.2f})."
+                f"The reverse complement gives {meaning} (correlation {correlation:.2f}; as the "
+                f"card promises {as_promised:.2f})."
             )
     if as_promised >= ALIKE:
         exact = "exactly " if as_promised > 1 - 1e-9 else ""

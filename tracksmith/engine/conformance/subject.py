@@ -49,8 +49,8 @@ class CheckRequest:
 
 def random_masks(shape: tuple[int, ...], seed: int) -> NDArray[np.uint8]:
     """Return random plain bases as masks, uint8."""
-    found: NDArray[np.uint8] = np.random.default_rng(seed).choice(PLAIN, shape)
-    return found
+    masks: NDArray[np.uint8] = np.random.default_rng(seed).choice(PLAIN, shape)
+    return masks
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class Subject:
     card: ModelCard
     weights: WeightPaths
     predictor: Predictor
-    asked: CheckRequest
+    request: CheckRequest
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -135,11 +135,11 @@ class Subject:
         size = max(1, min(len(masks), 16, BATCH_BASES // self.geometry.window))
         batches = -(-len(masks) // size)
         rows = np.minimum(np.arange(batches * size), len(masks) - 1)
-        found = [
+        values = [
             self.chosen(self.raw(masks[rows[i * size : (i + 1) * size]], network))
             for i in range(batches)
         ]
-        return np.concatenate(found)[: len(masks)]
+        return np.concatenate(values)[: len(masks)]
 
     def windows(self, count: int, seed: int) -> NDArray[np.uint8]:
         """Return random windows as masks."""
@@ -157,10 +157,10 @@ class Subject:
 
     def load(self, tracks: Sequence[str]) -> Predictor:
         """Load the model once more, for some tracks."""
-        return _load(self.model, self.weights, tracks, self.asked)
+        return _load(self.model, self.weights, tracks, self.request)
 
 
-def load_subject(model: Model, asked: CheckRequest) -> Subject:
+def load_subject(model: Model, request: CheckRequest) -> Subject:
     """Find the weights and load a window model.
 
     Raises
@@ -170,19 +170,19 @@ def load_subject(model: Model, asked: CheckRequest) -> Subject:
     TracksmithError
         The plugin refuses them, or fails.
     """
-    if asked.weights is not None and not asked.weights.exists():
-        raise ResourceError(f"The weights are not there: {asked.weights} does not exist.")
-    weights = find_weights(model, asked.weights)
+    if request.weights is not None and not request.weights.exists():
+        raise ResourceError(f"The weights are not there: {request.weights} does not exist.")
+    weights = find_weights(model, request.weights)
     full = describe(model, weights)
     card = _fewer_tracks(full)
-    predictor = _load(model, weights, [track.id for track in card.tracks], asked)
-    return Subject(model, card, weights, predictor, asked)
+    predictor = _load(model, weights, [track.id for track in card.tracks], request)
+    return Subject(model, card, weights, predictor, request)
 
 
 def _load(
-    model: Model, weights: WeightPaths, tracks: Sequence[str], asked: CheckRequest
+    model: Model, weights: WeightPaths, tracks: Sequence[str], request: CheckRequest
 ) -> Predictor:
-    options = card_options(model.card, asked.options)
+    options = card_options(model.card, request.options)
     predictor = as_predictor(
         model.load(LoadRequest(weights, tuple(tracks), options)), tuple(weights)
     )

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.bbi import BbiHead, read_head
 from tracksmith.hub.check.genome import GenomeFacts
 from tracksmith.hub.check.parse import Finding, ParsedStanza
 from tracksmith.hub.check.sources import Source, is_url
 from tracksmith.hub.check.zooms import PLACES, find_zoom_fault
 from tracksmith.hub.values import whole_number
+from tracksmith.tracks.head import BbiHead, read_head
 
 __all__ = ["check_data"]
 
@@ -28,7 +28,7 @@ _BUILT_IN = ("chrom", "chromStart", "chromEnd", "name", "score", "strand", "thic
 
 
 def check_data(
-    source: Source, track: ParsedStanza, facts: GenomeFacts, full: bool = False
+    source: Source, track: ParsedStanza, genome_facts: GenomeFacts, full: bool = False
 ) -> Iterator[Finding]:
     """Yield what is wrong with the file of a track.
 
@@ -57,7 +57,7 @@ def check_data(
                       f"{reference} is a {head.kind}, the track's type says {expected}.",
                       "Correct the type or the link.")  # fmt: skip
         return
-    yield from _contigs(track, head, facts)
+    yield from _contigs(track, head, genome_facts)
     if head.kind == "bigWig":
         yield from _signal(track, head)
         yield from _zooms(source, address, track, head, full)
@@ -69,21 +69,21 @@ def _here(track: ParsedStanza, name: str, level: str, what: str, cure: str) -> F
     return Finding(track.file, track.line_of(name), level, f"{track.name!r}: {what}", cure)
 
 
-def _contigs(track: ParsedStanza, head: BbiHead, facts: GenomeFacts) -> Iterator[Finding]:
+def _contigs(track: ParsedStanza, head: BbiHead, genome_facts: GenomeFacts) -> Iterator[Finding]:
     """Hold the file's contigs against the genome's."""
-    known = facts.contigs
+    known = genome_facts.contigs
     if not known:
         return
     common = [name for name in head.contigs if name in known]
     if head.contigs and not common:
         listed = ", ".join(list(head.contigs)[:3])
         yield _here(track, "bigDataUrl", "error",
-                    f"no contig of the file ({listed}) is one of {facts.name} "
+                    f"no contig of the file ({listed}) is one of {genome_facts.name} "
                     f"({', '.join(list(known)[:3])}).",
                     "Nothing would show: use the genome's own names.")  # fmt: skip
         return
     foreign = [name for name in head.contigs if name not in known]
-    if facts.whole and foreign:
+    if genome_facts.whole and foreign:
         yield _here(track, "bigDataUrl", "error",
                     f"{len(foreign)} contigs of the file are not in the genome, e.g. "
                     f"{foreign[0]!r}.",
@@ -92,11 +92,11 @@ def _contigs(track: ParsedStanza, head: BbiHead, facts: GenomeFacts) -> Iterator
         length = head.contigs[name]
         if known[name] < 0 or length == known[name]:
             continue
-        level = "error" if length > known[name] or facts.whole else "warning"
-        what = f"{name} has {length:,} bp in the file, {known[name]:,} bp in {facts.name}."
-        if level == "error" or what not in facts.told:
+        level = "error" if length > known[name] or genome_facts.whole else "warning"
+        what = f"{name} has {length:,} bp in the file, {known[name]:,} bp in {genome_facts.name}."
+        if level == "error" or what not in genome_facts.noted:
             yield _here(track, "bigDataUrl", level, what, "Was it made on another assembly?")
-        facts.told.add(what)
+        genome_facts.noted.add(what)
         break
 
 
@@ -184,9 +184,9 @@ def _named_fields(track: ParsedStanza) -> Iterator[tuple[str, str]]:
     for setting in track.settings:
         if setting.startswith(_FIELD_SETTINGS):
             yield setting, setting.partition(".")[2]
-    for found in re.finditer(r"\$\{?([A-Za-z_]\w*)\}?", track.get("mouseOver")):
-        if found[1] not in ("chrom", "chromStart", "chromEnd"):
-            yield "mouseOver", found[1]
+    for match in re.finditer(r"\$\{?([A-Za-z_]\w*)\}?", track.get("mouseOver")):
+        if match[1] not in ("chrom", "chromStart", "chromEnd"):
+            yield "mouseOver", match[1]
 
 
 def _split(value: str) -> list[str]:

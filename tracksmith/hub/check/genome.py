@@ -26,7 +26,7 @@ class GenomeFacts:
     """What is known of a genome: contig lengths in bp, and the groups of an assembly hub.
 
     ``contigs`` is empty where nothing is known; ``whole`` says whether it lists
-    every contig. ``groups`` is None on a hosted genome. ``told`` holds what
+    every contig. ``groups`` is None on a hosted genome. ``noted`` holds what
     was said once and goes for many tracks.
     """
 
@@ -34,13 +34,13 @@ class GenomeFacts:
     contigs: dict[str, int] = field(default_factory=dict)
     whole: bool = False
     groups: set[str] | None = None
-    told: set[str] = field(default_factory=set)
+    noted: set[str] = field(default_factory=set)
 
 
 def check_genome(
-    source: Source, genome: ParsedStanza, tracks: Sequence[ParsedStanza], facts: GenomeFacts
+    source: Source, genome: ParsedStanza, tracks: Sequence[ParsedStanza], genome_facts: GenomeFacts
 ) -> Iterator[Finding]:
-    """Yield what is wrong with a genome stanza; fills ``facts`` for the other checks."""
+    """Yield what is wrong with a genome stanza; fills ``genome_facts`` for the other checks."""
     if len(genome.name.split()) != 1:
         yield Finding(genome.file, genome.line, "error",
                       f"The genome {genome.name!r} is not one word.",
@@ -49,7 +49,7 @@ def check_genome(
         yield Finding(genome.file, genome.line, "error", f"{genome.name} has no tracks.",
                       "Add some.")  # fmt: skip
     if "twoBitPath" not in genome and "organism" not in genome:
-        facts.contigs = dict(ASSEMBLIES.get(genome.name, {}))
+        genome_facts.contigs = dict(ASSEMBLIES.get(genome.name, {}))
         return
     for name in _NEEDED:
         if not genome.get(name):
@@ -57,9 +57,9 @@ def check_genome(
                           f"The assembly hub {genome.name} has no {name}.",
                           "UCSC requires it.")  # fmt: skip
     yield from _files(source, genome)
-    yield from _sequence(source, genome, facts)
-    yield from _groups(source, genome, facts)
-    yield from _default_position(genome, facts)
+    yield from _sequence(source, genome, genome_facts)
+    yield from _groups(source, genome, genome_facts)
+    yield from _default_position(genome, genome_facts)
 
 
 def _files(source: Source, genome: ParsedStanza) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def _files(source: Source, genome: ParsedStanza) -> Iterator[Finding]:
                           "Correct the address.")  # fmt: skip
 
 
-def _sequence(source: Source, genome: ParsedStanza, facts: GenomeFacts) -> Iterator[Finding]:
+def _sequence(source: Source, genome: ParsedStanza, genome_facts: GenomeFacts) -> Iterator[Finding]:
     reference = genome.get("twoBitPath")
     if not reference:
         return
@@ -85,8 +85,8 @@ def _sequence(source: Source, genome: ParsedStanza, facts: GenomeFacts) -> Itera
     except (InputError, ResourceError) as error:
         yield Finding(genome.file, line, "error", str(error), "Write the 2bit file again.")
         return
-    facts.contigs = {**dict.fromkeys(index, -1), **lengths}
-    facts.whole = True
+    genome_facts.contigs = {**dict.fromkeys(index, -1), **lengths}
+    genome_facts.whole = True
     odd = [name for name in index if not _NAME.fullmatch(name)]
     if odd:
         yield Finding(genome.file, line, "warning",
@@ -94,38 +94,38 @@ def _sequence(source: Source, genome: ParsedStanza, facts: GenomeFacts) -> Itera
                       "Letters, digits, '_', '-' and '.' only.")  # fmt: skip
 
 
-def _groups(source: Source, genome: ParsedStanza, facts: GenomeFacts) -> Iterator[Finding]:
-    facts.groups = set()
+def _groups(source: Source, genome: ParsedStanza, genome_facts: GenomeFacts) -> Iterator[Finding]:
+    genome_facts.groups = set()
     reference = genome.get("groups")
     if not reference:
-        facts.groups = None
+        genome_facts.groups = None
         return
     line = genome.line_of("groups")
     try:
         address = source.resolve(genome.file, reference)
-        stanzas, found = parse_stanzas(source.text(address), address)
+        stanzas, problems = parse_stanzas(source.text(address), address)
     except (InputError, ResourceError) as error:
         yield Finding(genome.file, line, "error", str(error), "Correct the address.")
-        facts.groups = None
+        genome_facts.groups = None
         return
-    yield from found
+    yield from problems
     for stanza in stanzas:
-        facts.groups.add(stanza.get("name"))
+        genome_facts.groups.add(stanza.get("name"))
         if not stanza.get("name") or not stanza.get("label"):
             yield Finding(stanza.file, stanza.line, "error", "A group needs name and label.",
                           "Add them.")  # fmt: skip
 
 
-def _default_position(genome: ParsedStanza, facts: GenomeFacts) -> Iterator[Finding]:
+def _default_position(genome: ParsedStanza, genome_facts: GenomeFacts) -> Iterator[Finding]:
     position = genome.get("defaultPos")
     if not position:
         return
     contig, _, span = position.rpartition(":")
     start, end = (whole_number(part.replace(",", "")) for part in span.partition("-")[::2])
-    length = facts.contigs.get(contig)
+    length = genome_facts.contigs.get(contig)
     if start is None or end is None:
         problem = "is no region"
-    elif facts.whole and length is None:
+    elif genome_facts.whole and length is None:
         problem = "names no contig of the genome"
     elif length is not None and 0 <= length < end:
         problem = f"passes the end of {contig}, which has {length:,} bp"

@@ -69,8 +69,8 @@ def check_hub(hub: str | Path, full: bool = False) -> list[Finding]:
 
 
 def _open(source: Source, address: str, findings: list[Finding]) -> _Hub | None:
-    stanzas, found = parse_stanzas(source.text(address), address)
-    findings += found
+    stanzas, problems = parse_stanzas(source.text(address), address)
+    findings += problems
     if not stanzas or stanzas[0].first != "hub":
         findings.append(
             Finding(address, 1, "error", "The file does not begin with a hub stanza.",
@@ -153,8 +153,8 @@ class _Included:
         except (InputError, ResourceError) as error:
             self.findings.append(Finding(base, line, "error", str(error), "Correct the reference."))
             return
-        stanzas, found = parse_stanzas(text, address)
-        self.findings += found
+        stanzas, problems = parse_stanzas(text, address)
+        self.findings += problems
         for stanza in stanzas:
             if stanza.first == "include":
                 self.read(address, stanza.line, stanza.name)
@@ -200,21 +200,21 @@ def _genome_problems(opened: _Hub, genome: ParsedStanza, full: bool) -> Iterator
         yield Finding(genome.file, genome.line, "error", f"The genome {genome.name} comes twice.",
                       "Join their tracks under one stanza.")  # fmt: skip
     tracks = opened.tracks.get(genome.name, [])
-    facts = GenomeFacts(genome.name)
-    yield from check_genome(source, genome, tracks, facts)
+    genome_facts = GenomeFacts(genome.name)
+    yield from check_genome(source, genome, tracks, genome_facts)
     yield from check_settings(tracks)
-    yield from check_tracks(source, tracks, facts)
+    yield from check_tracks(source, tracks, genome_facts)
     for track in tracks:
         if track.get("bigDataUrl"):
-            yield from check_data(source, track, facts, full)
+            yield from check_data(source, track, genome_facts, full)
 
 
 def _some_data(opened: _Hub) -> list[tuple[ParsedStanza, str]]:
     """Return one data file per server folder, to probe."""
-    found: dict[str, tuple[ParsedStanza, str]] = {}
+    by_folder: dict[str, tuple[ParsedStanza, str]] = {}
     for tracks in opened.tracks.values():
         for track in tracks:
             if track.get("bigDataUrl"):
                 address = opened.source.resolve(track.file, track.get("bigDataUrl"))
-                found.setdefault(address.rpartition("/")[0], (track, address))
-    return list(found.values())
+                by_folder.setdefault(address.rpartition("/")[0], (track, address))
+    return list(by_folder.values())

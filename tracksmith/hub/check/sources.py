@@ -13,7 +13,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from tracksmith.errors import InputError, ResourceError
-from tracksmith.hub.bbi import read_range
+from tracksmith.tracks.head import read_range
 
 __all__ = ["Answer", "FolderSource", "HttpSource", "Source", "is_url", "open_source"]
 
@@ -132,10 +132,10 @@ class HttpSource:
         ResourceError
             The server cannot be reached or does not answer in time.
         """
-        asked = {**headers, "Accept-Encoding": "identity"}
+        own_headers = {**headers, "Accept-Encoding": "identity"}
         try:
             with self.session.get(
-                address, headers=asked, timeout=_TIMEOUT, stream=True
+                address, headers=own_headers, timeout=_TIMEOUT, stream=True
             ) as response:
                 content = response.raw.read(MAX_TEXT + 1)
                 return Answer(response.status_code, response.reason, response.headers, content)
@@ -170,13 +170,13 @@ def open_source(address: str) -> tuple[Source, str]:
         return HttpSource(), url
     path = Path(address)
     places = (path, path / "hub.txt", path / "hub" / "hub.txt")
-    found = next((place for place in places if FolderSource().exists(str(place))), None)
-    if found is None:
+    hub_file = next((place for place in places if FolderSource().exists(str(place))), None)
+    if hub_file is None:
         raise InputError(
             f"There is no hub at {path}: give a hub.txt, its folder, or the folder of a run "
             "for which `tracksmith hub build` was run."
         )
-    return FolderSource(), str(found)
+    return FolderSource(), str(hub_file)
 
 
 def _decode(data: bytes, address: str) -> str:

@@ -17,7 +17,7 @@ _NEEDED = ("shortLabel", "longLabel")
 
 
 def check_tracks(
-    source: Source, tracks: Sequence[ParsedStanza], facts: GenomeFacts
+    source: Source, tracks: Sequence[ParsedStanza], genome_facts: GenomeFacts
 ) -> Iterator[Finding]:
     """Yield what is wrong between track stanzas, and with the pages they name."""
     listed = [track for track in tracks if track.first == "track"]
@@ -33,7 +33,7 @@ def check_tracks(
         yield from _container(track, children.get(track.name, []), by_name)
         yield from _subgroups(track, by_name)
         yield from _page(source, track, by_name)
-        yield from _group(track, by_name, facts)
+        yield from _group(track, by_name, genome_facts)
         if track.get("compositeTrack") == "faceted":
             yield from _faceted(source, track, children.get(track.name, []))
 
@@ -146,12 +146,12 @@ def _subgroups(track: ParsedStanza, tracks: Tracks) -> Iterator[Finding]:
 
 def _declared(track: ParsedStanza) -> dict[str, dict[str, str]]:
     """Return the members of every subgroup of a composite, by tag."""
-    found = {}
+    subgroups = {}
     for name, (value, _) in track.settings.items():
         words = value.split()
         if re.fullmatch(r"subGroup[1-9]", name) and words:
-            found[words[0]] = dict(word.partition("=")[::2] for word in words[2:])
-    return found
+            subgroups[words[0]] = dict(word.partition("=")[::2] for word in words[2:])
+    return subgroups
 
 
 def _composite_of(track: ParsedStanza, tracks: Tracks) -> ParsedStanza | None:
@@ -174,18 +174,18 @@ def _page(source: Source, track: ParsedStanza, tracks: Tracks) -> Iterator[Findi
                   "Correct the address or write the page.")  # fmt: skip
 
 
-def _group(track: ParsedStanza, tracks: Tracks, facts: GenomeFacts) -> Iterator[Finding]:
+def _group(track: ParsedStanza, tracks: Tracks, genome_facts: GenomeFacts) -> Iterator[Finding]:
     group = track.get("group")
     parent = tracks.get(track.parent)
     if group and parent is not None and parent.get("group", group) != group:
         yield _at(track, "group", "error",
                   f"{track.name!r} is in group {group!r}, its parent is not.",
                   "Give the group to the parent only.")  # fmt: skip
-    if facts.groups is None:
+    if genome_facts.groups is None:
         return
-    if group and group not in facts.groups:
+    if group and group not in genome_facts.groups:
         yield _at(track, "group", "error", f"The group {group!r} is not in groups.txt.",
-                  f"Known: {', '.join(sorted(facts.groups)) or 'none'}.")  # fmt: skip
+                  f"Known: {', '.join(sorted(genome_facts.groups)) or 'none'}.")  # fmt: skip
     if not group and not track.parent:
         yield _at(track, "track", "warning", f"{track.name!r} has no group.",
                   "On an assembly hub it lands in a group without a name.")  # fmt: skip

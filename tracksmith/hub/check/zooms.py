@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.errors import InputError
-from tracksmith.hub.bbi import Apart, ReadRange
 from tracksmith.tracks.bbi import (
     BED_GRAPH,
     BLOCK,
@@ -30,6 +29,7 @@ from tracksmith.tracks.bbi import (
     Layout,
     layout_of,
 )
+from tracksmith.tracks.head import Apart, ReadRange
 
 __all__ = ["PLACES", "ZoomFault", "find_zoom_fault"]
 
@@ -250,8 +250,8 @@ def _meets(items: NDArray[np.void], span: _Span) -> NDArray[np.bool_]:
     ends = (items["last_contig"] > span.contig) | (
         (items["last_contig"] == span.contig) & (items["end"] > span.start)
     )
-    found: NDArray[np.bool_] = begins & ends
-    return found
+    meets: NDArray[np.bool_] = begins & ends
+    return meets
 
 
 def _sampled(file: _File, places: Sequence[float]) -> ZoomFault | None:
@@ -274,10 +274,10 @@ def _contradiction(file: _File, level: int, records: NDArray[np.void]) -> ZoomFa
     """Return the first record whose squares sum to less than the square of its extreme."""
     extreme = np.maximum(np.abs(records["min"]), np.abs(records["max"])).astype(np.float64)
     least = (1 - TOLERANCE) * extreme**2 - SMALLEST
-    found = np.flatnonzero((records["count"] > 0) & (records["sum_squares"] < least))
-    if not len(found):
+    wrong = np.flatnonzero((records["count"] > 0) & (records["sum_squares"] < least))
+    if not len(wrong):
         return None
-    record, square = records[found[0]], float(extreme[found[0]] ** 2)
+    record, square = records[wrong[0]], float(extreme[wrong[0]] ** 2)
     place = (int(record["contig"]), int(record["start"]), int(record["end"]))
     fault = ZoomFault(
         level,
@@ -347,7 +347,7 @@ def _all_levels(file: _File) -> ZoomFault | None:
         totals = _totals(places, values)
         wanted[contig] = wanted.get(contig, np.zeros(4)) + totals
     for level, index in file.levels:
-        found: dict[int, NDArray[np.float64]] = {}
+        by_contig: dict[int, NDArray[np.float64]] = {}
         ends: dict[int, int] = {}
         for block in file.blocks(index):
             records = file.records(block)
@@ -357,10 +357,10 @@ def _all_levels(file: _File) -> ZoomFault | None:
             for contig in np.unique(records["contig"]).tolist():
                 own = records[records["contig"] == contig]
                 sums = [own[name].sum(dtype=np.float64) for name in ("count", "sum", "sum_squares")]
-                found[contig] = found.get(contig, np.zeros(3)) + sums
+                by_contig[contig] = by_contig.get(contig, np.zeros(3)) + sums
                 ends[contig] = int(own["end"].max())
         for contig, totals in wanted.items():
-            stored = found.get(contig, np.zeros(3)).tolist()
+            stored = by_contig.get(contig, np.zeros(3)).tolist()
             span = _Span(contig, 0, ends.get(contig, 0))
             fault = _compare(level, span, stored, totals)
             if fault:

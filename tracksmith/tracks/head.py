@@ -10,7 +10,7 @@ import re
 import stat
 import struct
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -149,11 +149,14 @@ def _read_head(read: ReadRange, source: str) -> BbiHead:
     if layout is None:
         raise InputError(f"{source} is neither bigWig nor bigBed: its first bytes differ.")
     start = FileStart._make(layout.start.unpack(first))
+    zooms = start.zooms * layout.zoom.size
+    if len(read(len(first), zooms)) < zooms:
+        raise struct.error
     # Kent writes the number of items in eight bytes before bigBed data, in four before bigWig.
     number = layout.offset if start.magic == BIGBED else layout.magic
     (count,) = number.unpack(read(start.data_at, number.size))
     columns = parse_autosql(_text(read, start.autosql_at)) if start.autosql_at else ()
-    contigs = list(_contigs(read, start.contigs_at, layout))
+    contigs = _contigs(read, start.contigs_at, layout)
     names = {number: name for name, number, _ in contigs}
     left, right = _extent(read, start.index_at, layout) if start.index_at and count else _NOWHERE
     at, totals = start.totals_at, layout.totals
@@ -184,11 +187,11 @@ def parse_autosql(text: str) -> tuple[Field, ...]:
     _, paren, body = text.partition("(")
     if not paren:
         return ()
-    found = (
+    lines = (
         (re.sub(r'"[^"\n]*"', "", line), line) for line in body.rpartition(")")[0].splitlines()
     )
     columns = []
-    for bare, _ in found:
+    for bare, _ in lines:
         match = _FIELD.match(bare)
         if match:
             columns.append(Field(re.sub(r"\s", "", match["type"]), match["name"]))
@@ -223,8 +226,12 @@ def _indexes(
     return tuple(names)
 
 
-def _contigs(read: ReadRange, at: int, layout: Layout) -> Iterator[tuple[str, int, int]]:
-    """Yield name, number and length of each contig; a node that comes twice is damage."""
+def _contigs(read: ReadRange, at: int, layout: Layout) -> list[tuple[str, int, int]]:
+    """Return name, number and length of each contig.
+
+    A node or a number that comes twice is damage, as is a number beyond those that
+    the tree says it holds: a library would write past its list of them.
+    """
     head, child = layout.name_tree, layout.offset
     magic, _, key_size, value_size, count = head.unpack(read(at, head.size))
     if magic != NAME_TREE or value_size != layout.contig.size:
@@ -232,6 +239,7 @@ def _contigs(read: ReadRange, at: int, layout: Layout) -> Iterator[tuple[str, in
     if count > _MAX_CONTIGS or key_size > _MAX_KEY:
         raise struct.error
     open_nodes, apart = [at + head.size], Apart()
+    contigs: list[tuple[str, int, int]] = []
     width = key_size + layout.contig.size
     while open_nodes:
         node = open_nodes.pop()
@@ -244,7 +252,10 @@ def _contigs(read: ReadRange, at: int, layout: Layout) -> Iterator[tuple[str, in
         for start in range(0, len(body), width):
             if is_leaf:
                 key = body[start : start + key_size].rstrip(b"\0").decode("utf-8")
-                yield key, *layout.contig.unpack_from(body, start + key_size)
+                contigs.append((key, *layout.contig.unpack_from(body, start + key_size)))
             else:
                 children.append(child.unpack_from(body, start + key_size)[0])
         open_nodes += reversed(children)
+    if sorted(number for _, number, _ in contigs) != list(range(count)):
+        raise struct.error
+    return contigs

@@ -1,0 +1,1 @@
+"""Finished runs held against measurements: numbers, tables, a report."""

@@ -1,0 +1,1 @@
+"""Runs of perturbations: the genome is edited here, a model is read there."""
