@@ -146,15 +146,16 @@ class HaplotypeChunk:
         read: ReadBases,
     ) -> tuple[Numbers, Numbers]:
         """Return the slots of all windows that are asked for, and which one each value has."""
-        pairs = np.stack(
-            [np.concatenate([s.offset for s in groups]), np.concatenate([s.core for s in groups])],
-            axis=1,
-        )
-        windows, where = np.unique(pairs, axis=0, return_inverse=True)
-        where = where.reshape(-1)
-        alike = np.ones(len(windows), np.bool_)
-        np.logical_and.at(alike, where, own)
-        taken = self.pieces.take(edits, read, [(o, c) for o, c in windows.tolist()], alike.tolist())
+        offset = np.concatenate([group.offset for group in groups])
+        core = np.concatenate([group.core for group in groups])
+        lowest, first = int(offset.min(initial=0)), int(core.min(initial=0))
+        width = int(core.max(initial=0)) - first + 1
+        keys, where = np.unique((offset - lowest) * width + core - first, return_inverse=True)
+        offsets, cores = np.divmod(keys, width)
+        alike = np.ones(len(keys), np.bool_)
+        alike[where[~own]] = False
+        windows = zip((offsets + lowest).tolist(), (cores + first).tolist(), strict=True)
+        taken = self.pieces.take(edits, read, list(windows), alike.tolist())
         return np.array(taken, np.int64), where
 
     def _touched_cores(self, edits: EditedContig) -> NDArray[np.bool_]:
