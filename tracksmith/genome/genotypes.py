@@ -231,6 +231,7 @@ def read_sample_names(path: Path) -> list[str]:
     return names
 
 
+# decision: genotypes-guarded (cyvcf2 ends the interpreter on broken lines)
 def _read(batch: Sequence[_Checked], samples: int, path: Path) -> Iterator[CalledRecord]:
     """Have cyvcf2 read the genotypes of checked records."""
     path.write_bytes(b"".join(_lines(batch, samples)))
