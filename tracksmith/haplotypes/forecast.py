@@ -22,7 +22,8 @@ def forecast(plan: HaplotypePlan, people: Sequence[Person], reach: Reach) -> Cor
     """Return the cores of all haplotypes, those in reach of an edit, and the windows they need.
 
     Windows that hold equal edits are counted once. A core that an indel lies in needs one
-    window more for each, unless a core has one window only.
+    window more for each; where a core has one window, for each deletion of half a bin or more,
+    which draws in bins that this window does not reach.
     """
     haplotypes = [haplotype for person in people for haplotype in person.haplotypes]
     cores = computed = windows = spanning = 0
@@ -65,12 +66,14 @@ def _needed(
     near = low < high
     sizes = haplotype.person.rows["size"][haplotype.rows[first:last]]
     sums = _running(_digests(haplotype, first, last))
-    indels = np.concatenate([[0], np.cumsum(sizes != ends - starts)])
+    change = sizes - (ends - starts)
+    moved = change != 0 if plan.exact else -2 * change >= plan.tiling.bin
+    indels = np.concatenate([[0], np.cumsum(moved)])
     inside = (
         np.searchsorted(starts, begin, "right"),
         np.searchsorted(starts, begin + stride, "left"),
     )
-    extra = np.maximum(indels[inside[1]] - indels[inside[0]], 0) if plan.exact else 0 * cores
+    extra = np.maximum(indels[inside[1]] - indels[inside[0]], 0)
     columns = (cores.astype(np.uint64), sums[high] - sums[low], (1 + extra).astype(np.uint64))
     return np.stack(columns, axis=1)[near]
 
