@@ -24,7 +24,7 @@ from tracksmith.genome.start_sites import read_start_sites
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.runs.run import Run
-from tracksmith.study import study_text
+from tracksmith.study_of_runs import study_text
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 PROMOTER = (400, 600)
