@@ -239,7 +239,7 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         (HUB.format("h", "me@x.org") + "genome = 1979-05-27\n", "genome 1979-05-27: give a text"),
         ("[predikt]\nout = 'o'\n", "no table [predikt]. Did you mean 'predict'?"),
         ("[[variant]]\nout = 'o'\n", "no table [variant]. Did you mean 'variants'?"),
-        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [hub]."),
+        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], "),
         ("[fold]\ncore-promoter = '1'\n", "no table [fold]. Did you mean 'folds'?"),
         (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],
