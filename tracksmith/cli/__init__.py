@@ -34,6 +34,7 @@ COMMANDS = {
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
     "perturb": ("tracksmith.cli.perturb:perturb", "Edit here, read there: what edits change."),
     "plan": ("tracksmith.cli.stages:plan", "Fix a run and its parts without computing."),
+    "plot": ("tracksmith.cli.plot:plot", "Draw a region of runs, for a paper."),
     "plugin": ("tracksmith.cli.plugin:plugin", "Write or check a model plugin."),
     "predict": ("tracksmith.cli.predict:predict", "Write prediction tracks along a genome."),
     "run": ("tracksmith.cli.study:run", "Run a study: predict, variants and hub of a TOML file."),
