@@ -83,8 +83,8 @@ def test_letters_are_those_of_the_genome_as_tall_as_the_values(scored):
 
 GTF = """chr1\tx\tgene\t951\t1200\t.\t+\t.\tgene_id "g1"; gene_name "ABC1";
 chr1\tx\ttranscript\t951\t1200\t.\t+\t.\tgene_id "g1"; gene_name "ABC1"; transcript_id "t1";
-chr1\tx\texon\t951\t1000\t.\t+\t.\tgene_id "g1"; gene_name "ABC1";
-chr1\tx\texon\t1101\t1200\t.\t+\t.\tgene_id "g1"; gene_name "ABC1";
+chr1\tx\texon\t951\t1000\t.\t+\t.\tgene_id "g1"; gene_name "ABC1"; transcript_id "t1";
+chr1\tx\texon\t1101\t1200\t.\t+\t.\tgene_id "g1"; gene_name "ABC1"; transcript_id "t1";
 chr1\tx\tgene\t2001\t2200\t.\t+\t.\tgene_id "far";
 """
 GFF = """chr1\tx\tgene\t951\t1200\t.\t+\t.\tID=gene:G1;Name=ABC1

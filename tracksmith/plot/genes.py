@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracksmith.genome.aliases import ContigNames
+from tracksmith.genome.aliases import ContigNames, LeftOut
 from tracksmith.genome.bed import read_bed
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import silent
+from tracksmith.genome.genes import GeneItem, read_genes
 from tracksmith.genome.intervals import Interval
-from tracksmith.genome.start_sites import Feature, is_annotation, read_features
+from tracksmith.genome.start_sites import is_annotation
 
 __all__ = ["Gene", "genes_of", "in_lanes"]
 
-NAMES = re.compile(r'\b(gene_name|Name|gene_id|ID|Parent)[ =]"?(?:gene:|transcript:)?([^";]+)')
-ORDER = ("gene_name", "Name", "gene_id", "ID", "Parent")
-EXONS = ("exon", "CDS")
 _BLOCKS = (6, 7, 8)
 """Where the count, sizes and starts of a BED12's blocks stand among its columns after the third."""
 
@@ -66,45 +63,16 @@ def _blocks(extra: tuple[str, ...], start: int) -> tuple[tuple[int, int], ...]:
 
 
 def _of_annotation(path: Path, region: Interval, contigs: Contigs) -> Iterator[Gene]:
-    """Yield genes by the best name that their rows have, with the exons of all transcripts."""
+    """Yield genes by their names, with the exons of all transcripts."""
     number = contigs.index(region.contig)
     names = ContigNames(contigs, str(path), silent)
-    rows = [row for row in read_features(path, names) if row[1] == number]
-    parents = _gene_of_transcript(rows)
-    spans: dict[str, list[Feature]] = {}
-    for row in rows:
-        spans.setdefault(_gene_name(row[5], parents), []).append(row)
-    for name, mine in spans.items():
-        genes = [row for row in mine if "gene" in row[0]] or mine
-        exons = sorted({(row[2], row[3]) for row in mine if row[0] in EXONS})
-        start, end = min(row[2] for row in genes), max(row[3] for row in genes)
-        yield Gene(name, genes[0][4], start, end, tuple(exons))
-
-
-def _attributes(text: str) -> dict[str, str]:
-    return dict(reversed(NAMES.findall(text)))
-
-
-def _gene_of_transcript(rows: list[Feature]) -> dict[str, str]:
-    """Return the name of a GFF3's genes and transcripts by their ids: exons name their parent."""
-    names: dict[str, str] = {}
-    for row in rows:
-        about = _attributes(row[5])
-        if "ID" in about:
-            parent = names.get(about.get("Parent", ""))
-            own = about.get("gene_name") or about.get("Name") or about["ID"]
-            names[about["ID"]] = parent or own
-    return names
-
-
-def _gene_name(text: str, parents: dict[str, str]) -> str:
-    about = _attributes(text)
-    if "gene_name" in about:
-        return about["gene_name"]
-    for key in ("ID", "Parent"):
-        if about.get(key, "") in parents:
-            return parents[about[key]]
-    return next((about[key] for key in ORDER if key in about), "")
+    by_gene: dict[tuple[str, str], list[GeneItem]] = {}
+    for item in read_genes(path, names, LeftOut()):
+        if item.contig == number:
+            by_gene.setdefault((item.name, item.strand), []).append(item)
+    for (name, strand), items in by_gene.items():
+        exons = sorted({block for item in items for block in item.blocks})
+        yield Gene(name, strand, exons[0][0], max(end for _, end in exons), tuple(exons))
 
 
 def in_lanes(genes: list[Gene], room: int) -> list[list[Gene]]:

@@ -90,13 +90,13 @@ class OpenTrack:
         if start >= end:
             return np.empty(0, np.float64)
         try:
-            found = self._handle.values(contig, start, end, numpy=True)
+            values = self._handle.values(contig, start, end, numpy=True)
         except RuntimeError as error:
             raise InputError(
                 f"{self.path}: {contig}:{start + 1}-{end} cannot be read: {error}. The file is "
                 "damaged: copy or make it again."
             ) from error
-        return np.asarray(found, np.float64)
+        return np.asarray(values, np.float64)
 
     def extremes(self, contig: str) -> tuple[float, float] | None:
         """Return the smallest and largest value of a contig, None where it has none."""
