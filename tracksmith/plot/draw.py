@@ -24,8 +24,11 @@ from tracksmith.plot.style import INK, SOFT, figure_of_style, style
 __all__ = ["FORMATS", "draw_locus", "save_figure"]
 
 FORMATS = ("svg", "pdf", "png")
-TRACK, VARIANTS, LANE, SCALE = 0.5, 0.5, 0.2, 0.28
+TRACK, VARIANTS, LANE, SCALE = 0.5, 0.5, 0.24, 0.28
 """Heights of rows in inches."""
+
+LABEL = 34
+"""Points between a row and its label: room for the numbers of its scale."""
 
 MOST_NAMES = 12
 BASES = {"A": "#2c9f45", "C": "#2e6fb0", "G": "#d1882a", "T": "#c0392b", "N": SOFT}
@@ -36,7 +39,7 @@ def draw_locus(locus: Locus, width: float = 6.9, title: str = "") -> Figure:
     """Return the picture of a locus, ``width`` inches wide."""
     lanes = in_lanes(locus.genes, max(1, len(locus.region) // 8))
     heights = [SCALE, *[TRACK] * len(locus.signals), *[VARIANTS] * len(locus.variants)]
-    heights += [max(1, len(lanes)) * LANE + 0.05] if locus.genes else []
+    heights += [len(lanes) * LANE + 0.15] if locus.genes else []
     with style():
         figure = figure_of_style(width, sum(heights) + 0.45 + 0.2 * bool(title))
         grid: Any = figure.subplots(
@@ -170,7 +173,7 @@ def _draw_genes(axes: Any, lanes: list[list[Gene]], region: Interval) -> None:
                 text, ((start + end) / 2, level), (0, 5), textcoords="offset points",
                 ha="center", va="bottom", fontsize=6, fontstyle="italic", clip_on=True,
             )  # fmt: skip
-    axes.set_ylim(-len(lanes) + 0.5, 0.9)
+    axes.set_ylim(-len(lanes) + 0.5, 1.3)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     _label(axes, "genes")
@@ -199,7 +202,10 @@ def _round_length(most: float) -> int:
 
 
 def _label(axes: Any, text: str) -> None:
-    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=6)
+    axes.annotate(
+        text, (0, 0.5), (-LABEL, 0), xycoords="axes fraction", textcoords="offset points",
+        ha="right", va="center", fontsize=6, annotation_clip=False,
+    )  # fmt: skip
 
 
 def _finish_axes(rows: Any, region: Interval) -> None:
