@@ -34,6 +34,7 @@ __all__ = [
     "evaluate_tracks",
     "explain",
     "finish",
+    "normalise",
     "notebook",
     "perturb",
     "plan",
@@ -51,6 +52,8 @@ def __getattr__(name: str) -> Any:
         return import_module("tracksmith.notebook")
     if name in ("evaluate_tracks", "evaluate_effects"):
         return getattr(import_module("tracksmith.evaluate.verbs"), name)
+    if name == "normalise":
+        return import_module("tracksmith.runs.normalise").normalise
     if name == "plot_locus":
         return import_module("tracksmith.plot.verbs").plot_locus
     if name in __all__:

@@ -33,6 +33,7 @@ COMMANDS = {
     "hub": ("tracksmith.cli.hub:hub", "Build or check a UCSC track hub."),
     "models": ("tracksmith.cli.models:models", "List models, their cards, tracks and weights."),
     "perturb": ("tracksmith.cli.perturb:perturb", "Edit here, read there: what edits change."),
+    "normalise": ("tracksmith.cli.normalise:normalise", "Add tracks of a run as quantiles."),
     "plan": ("tracksmith.cli.stages:plan", "Fix a run and its parts without computing."),
     "plot": ("tracksmith.cli.plot:plot", "Draw a region of runs, for a paper."),
     "plugin": ("tracksmith.cli.plugin:plugin", "Write or check a model plugin."),
