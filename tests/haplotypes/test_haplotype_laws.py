@@ -8,6 +8,7 @@ from engine_toys import Dense, cut, dense_by_hand, toy_card
 from test_registers import close, random_edits, rows_of, tracks
 
 import tracksmith
+from tracksmith.engine.tiling import chunk_stride, tile
 from tracksmith.files import digest_of_file
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model, Predictor
@@ -230,13 +231,23 @@ def test_haplotypes_swap_and_equal_ones_are_equal_though_batches_decide_last_dig
 
 
 def test_edits_behind_a_long_deletion_are_in_the_windows_before_it(
-    network, predict, write_people, random_sequence
+    network, write_genome, write_people, random_sequence, tmp_path
 ):
-    sequence = random_sequence(3000, 1)
-    start = next(p for p in range(1001, 1020) if sequence[p - 1] != sequence[p + 399])
+    """Where the deletion passes the end of a chunk, they lie beyond its windows."""
+    sequence = random_sequence(20_000, 1)
+    span = chunk_stride(tile(GEOMETRY), 12, 20_000)
+    assert 1000 < span < 15_000
+    start = next(p for p in range(span - 30, span) if sequence[p - 1] != sequence[p + 399])
     end = start + 400
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
     edits = [(start, end, ""), (end + 3, end + 4, other[sequence[end + 3]])]
     edits.append((end + 9, end + 9, "ACGTAC" + other[sequence[end + 8]]))
-    run = predict("run", write_people(rows_of(sequence, edits, [])))
-    close(tracks(run, 3000, 12, ".ann.hap1"), haplotype(network, GEOMETRY, sequence, edits))
+    vcf = write_people(rows_of(sequence, edits, []))
+    tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", vcf=vcf)
+    found = tracks(tmp_path / "run", 20_000, 12, ".ann.hap1")
+    near = slice((span - 600) // 12, (span + 1200) // 12)
+    at = (span - 1200) // 36 * 36
+    text = sequence[at : span + 2400]
+    moved = [(first - at, last - at, new) for first, last, new in edits]
+    expected = haplotype(network, GEOMETRY, text, moved)
+    close(found[:, near], expected[:, near.start - at // 12 : near.stop - at // 12])
