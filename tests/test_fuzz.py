@@ -38,7 +38,8 @@ from tracksmith.models.fetched import RECORD, recorded
 from tracksmith.models.kinds import wrong_content
 from tracksmith.models.safe_load import load_tensors
 from tracksmith.runs.run import Run
-from tracksmith.study import read_study, study_text
+from tracksmith.study import read_study
+from tracksmith.study_of_runs import study_text
 from tracksmith.tracks import BED9, AutoSql, write_bigbed
 from tracksmith.tracks.head import read_local_head
 from tracksmith.tracks.reader import read_contigs, read_summary, read_values

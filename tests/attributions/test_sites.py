@@ -12,7 +12,7 @@ import tracksmith
 from tracksmith.errors import InputError, TrustError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.study import study_text
+from tracksmith.study_of_runs import study_text
 
 pytest.importorskip("tangermeme", reason="the extra explain is not installed")
 
@@ -138,3 +138,21 @@ def test_other_motifs_are_another_run_and_a_changed_file_is_refused(demo, run, t
         tracksmith.explain(
             "core-promoter", demo.fasta, tmp_path / "b", motifs=str(tmp_path / "bad.meme"), **asked
         )
+
+
+def test_at_the_strongest_promoter_the_planted_elements_stand_out(demo, tmp_path):
+    """By mutation: the strongest letters all lie where the model's elements do."""
+    sites = [p for p in demo.promoters if (p.kind, p.strand) == ("full", "+")]
+    regions = [f"{p.contig}:{p.site - 119}-{p.site + 60}" for p in sites]
+    run = tracksmith.explain(
+        "core-promoter", demo.fasta, tmp_path / "run", regions=regions, tracks="plus", device="cpu"
+    )
+    with pyBigWig.open(str(run.folder / "tracks/core-promoter.plus.ism.bw")) as file:
+        lines = [file.values(p.contig, p.site - 120, p.site + 60, numpy=True) for p in sites]
+    line = max(lines, key=lambda values: values.sum())
+    strongest = np.argsort(line)[-12:] - 120
+    places = {place for e in (INITIATOR, *ELEMENTS) for place in
+              range(e.first, e.last + len(e.consensus))}  # fmt: skip
+    assert set(strongest.tolist()) <= places
+    assert INITIATOR.first <= strongest[-1] < INITIATOR.first + len(INITIATOR.consensus)
+    assert line[strongest + 120].mean() > 8 * np.abs(np.delete(line, strongest + 120)).mean()

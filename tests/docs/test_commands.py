@@ -55,7 +55,11 @@ def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
     for old, new in zip(names, ("chr1", "chr2"), strict=True):
         renamed = renamed.replace(f">{old}\n", f">{new}\n")
     (tmp_path / "genome.fa").write_text(renamed)
-    for source, target in ((demo.promoters_bed, "peaks.bed"), (demo.variants_vcf, "variants.vcf")):
+    for source, target in (
+        (demo.promoters_bed, "peaks.bed"),
+        (demo.variants_vcf, "variants.vcf"),
+        (demo.person_vcf, "person.vcf"),
+    ):
         content = source.read_text().replace(names[0], "chr1").replace(names[1], "chr2")
         (tmp_path / target).write_text(content)
     lines = (tmp_path / "peaks.bed").read_text().splitlines(keepends=True)

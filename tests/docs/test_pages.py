@@ -71,7 +71,7 @@ def test_the_format_of_a_run_on_the_page_is_that_of_the_program():
 
 
 def test_every_verb_of_python_is_on_a_page():
-    others = ("hubs", "evaluate", "explain")
+    others = ("hubs", "evaluate", "explain", "plot")
     texts = [(ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in others]
     pages = "".join([PREDICTING, SCORING, PERTURBING, *texts])
     for name in set(tracksmith.__all__) - {"__version__"}:

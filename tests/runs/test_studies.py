@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from region_toys import registry, toy
 
 from tracksmith.cli import main
+from tracksmith.runs.fields import HAPLOTYPES
 from tracksmith.runs.request import ModelRequest, Request, request_fields
 from tracksmith.runs.run import Run
 from tracksmith.study import KINDS, read_study
@@ -30,6 +31,11 @@ def world(monkeypatch, tmp_path):
     Path("peaks.bed").write_text("".join([*rows, "NC2\t2990\t3100\tlast\t7\n"]))
     Path("plain.bed").write_text("".join([*rows, "chr1\t20\t60\tover\t9\n"]))
     Path("extra.txt").write_text("nothing")
+    Path("people.vcf").write_text(
+        "##fileformat=VCFv4.2\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tann\tbob\n"
+        f"chr1\t201\t.\t{SEQUENCE[200]}\tG\t.\t.\t.\tGT\t0/1\t0|0\n"
+    )
     return tmp_path
 
 
@@ -58,6 +64,10 @@ PREDICTIONS = {
     "files": [*WINDOWS, "--format", "bedgraph", "--precision", "8bits", "--compressor", "zlib"],
     "model": [*WINDOWS, "--stride", "17", "--no-rc", "--shifts=-8,0,8", "-b", "3", "-t", "plus"],
     "dtype": [*WINDOWS, "--dtype", "bf16"],
+    "people": [
+        *WINDOWS, "--vcf", "people.vcf", "--sample", "ann", "--unphased", "reference",
+        "--register", "core", "--max-skipped", "0.5",
+    ],
     "regions": [*REGIONS, "--peaks", "peaks.bed", "--clip", *ALIAS, "--option", "mode=b"],
     "overlaps": [
         *REGIONS, "--peaks", "plain.bed", "--overlaps", "merge", "--counts-column", "5",
@@ -149,7 +159,7 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     from tracksmith.cli.options import request_options
 
     names = {}
-    for option in request_options(*KINDS)(lambda: None).__click_params__:
+    for option in request_options(*KINDS, HAPLOTYPES)(lambda: None).__click_params__:
         names |= dict.fromkeys((*option.opts, *option.secondary_opts), option.name)
     every = [
         *PREDICTIONS.values(), *SCORED.values(), *PERTURBED.values(), *EXPLAINED.values(),
@@ -158,7 +168,7 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
         "variants", "edits", "readouts", "reverse_complement", "device",
     }  # fmt: skip
-    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread"}
+    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread", "samples"}
     elsewhere |= {"accessibility", "normalisers", "motifs"}
     assert {item.name for item in request_fields()} - elsewhere <= used
     assert isinstance(Request().own, dict) and ModelRequest().folds == "mean"
@@ -181,7 +191,7 @@ def test_regions_from_a_pipe_are_found_in_the_run(world):
 
 
 def test_weights_in_folders_of_their_own_are_named_by_the_folder_that_holds_all(world):
-    from tracksmith.study import study_text
+    from tracksmith.study_of_runs import study_text
 
     call("plan", *WINDOWS, "-o", "first", "-d", "cpu", "-q")
     run = Run.open(Path("first"))

@@ -156,7 +156,10 @@ class ExplainedModel:
         """Steps that are explained together; a part is a whole number of these."""
         if self.recipe.method in ("integrated", "deeplift"):
             return 1
-        return max(1, min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window))
+        most = min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window)
+        if self.recipe.method == "gradient":
+            most = min(most, self.record.batch_size)
+        return max(1, most)
 
     @property
     def windows_of_a_step(self) -> int:
