@@ -11,8 +11,9 @@ function say(text) {
 }
 
 function colourOf(track) {
-  // A bigBed brings its colours along: red raises, blue lowers.
-  const items = track.format === "bigbed" && !track.added ? ["rgb(202,0,32)", "rgb(5,113,176)"] : [];
+  // Items and arcs bring their colours along: red raises, blue lowers.
+  const brings = ["bigbed", "biginteract"].includes(track.format) && !track.added;
+  const items = brings ? ["rgb(202,0,32)", "rgb(5,113,176)"] : [];
   const [first, second] = track.tracks ? track.tracks.map((part) => part.color) : items;
   if (!second) return first || track.color || "rgb(128,128,128)";
   return `linear-gradient(135deg, ${first} 50%, ${second} 50%)`;

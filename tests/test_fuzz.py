@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -54,11 +55,8 @@ def read_weights(path: Path) -> None:
 
 def _usual_name(name: str) -> str | None:
     """Return where a member belongs; a plugin knows its names, and takes no other."""
-    return (
-        name
-        if name.isascii() and name.isprintable() and ".." not in name and name[:1] not in "/."
-        else None
-    )
+    usual = re.fullmatch(r"[A-Za-z0-9_./ -]+", name) and ".." not in name
+    return name if usual and name[0] not in "/." else None
 
 
 def read_archive(path: Path) -> None:

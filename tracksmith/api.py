@@ -26,6 +26,7 @@ __all__ = [
     "build_hub",
     "check_hub",
     "estimate",
+    "explain",
     "finish",
     "perturb",
     "plan",
@@ -166,6 +167,43 @@ def perturb(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
+    return job.run_all(
+        kind_of_request(request), request, Path(out), progress or Silent(),
+        overwrite=overwrite, force=force, keep_parts=keep_parts,
+    )  # fmt: skip
+
+
+def explain(
+    model: str | Sequence[str],
+    genome: str | Path,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    keep_parts: bool = False,
+    **options: Any,
+) -> Run:
+    """Write how much each base of regions adds to what a model predicts there, as letters.
+
+    Parameters
+    ----------
+    **options
+        As in :func:`predict`; ``regions``, ``method`` (``"ism"`` by default), ``scores``,
+        ``reduce``, ``references``, ``baseline``, ``hypothetical`` and the other fields of
+        explanations.
+
+    Returns
+    -------
+    run
+        The finished run; ``run.files`` lists what was written.
+
+    Raises
+    ------
+    TracksmithError
+        See :mod:`tracksmith.errors`.
+    """
+    request = _request(model, genome, {"method": "ism", **options})
     return job.run_all(
         kind_of_request(request), request, Path(out), progress or Silent(),
         overwrite=overwrite, force=force, keep_parts=keep_parts,

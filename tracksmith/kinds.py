@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tracksmith.errors import TrustError
 from tracksmith.runs.kind import Kind
-from tracksmith.runs.request import HAPLOTYPES, PERTURB, PREDICT, VARIANTS, Request
+from tracksmith.runs.request import EXPLAIN, HAPLOTYPES, PERTURB, PREDICT, VARIANTS, Request
 from tracksmith.runs.run import Run
 
 __all__ = ["KINDS", "kind_of_request", "kind_of_run"]
@@ -38,12 +38,19 @@ def _perturb() -> Kind:
     return Perturb()
 
 
+def _explain() -> Kind:
+    from tracksmith.attributions.kind import Explain
+
+    return Explain()
+
+
 # decision: one-driver (a kind is an object that says what differs; job.py does the rest)
 KINDS: dict[str, Callable[[], Kind]] = {
     PREDICT: _predict,
     VARIANTS: _variants,
     HAPLOTYPES: _haplotypes,
     PERTURB: _perturb,
+    EXPLAIN: _explain,
 }
 """Makes each kind of run, by its name; what a kind needs is imported when it is used."""
 

@@ -38,6 +38,7 @@ from tracksmith.guess import did_you_mean
 from tracksmith.runs.genome import REGIONS_FILE
 from tracksmith.runs.record import ModelRecord
 from tracksmith.runs.request import (
+    EXPLAIN,
     HAPLOTYPES,
     PERTURB,
     PREDICT,
@@ -60,13 +61,17 @@ PATHS = (
 )  # fmt: skip
 """Fields that name one file or folder; ``regions`` and ``inputs`` name several."""
 
-KINDS = (PREDICT, VARIANTS, PERTURB)
+KINDS = (PREDICT, VARIANTS, PERTURB, EXPLAIN)
 """The tables of runs, in the order in which the runs are made."""
+
+KINDS_OF = {kind: (kind,) for kind in KINDS} | {PREDICT: (PREDICT, HAPLOTYPES)}
+"""The kinds of run that a table may ask for: people are an option of predictions."""
 
 NEEDS = {
     PREDICT: "writes tracks along a genome: what belongs to [variants] or [perturb] is there",
     VARIANTS: 'needs variants = "FILE", or saturate = "REGION"',
     PERTURB: 'needs readouts = "FILE", and edits = "FILE", tile or local',
+    EXPLAIN: "explains regions: what belongs to other kinds of run is in their tables",
 }
 
 TABLES = (*KINDS, "hub")
@@ -154,14 +159,9 @@ def _tables(path: Path, name: str, value: Any) -> list[dict[str, Any]]:
 def _of_kind(shared: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return what stands above the tables without what this kind of run does not have."""
     foreign = {item.name for item in request_fields()} - {
-        item.name for own in _kinds_of(kind) for item in request_fields(own)
+        item.name for own in KINDS_OF[kind] for item in request_fields(own)
     }
     return {name: value for name, value in shared.items() if name not in foreign}
-
-
-def _kinds_of(table: str) -> tuple[str, ...]:
-    """Return the kinds of run that a table may ask for: people are an option of predictions."""
-    return (PREDICT, HAPLOTYPES) if table == PREDICT else (table,)
 
 
 def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
@@ -173,12 +173,14 @@ def _step(path: Path, kind: str, table: dict[str, Any], folder: Path) -> Step:
             f"{path}, [{kind}]: whether to trust weights is for whoever runs the study to say: "
             "take trust_weights out, and give --trust-weights to tracksmith run."
         )
+    if kind == EXPLAIN:
+        table = {"method": "ism", **table}
     try:
         # decision: study-is-a-request (the same names, checks and ids as a command)
         request = make_request({name: _placed(name, item, folder) for name, item in table.items()})
     except UsageError as error:
         raise UsageError(f"{path}, [{kind}]: {error}") from None
-    if request.kind not in _kinds_of(kind):
+    if request.kind not in KINDS_OF[kind]:
         raise UsageError(f"{path}: [{kind}] {NEEDS[kind]}.")
     return Step(request, folder / out)
 
@@ -269,6 +271,7 @@ def _said(run: Run) -> dict[str, Any]:
         **_said_of_variants(run),
         **_said_of_people(run),
         **_said_of_perturbations(run),
+        **_said_of_explanations(run),
     }
     every = [_said_of(model, run) for model in plan.models]
     for item in fields(ModelRequest):
@@ -291,19 +294,16 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     variants = run.plan.variants
     if variants is None:
         return {}
-    shared = {"max_n": variants.max_n}
     if variants.saturation:
-        return {**shared, "saturate": _region_file(run, run.places.saturate or REGIONS_FILE)}
+        region = _region_file(run, run.places.saturate or REGIONS_FILE)
+        return {"max_n": variants.max_n, "saturate": region}
     return {
-        **shared,
+        "max_n": variants.max_n,
         "variants": run.places.files.get("variants"),
         "around": list(variants.around),
-        "background": variants.background or None,
+        **_said_of_background(run),
         "ref_mismatch": variants.ref_mismatch,
-        "allow_truncated": variants.allow_truncated or None,
-        "allow_other_lengths": run.places.allow_other_lengths or None,
-        "strict": run.limits.strict or None,
-        "max_skipped": run.limits.most_skipped,
+        **_said_of_alleles(run, allow_truncated=variants.allow_truncated),
     }
 
 
@@ -311,15 +311,20 @@ def _said_of_people(run: Run) -> dict[str, Any]:
     people = run.plan.haplotypes
     if people is None:
         return {}
-    return {
-        "vcf": run.places.files.get("vcf"),
-        "sample": [sample.name for sample in people.samples],
-        "unphased": people.unphased,
-        "allow_truncated": people.allow_truncated or None,
-        "allow_other_lengths": run.places.allow_other_lengths or None,
-        "strict": run.limits.strict or None,
-        "max_skipped": run.limits.most_skipped,
-    }
+    names, vcf = [sample.name for sample in people.samples], run.places.files.get("vcf")
+    own = {"vcf": vcf, "sample": names, "unphased": people.unphased}
+    return own | _said_of_alleles(run, allow_truncated=people.allow_truncated)
+
+
+def _said_of_alleles(run: Run, *, allow_truncated: bool) -> dict[str, Any]:
+    lengths, limits = run.places.allow_other_lengths, run.limits
+    own = {"allow_truncated": allow_truncated or None, "allow_other_lengths": lengths or None}
+    return {**own, "strict": limits.strict or None, "max_skipped": limits.most_skipped}
+
+
+def _said_of_explanations(run: Run) -> dict[str, Any]:
+    details = run.plan.details if run.plan.kind == EXPLAIN else {}
+    return {name: value for name, value in details.items() if value not in ("", False)}
 
 
 def _said_of_perturbations(run: Run) -> dict[str, Any]:
@@ -328,6 +333,16 @@ def _said_of_perturbations(run: Run) -> dict[str, Any]:
     details, files = dict(run.plan.details), run.places.files
     details.pop("files", None)
     return {**details, **{n: files.get(n) for n in ("edits", "readouts", "sequences")}}
+
+
+def _said_of_background(run: Run) -> dict[str, Any]:
+    """Return among what effects are ranked, as it is asked for."""
+    variants, record = run.plan.variants, run.plan.details.get("background")
+    if record is None:
+        return {"background": (variants and variants.background) or None}
+    path = run.places.files.get("background", "")
+    matched = "matched=" * (record["kind"] == "matched")
+    return {"background": f"{matched}{path}", "background_size": record["size"] or None}
 
 
 def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
@@ -346,7 +361,7 @@ def _said_of(model: ModelRecord, run: Run) -> dict[str, Any]:
     if files:
         several = os.path.commonpath([Path(path).parent for path in files])
         values["weights"] = files[0] if len(files) == 1 else several
-    if run.plan.kind in _kinds_of(PREDICT):
+    if run.plan.kind in KINDS_OF[PREDICT]:
         values["stride"] = model.stride
     if model.regions is None:
         rule = folds.rule

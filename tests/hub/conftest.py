@@ -193,7 +193,7 @@ class RunBuilder:
         digest = hashlib.sha256(fasta.read_bytes()).hexdigest()
         contigs = tuple(self.contigs.items())
         plan = PlanRecord(
-            kind="predict",
+            kind="variants" if any(f["kind"] == "bigbed" for f in self.files) else "predict",
             genome=GenomeRecord(self.genome_name, fasta.stat().st_size, digest, contigs),
             models=tuple(self.models),
             stages=tuple(Stage(n, "predict", "windows", (0,), 1) for n in range(len(self.models))),

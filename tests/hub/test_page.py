@@ -105,7 +105,7 @@ def test_a_page_says_how_many_alleles_there_are_and_links_places_of_the_genome_o
 
 def test_a_page_is_titled_by_its_models_and_explains_its_colours(variant_run, strand_run):
     text = write_page([variant_run]).read_text()
-    assert "<h1>clip, toy: predicted tracks and variant effects</h1>" in text
+    assert "<h1>clip, toy: variant effects</h1>" in text
     assert "Runs:" not in text
     entries = re.findall(r'background: rgb\(([\d,]+)\)"></span>([^<]+)<', text)
     assert entries == [
@@ -116,4 +116,5 @@ def test_a_page_is_titled_by_its_models_and_explains_its_colours(variant_run, st
         ("128,128,128", "variant below the 50th percentile"),
     ]
     text = write_page([strand_run, variant_run], strand_run.parent / "page").read_text()
+    assert "predicted tracks and variant effects</h1>" in text
     assert "Runs: run, both." in text

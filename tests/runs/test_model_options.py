@@ -108,7 +108,7 @@ def test_an_option_without_a_meaning_for_some_models_is_told(world):
         (["--overlaps", "merge"], "--overlaps has no meaning for one, two"),
         (["--overlaps", "one=merge"], "--overlaps has no meaning for one, which reads windows"),
         (["--option", "scael=no"], "--option scael: one has no options"),
-        (["--score", "l2"], "--score has no meaning here: it belongs to `tracksmith variants`"),
+        (["--score", "l2"], "--score has no meaning here: it belongs to `tracksmith variants"),
     ],
 )
 def test_an_option_that_has_no_meaning_at_all_is_refused(world, words, message):

@@ -78,10 +78,24 @@ SCORED = {
     "limits": ["--strict", "--ref-mismatch", "use-alt-as-ref", "--max-n", "0.25"],
     "skipped": ["--max-skipped", "0.5", "--allow-truncated"],
     "scores": ["--score", "l2", "--max-allele", "7", "--background", "20", "--chroms", "chr1"],
+    "background": ["--background", "plain.bed", "--background-size", "30"],
     "around": ["--around", "top:3", "-r", "chr1"],
     "other lengths": ["--allow-other-lengths"],
     "other names": [*ALIAS, "-r", "NC1:1-2,000"],
 }
+
+
+EXPLAINED = {
+    "plain": ["--method", "ism"],
+    "numbers": [
+        "--method", "integrated", "--references", "2", "--reference-seed", "7",
+        "--path-points", "2",
+    ],
+    "words": [
+        "--method", "integrated", "--baseline", "uniform", "--reduce", "mean", "--hypothetical",
+        "--path-points", "2", "--score", "diff",
+    ],
+}  # fmt: skip
 
 
 def planned_again(folder: str) -> Run:
@@ -107,6 +121,13 @@ def test_a_study_gives_the_same_run_of_variants(world, name):
     assert (again.id, again.limits) == (first.id, first.limits)
 
 
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_a_study_gives_the_same_run_of_explanations(world, name):
+    words = [*WINDOWS, "-r", "chr1:200-204", "-t", "plus", *EXPLAINED[name]]
+    call("plan", *words, "-o", "first", "-d", "cpu", "-q")
+    assert planned_again("first").id == Run.open(Path("first")).id
+
+
 @pytest.mark.parametrize("words", [[], [*ALIAS, "--max-n", "0.25"]], ids=["plain", "options"])
 def test_a_study_gives_the_same_saturation(world, words):
     place = "NC1:100-140" if words else "chr1:100-140"
@@ -119,9 +140,10 @@ def test_the_runs_above_use_every_field_that_a_study_may_hold():
     from tracksmith.cli.options import request_options
 
     names = {}
-    for option in request_options("predict", "variants", "haplotypes")(lambda: None).__click_params__:
+    command = request_options("predict", "variants", "haplotypes", "explain")(lambda: None)
+    for option in command.__click_params__:
         names |= dict.fromkeys((*option.opts, *option.secondary_opts), option.name)
-    every = [*PREDICTIONS.values(), *SCORED.values(), ["--saturate"]]
+    every = [*PREDICTIONS.values(), *SCORED.values(), ["--saturate"], *EXPLAINED.values()]
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
         "variants", "reverse_complement", "device",
     }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from tracksmith.errors import InputError
 from tracksmith.tracks.bbi import LITTLE, FileStart
-from tracksmith.tracks.reader import read_contigs, read_summary, read_values
+from tracksmith.tracks.reader import OpenTrack, read_contigs, read_summary, read_values
 
 
 @pytest.fixture
@@ -60,7 +60,11 @@ def test_what_the_library_says_of_damaged_values_is_a_sentence(track: Path) -> N
     patched(track, zoom_index, b"\xff" * 4)
     with pytest.raises(InputError, match=r"t\.bw is damaged or cut short"):
         read_summary(track, "chr1", 0, 9_000)
+    with pytest.raises(InputError, match=r"t\.bw, chr1, is damaged"):
+        OpenTrack(track).extremes("chr1")
     block = track.read_bytes().index(b"\x78", start_of(track).data_at)
     patched(track, block, b"\xff" * 8)
     with pytest.raises(InputError, match=r"t\.bw is damaged or cut short"):
         read_values(track, "chr1", 0, 10)
+    with pytest.raises(InputError, match=r"t\.bw, chr1:1-10, is damaged or cut short"):
+        OpenTrack(track).values("chr1", 0, 10)

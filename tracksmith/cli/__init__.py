@@ -42,6 +42,7 @@ COMMANDS = {
     "variants": ("tracksmith.cli.variants:variants", "Score the variants of a VCF."),
     "view": ("tracksmith.cli.view:view", "Open a run in a browser page."),
     "work": ("tracksmith.cli.stages:work", "Compute parts of a planned run."),
+    "explain": ("tracksmith.cli.explain:explain", "Say which bases make up a prediction."),
 }
 
 

@@ -97,12 +97,12 @@ def tracks(
     from tracksmith.evaluate.verbs import evaluate_tracks
     from tracksmith.progress import LineProgress
 
-    found = evaluate_tracks(
+    evaluation = evaluate_tracks(
         run, list(measured), out, regions=regions, missing=missing, bins=_widths(bins),
         alias=alias, allow_other_lengths=allow_other_lengths, progress=LineProgress(quiet=quiet),
     )  # fmt: skip
     if not quiet:
-        _say(found)
+        _say(evaluation)
 
 
 @evaluate.command()
@@ -143,12 +143,12 @@ def effects(
     from tracksmith.evaluate.verbs import evaluate_effects
     from tracksmith.progress import LineProgress
 
-    found = evaluate_effects(
+    evaluation = evaluate_effects(
         list(runs), measured, out, value=value, label=label, score=score, tracks=tracks,
         alias=alias, resamples=resamples, seed=seed, progress=LineProgress(quiet=quiet),
     )  # fmt: skip
     if not quiet:
-        _say(found)
+        _say(evaluation)
 
 
 def _widths(text: str) -> list[int]:
@@ -158,12 +158,12 @@ def _widths(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _say(found: Evaluation) -> None:
+def _say(evaluation: Evaluation) -> None:
     """Print what to know, the numbers over all contigs, and what each of them is."""
-    click.echo(found.title)
-    for text in found.findings:
+    click.echo(evaluation.title)
+    for text in evaluation.findings:
         click.echo(f"  {text}")
-    shown = [row for row in found.rows if row.group.kind in ("all", "training")]
+    shown = [row for row in evaluation.rows if row.group.kind in ("all", "training")]
     for row in shown[:MOST_LINES]:
         click.echo(_line(row))
     if len(shown) > MOST_LINES:
@@ -171,7 +171,7 @@ def _say(found: Evaluation) -> None:
     click.echo("where")
     for about in {row.definition.key: row.definition for row in shown[:MOST_LINES]}.values():
         click.echo(f"  {about.name}: {about.cited}")
-    click.echo(f"Report: {found.folder / 'report.html'}; all numbers: numbers.tsv beside it.")
+    click.echo(f"Report: {evaluation.folder / 'report.html'}; all numbers: numbers.tsv beside it.")
 
 
 def _line(row: NumberRow) -> str:

@@ -38,7 +38,7 @@ MOST_SHOWN = 20
 
 @click.command(cls=RequestCommand, epilog=EXAMPLES)
 @click.argument("source", metavar="[IN]", required=False, type=NamedPath())
-@request_options("predict", "variants", "haplotypes", "perturb")
+@request_options("predict", "variants", "haplotypes", "perturb", "explain")
 @run_options
 @click.option(
     "--template", type=click.Choice(["slurm", "snakemake", "nextflow"]),
@@ -64,6 +64,7 @@ def plan(
 
     With IN (a VCF, BCF or table) or --saturate it is a run of variants, with
     --readouts one of perturbations, whose edits IN holds, with --peaks one over regions.
+    With --method it explains regions.
     """
     from tracksmith.cli.report import say_estimate, say_plan
     from tracksmith.kinds import kind_of_request

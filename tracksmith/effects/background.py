@@ -1,155 +1,121 @@
-"""Scores of random substitutions of the genome, to rank others among."""
+"""Backgrounds: the scores of other variants, among which those of a file are ranked."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracksmith.effects.ranks import Ranks
-from tracksmith.effects.saturation import PLAIN
+from tracksmith.effects.background_file import (
+    StoredBackground,
+    read_background,
+    write_background,
+)
+from tracksmith.effects.background_record import (
+    BACKGROUND,
+    FILE,
+    MATCHED,
+    BackgroundRecord,
+)
+from tracksmith.effects.background_scores import classes_from, planned_sites, scored_background
 from tracksmith.effects.scorer import Scorer
-from tracksmith.effects.stretches import Alleles
 from tracksmith.effects.survey import ModelFacts
-from tracksmith.errors import InputError, ResourceError
-from tracksmith.files import aside, cache_root, canonical_json
-from tracksmith.genome.fasta import Genome, Notify, silent
+from tracksmith.errors import InputError, ResourceError, UsageError
+from tracksmith.files import cache_root, canonical_json
+from tracksmith.genome.fasta import Notify, silent
 from tracksmith.runs.codec import encode
+from tracksmith.runs.planned import check_file
 
-__all__ = ["background_is_kept", "background_ranks", "random_snvs"]
+__all__ = ["background_is_kept", "made_background"]
 
 log = logging.getLogger(__name__)
-BATCH = 4096
-TRIES = 200
-DIGEST = hashlib.sha256().digest_size
 
 
-def random_snvs(genome: Genome, allowed: NDArray[np.bool_], count: int, seed: int) -> Alleles:
-    """Draw substitutions of known bases, all places and all three changes alike.
+def made_background(
+    model: ModelFacts,
+    load: Callable[[], Scorer],
+    wanted: Callable[[], NDArray[np.int64]],
+    notify: Notify = silent,
+) -> StoredBackground:
+    """Return the ranks among other variants: given, from the cache, or scored now and put there.
 
-    The bases are therefore those of the genome in their proportions. The same
-    arguments always give the same variants, in the order of the genome.
-
-    Parameters
-    ----------
-    allowed
-        bool ``(contigs,)``: where to draw from.
+    ``load`` returns the model, where it is needed; ``wanted`` contig and position of the variants
+    to be ranked, int64 (2, variants): matched ones are drawn for their classes. ``notify`` is told
+    of a file in the cache that is damaged; it is made again.
 
     Raises
     ------
-    InputError
-        The genome has (nearly) no known base there.
+    TrustError
+        A file of an earlier run is another one, or of another model.
     """
-    bits = np.random.PCG64(seed)
-    lengths = np.where(allowed, genome.contigs.lengths, 0)
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    places, changes = np.empty(0, np.int64), np.empty(0, np.uint8)
-    for _ in range(TRIES):
-        if len(places) >= count or not total:
-            break
-        drawn = np.minimum((_uniform(bits, count) * total).astype(np.int64), total - 1)
-        turn = (_uniform(bits, count) * 3).astype(np.int64) + 1
-        masks = _bases(genome, ends, lengths, drawn)
-        known = np.isin(masks, PLAIN)
-        own = np.searchsorted(PLAIN, masks[known])
-        places = np.concatenate([places, drawn[known]])
-        changes = np.concatenate([changes, PLAIN[(own + turn[known]) % 4]])
-    if len(places) < count:
-        raise InputError(
-            f"--background {count}: only {len(places)} known bases were found to draw from in "
-            f"{genome.path}. Leave the option out for this genome."
-        )
-    order = np.argsort(places[:count], kind="stable")
-    places, changes = places[:count][order], changes[:count][order]
-    contig = np.searchsorted(ends, places, side="right")
-    position = places - (ends - lengths)[contig]
-    ones = np.ones(count, np.int64)
-    return Alleles(contig, position, ones, [bytes([mask]) for mask in changes.tolist()])
-
-
-def _uniform(bits: np.random.PCG64, count: int) -> NDArray[np.float64]:
-    """Return numbers in [0, 1) from raw bits, which are the same in every version of numpy."""
-    raw = np.asarray(bits.random_raw(count), dtype=np.uint64)
-    fractions: NDArray[np.float64] = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return fractions
-
-
-def _bases(
-    genome: Genome,
-    ends: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    places: NDArray[np.int64],
-) -> NDArray[np.uint8]:
-    """Return the masks at places of the joined contigs, read in the order of the genome."""
-    order = np.argsort(places, kind="stable")
-    contig = np.searchsorted(ends, places[order], side="right")
-    position = (places[order] - (ends - lengths)[contig]).tolist()
-    names = genome.contigs.names
-    bases = np.empty(len(places), np.uint8)
-    for row, number, start in zip(order.tolist(), contig.tolist(), position, strict=True):
-        bases[row] = genome.read(names[number], start, start + 1)[0]
-    return bases
-
-
-def background_ranks(model: ModelFacts, scorer: Scorer, notify: Notify = silent) -> Ranks:
-    """Return the ranks among random variants: from the cache, or scored now and put there.
-
-    ``notify`` is told of a file in the cache that is damaged; it is made again.
-    """
-    variants = model.plan.variants
-    path = _cache_path(model)
-    columns = len(scorer.scores) * len(scorer.units)
+    record = model.background_record
+    if record is not None and record.kind == FILE:
+        return _given(model, record)
+    columns = len(model.scores) * len(model.units)
+    classes = _wanted_classes(model, wanted)
+    path = _cache_path(model, classes)
     try:
-        return _read(path, columns)
+        stored = read_background(path)
+        if stored.ranks.columns != columns:
+            raise InputError(f"{path} has {stored.ranks.columns} columns, {columns} are due.")
+        return stored
     except FileNotFoundError:
         pass
     except (OSError, InputError) as error:
         notify(f"The background {path} is not used: {error} It is made again.")
-    allowed = np.array([bool(folds) for folds in scorer.folds], np.bool_)
-    alleles = random_snvs(model.plan.genome, allowed, variants.background, variants.seed)
-    ranks = Ranks(columns)
-    for first in range(0, len(alleles), BATCH):
-        scored = scorer.score(alleles.piece(first, first + BATCH))
-        kept = np.flatnonzero(scored.unknown <= variants.max_n)
-        ranks.add(scored.cells()[kept])
-    _keep(path, ranks)
-    return ranks
+    stored = scored_background(model, load(), classes, _identity(model), notify)
+    try:
+        write_background(path, stored)
+    except (OSError, ResourceError) as error:
+        log.warning("the background cannot be kept in %s: %s", path, error)
+    return stored
 
 
 def background_is_kept(model: ModelFacts) -> bool:
-    """Say whether an earlier run kept the ranks that this one needs."""
-    return _cache_path(model).is_file()
+    """Say whether nothing has to be scored, for an earlier run kept the ranks that are needed."""
+    record = model.background_record
+    if record is not None and record.kind in (FILE, MATCHED):
+        return record.kind == FILE
+    return _cache_path(model, set()).is_file()
 
 
-def _read(path: Path, columns: int) -> Ranks:
-    """Read the ranks of a file: a sha256, and the arrays that it is of.
-
-    Raises
-    ------
-    InputError
-        The file is damaged.
-    """
-    content = path.read_bytes()
-    digest, arrays = content[:DIGEST], content[DIGEST:]
-    if hashlib.sha256(arrays).digest() != digest:
-        raise InputError("it is damaged, for its contents are not those of its digest.")
-    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
-        ranks = Ranks.from_arrays({name: stored[name] for name in stored.files})
-    if ranks.columns != columns:
-        raise InputError(f"it has {ranks.columns} columns, {columns} are due.")
-    return ranks
+def _given(model: ModelFacts, record: BackgroundRecord) -> StoredBackground:
+    """Read the file of an earlier run and hold it against the model of this one."""
+    path = check_file(model.plan.run.places.file(BACKGROUND), record.file, "background")
+    stored = read_background(path)
+    if stored.about.get("identity") != _identity(model):
+        was = stored.about.get("model", "another model")
+        raise UsageError(
+            f"--background {path}: it was made with {was}, scores "
+            f"{', '.join(stored.about.get('scores', []))}. {model.name} in this run differs in "
+            "genome, weights, folds, options, tracks or scores, so its effects cannot be ranked "
+            "there. Make a background of its own: --background with a number or a file."
+        )
+    return stored
 
 
-def _cache_path(model: ModelFacts) -> Path:
+def _identity(model: ModelFacts) -> str:
+    """Return a digest of all that decides a score but for its last digits."""
+    plan = model.plan.run.plan
+    record = replace(plan.models[model.number], batch_size=0, batch_chosen=False)
+    identity = {
+        "genome": plan.genome.sha256,
+        "model": encode(record),
+        "max_n": model.plan.variants.max_n,
+    }
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def _cache_path(model: ModelFacts, classes: set[int]) -> Path:
     """Return where the ranks of a model, a genome and all that decides scores are kept."""
     plan, variants = model.plan.run.plan, model.plan.variants
-    identity = {
+    key: dict[str, Any] = {
         "genome": plan.genome.sha256,
         "model": encode(plan.models[model.number]),
         "background": [variants.background, variants.seed],
@@ -157,18 +123,15 @@ def _cache_path(model: ModelFacts) -> Path:
         "device": plan.device,
         "versions": dict(plan.versions),
     }
-    key = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
-    return cache_root() / "background" / f"{key}.ranks"
+    if model.background_record is not None:
+        key |= {"record": encode(model.background_record), "classes": sorted(classes)}
+    digest = hashlib.sha256(canonical_json(key).encode()).hexdigest()
+    return cache_root() / "background" / f"{digest}.ranks"
 
 
-def _keep(path: Path, ranks: Ranks) -> None:
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = ranks.to_arrays()
-    np.savez(buffer, **arrays)
-    content = buffer.getvalue()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside(path) as temporary:
-            temporary.write_bytes(hashlib.sha256(content).digest() + content)
-    except (OSError, ResourceError) as error:
-        log.warning("the background cannot be kept in %s: %s", path, error)
+def _wanted_classes(model: ModelFacts, wanted: Callable[[], NDArray[np.int64]]) -> set[int]:
+    record = model.background_record
+    if record is None or record.kind != MATCHED:
+        return set()
+    classes = classes_from(model, planned_sites(model)).of(*wanted())
+    return set(np.unique(classes).tolist()) - {-1}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracksmith.effects.background import background_is_kept, random_snvs
+from tracksmith.effects.background import background_is_kept
 from tracksmith.effects.loading import Scorers
 from tracksmith.effects.plan import VariantPlan
+from tracksmith.effects.random_variants import allowed_regions, random_snvs
 from tracksmith.effects.records import Taken
 from tracksmith.effects.region_scorer import RegionScorer
 from tracksmith.effects.scorer import Scorer
@@ -90,7 +91,10 @@ def _seconds(run: Callable[[], object]) -> float:
 def _random_snvs(plan: VariantPlan, number: int) -> int:
     """Return how many random SNVs are scored: none where an earlier run kept their ranks."""
     model = ModelFacts(plan, number)
-    return 0 if background_is_kept(model) else model.background
+    if background_is_kept(model):
+        return 0
+    record = model.background_record
+    return model.background if record is None else record.size
 
 
 def _drawn_again(plan: VariantPlan) -> int:
@@ -116,6 +120,8 @@ def _any_snvs(plan: VariantPlan, scorer: Scorer, count: int) -> Alleles | None:
     """Return some substitutions: none of the first records of the file can be scored."""
     allowed = np.array([bool(folds) for folds in scorer.folds], np.bool_)
     try:
-        return random_snvs(plan.genome, allowed, count, plan.variants.seed)
+        return random_snvs(
+            plan.genome, allowed_regions(plan.genome, allowed), count, plan.variants.seed
+        )
     except InputError:
         return None

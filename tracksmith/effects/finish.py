@@ -34,7 +34,7 @@ def finish_variants(
     """
     job = FilesJob(
         plan.run.folder,
-        Outline(plan.variants, plan.longest),
+        Outline(plan.variants, plan.longest, background=plan.has_background),
         TrackOptions.of(plan.run.plan.compressor),
         progress,
         scorer,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tracksmith.effects.files import file_names
-from tracksmith.effects.forecast import forecast
+from tracksmith.effects.background_record import (
+    BACKGROUND,
+    background_asked,
+    background_details,
+    background_of,
+)
+from tracksmith.effects.files import names_and_disk
 from tracksmith.effects.info_keys import refuse_shared_keys
 from tracksmith.effects.limits import accept_counts, check_limits, limits_of
 from tracksmith.effects.meaning import check_request
@@ -35,6 +40,9 @@ class Variants:
         models, inputs = draft_models(chosen, context)
         contigs = context.genome.contigs
         variants, size = survey_source(request, contigs, context.regions, progress.note)
+        background, background_path = background_asked(request, contigs, progress.note)
+        if background_path is not None:
+            inputs[BACKGROUND] = str(background_path.absolute())
         limits = limits_of(request)
         check_limits(limits, size.unscorable, variants.name, kept=False)
         if variants.source in ("vcf", "bcf"):
@@ -43,12 +51,14 @@ class Variants:
         records = [model.record for model in models]
         plan, places = base_plan(self.name, request, context, chosen, records)
         stages = tuple(stage_of(n, model, variants.records) for n, model in enumerate(records))
-        longest = int(contigs.lengths.max(initial=0))
+        ranked = bool(variants.background or background)
+        names, disk = names_and_disk(models, variants, size, contigs, background=ranked)
+        details = background_details(background)
         return Draft(
-            replace(plan, stages=stages, variants=variants),
+            replace(plan, stages=stages, variants=variants, details=details),
             replace(places, files={**places.files, **inputs, **source_places(request)}),
-            file_names(records, variants, longest, in_order=size.sorted),
-            forecast(models, variants, size, contigs),
+            names,
+            disk,
             context.texts,
             limits,
             cure="fewer tracks with -t, fewer scores with --score",
@@ -61,7 +71,9 @@ class Variants:
     def finishes_on(self, run: Run) -> str:
         """Return the planned device where random variants or tracks around some are predicted."""
         variants = run.plan.variants
-        networks = variants is not None and (variants.background or variants.around)
+        record = background_of(run.plan)
+        drawn = record is not None and record.size
+        networks = variants is not None and (variants.background or variants.around or drawn)
         return run.plan.device if networks else "cpu"
 
     def accept(self, run: Run) -> None:

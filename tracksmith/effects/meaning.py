@@ -22,11 +22,18 @@ def check_request(request: Request) -> None:
     """
     if (request.variants is None) == (request.saturate is None):
         raise UsageError("Give a file of variants, or --saturate REGION instead of it.")
-    if not 0 <= request.background <= MOST_RANDOM:
+    if isinstance(request.background, int) and not 0 <= request.background <= MOST_RANDOM:
         raise UsageError(
             f"--background {request.background}: give the number of random variants, 0 to "
             f"{MOST_RANDOM:,}."
         )
+    if isinstance(request.background, int) and request.background_size is not None:
+        raise UsageError(
+            "--background-size counts the variants of a background from a file: give --background "
+            "a BED or VCF file or matched=FILE, or leave it out."
+        )
+    if request.background_size is not None and request.background_size < 1:
+        raise UsageError(f"--background-size {request.background_size}: at least 1.")
     for value, flag, of in ((request.max_n, "--max-n", "window"),
                             (request.max_skipped, "--max-skipped", "alleles")):  # fmt: skip
         if not 0 <= value <= 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tracksmith.effects.background_file import StoredBackground
 from tracksmith.effects.scorer import Scorer
 from tracksmith.effects.summary import TopRow, top_rows
 from tracksmith.effects.survey import ModelResults
@@ -24,11 +25,15 @@ ScorerOf: TypeAlias = Callable[[int], Scorer]
 
 @dataclass(frozen=True)
 class Outline:
-    """What decides which files a run has: the variants, the longest contig (bp), their order."""
+    """What decides which files a run has: the variants, the longest contig (bp), their order.
+
+    ``background`` says that effects are ranked among others than those of the file.
+    """
 
     variants: VariantsRecord
     longest: int
     sorted: bool = True
+    background: bool = False
 
     @property
     def index(self) -> str:
@@ -51,6 +56,7 @@ class FilesJob:
     progress: Progress
     scorer: ScorerOf
     tops: dict[int, list[TopRow]] = field(default_factory=dict)
+    backgrounds: dict[int, StoredBackground] = field(default_factory=dict)
 
     def bytes(self, path: str, kind: str, content: bytes, **about: Any) -> FileEntry:
         """Write a small file."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tracksmith.effects.background import background_ranks
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.effects.background import made_background
+from tracksmith.effects.background_scores import classes_of
 from tracksmith.effects.outputs import FilesJob
 from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.results import read_results
@@ -33,7 +37,21 @@ def model_results(plan: VariantPlan, number: int, store: PartStore, job: FilesJo
             f"The counts of {model.name} do not add up: {counts.record} for "
             f"{plan.records} records. This is a fault of tracksmith: please report it."
         )
-    ranks = overview.ranks
-    if model.background:
-        ranks = background_ranks(model, job.scorer(number), job.progress.note)
-    return ModelResults(plan, number, store, overview, ranks)
+    if not model.has_background:
+        return ModelResults(plan, number, store, overview, overview.ranks)
+    stored = made_background(
+        model, lambda: job.scorer(number), lambda: _places(store, number), job.progress.note
+    )
+    job.backgrounds[number] = stored
+    classes = classes_of(model, stored)
+    return ModelResults(plan, number, store, overview, stored.ranks, classes)
+
+
+def _places(store: PartStore, number: int) -> NDArray[np.int64]:
+    """Return contig and position of all rows of a model, int64 (2, rows)."""
+    none = np.empty((2, 0), np.int64)
+    places = [
+        np.stack([result.rows[name].astype(np.int64) for name in ("contig", "position")])
+        for result in read_results(store, number)
+    ]
+    return np.concatenate([none, *places], axis=1)

@@ -48,7 +48,9 @@ def _batches(pyarrow: Any, schema: Any, model: ModelResults) -> Iterator[Any]:
     for result in model.parts():
         if len(result.rows):
             columns = _Columns(pyarrow, result, model.cells, len(model.units))
-            yield pyarrow.record_batch(columns.all(model, model.percentiles(result)), schema=schema)
+            yield pyarrow.record_batch(
+                columns.all(model, model.percentiles(result), model.p_values(result)), schema=schema
+            )
 
 
 class _Columns:
@@ -64,7 +66,12 @@ class _Columns:
         self.row = np.repeat(np.arange(rows, dtype=np.int32), len(cells))
         self.score, self.unit = np.tile(score, rows), np.tile(unit, rows)
 
-    def all(self, model: ModelResults, percentiles: NDArray[np.float32]) -> list[Any]:
+    def all(
+        self,
+        model: ModelResults,
+        percentiles: NDArray[np.float32],
+        p_values: NDArray[np.float32],
+    ) -> list[Any]:
         """Return all columns in the order of the schema."""
         rows, scored = self.result.rows, self.result.scored
         fields = [_readable(text).split("\t") for text in self.result.texts]
@@ -84,6 +91,7 @@ class _Columns:
             self._floats(scored.value),
             self._floats(scored.spread),
             self._floats(percentiles),
+            self._floats(p_values),
             self._floats(scored.reference),
             self._floats(scored.alternative),
             self.pyarrow.array(place, mask=place == 0),

@@ -19,7 +19,7 @@ from tracksmith.runs.run import Run
 __all__ = ["VariantResults"]
 
 WHOLE = ("pos", "end", "line", "allele", "at")
-REAL = ("value", "sd", "percentile", "reference", "alternative", "nFraction")
+REAL = ("value", "sd", "percentile", "pvalue", "reference", "alternative", "nFraction")
 
 
 @dataclass(frozen=True)

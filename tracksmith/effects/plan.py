@@ -9,7 +9,12 @@ from pathlib import Path
 from tracksmith.effects.planned import PlannedRegions, ScoredModel, scores_of, units_for
 from tracksmith.effects.records import RecordSource
 from tracksmith.effects.scores import Score
-from tracksmith.effects.sources import open_records, planned_file, planned_variants
+from tracksmith.effects.sources import (
+    open_records,
+    planned_alias,
+    planned_file,
+    planned_variants,
+)
 from tracksmith.effects.units import Units
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.genome.contigs import Contigs
@@ -89,6 +94,16 @@ class VariantPlan:
     def path(self) -> Path:
         """The file of variants, checked against the plan."""
         return planned_file(self.run)
+
+    @cached_property
+    def alias(self) -> Path | None:
+        """The file of aliases, checked against the plan; None without one."""
+        return planned_alias(self.run, self.variants)
+
+    @property
+    def has_background(self) -> bool:
+        """Whether effects are ranked among others than the alleles of the file."""
+        return bool(self.variants.background) or "background" in self.run.plan.details
 
     @property
     def longest(self) -> int:

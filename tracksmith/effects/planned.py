@@ -28,6 +28,7 @@ __all__ = [
     "PlannedRegions",
     "ScoredModel",
     "draft_models",
+    "larger_batch",
     "note_dtype",
     "scores_of",
     "stage_of",
@@ -121,7 +122,7 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
         record, inputs = region_record(chosen, context)
         files = place_names(card.name, inputs)
     else:
-        record = _larger_batch(window_record(chosen, context), context.device)
+        record = larger_batch(window_record(chosen, context), context.device)
     record = replace(
         record, scores=names, max_allele=model_request.max_allele or card.variants.max_allele
     )
@@ -135,7 +136,7 @@ def _record(chosen: ChosenModel, context: Context) -> tuple[ModelRecord, dict[st
     return replace(record, scores=tuple(score.name for score in scores)), files
 
 
-def _larger_batch(record: ModelRecord, device: str) -> ModelRecord:
+def larger_batch(record: ModelRecord, device: str) -> ModelRecord:
     """Enlarge the default batch of a short window on a CPU: alleles come by the hundred.
 
     Where variants have a window of their own, as many bases make a batch.

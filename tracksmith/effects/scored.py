@@ -20,7 +20,8 @@ class Scored:
     (alleles, scores, units); ``place`` is the 0-based position in the contig
     that a score names, -1 where it names none, int64 of the same shape.
     ``unknown`` is the share of N in the window, float32; ``flags`` are bits of
-    :mod:`tracksmith.effects.flags`, uint8.
+    :mod:`tracksmith.effects.flags`, uint8. ``each``, where it is kept, holds the scores of
+    every fold, float32 (folds, alleles, scores, units).
     """
 
     value: NDArray[np.float32]
@@ -30,6 +31,7 @@ class Scored:
     place: NDArray[np.int64]
     unknown: NDArray[np.float32]
     flags: NDArray[np.uint8]
+    each: NDArray[np.float32] | None = None
 
     @classmethod
     def empty(cls, alleles: int, scores: int, units: int, *, spread: bool) -> Scored:

@@ -78,7 +78,8 @@ class Scorer:
     ``folds`` maps a contig's number to the folds that predict it; ``wanted``
     names the tracks that are scored, None means all. With ``every_bin`` all
     bins of the core are compared, whatever the card says. ``max_allele`` is the longest allele in
-    bp, None what the card says; the window may hold less: see ``limit``.
+    bp, None what the card says; the window may hold less: see ``limit``. With ``keep_folds`` the
+    scores of every fold are kept as well, NaN for folds that a contig does not have.
     """
 
     forward: Forward
@@ -88,6 +89,7 @@ class Scorer:
     wanted: Collection[str] | None = None
     every_bin: bool = False
     max_allele: int | None = None
+    keep_folds: bool = False
     placement: Placement = field(init=False)
     frame: Frame = field(init=False)
 
@@ -136,6 +138,9 @@ class Scorer:
         turned = np.zeros(len(alleles), np.bool_) if turned is None else turned
         spread = self.forward.options.spread
         scored = Scored.empty(len(alleles), len(self.scores), len(self.units), spread=spread)
+        if self.keep_folds:
+            most = max(map(len, self.folds), default=0)
+            scored.each = np.full((most, *scored.value.shape), np.nan, np.float32)
         with Behind(in_thread=self._on_gpu) as behind:
             for block in self.blocks(alleles, self._most):
                 bases = self.read(block)
@@ -285,6 +290,9 @@ class Scorer:
         scored.value[target] = values.value[0][cells].T
         if scored.spread is not None and len(values.value) > 2:
             scored.spread[target] = values.value[1:].std(axis=0, ddof=1)[cells].T
+            if scored.each is not None:
+                for fold, each in enumerate(values.value[1:]):
+                    scored.each[fold][target] = each[cells].T
         if values.reference is not None and values.alternative is not None:
             scored.reference[target] = values.reference[0][cells].T
             scored.alternative[target] = values.alternative[0][cells].T

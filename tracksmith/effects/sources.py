@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tracksmith.effects.records import RecordSource, count_unscorable, is_within
+from tracksmith.effects.records import RecordSource, Taken, count_unscorable, is_within
 from tracksmith.errors import InputError, TrustError
 from tracksmith.files import digest_of_file
 from tracksmith.genome.aliases import ContigNames, read_aliases
 from tracksmith.genome.alleles import AlleleReader, OnMismatch
 from tracksmith.genome.contigs import Contigs, shown
-from tracksmith.genome.fasta import Genome, Notify
+from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.intervals import Regions, parse_region
 from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.vcf import VariantFile, VariantRecord, VcfHeader, check_assembly
@@ -25,12 +25,17 @@ from tracksmith.runs.run import Run
 
 __all__ = [
     "SourceSize",
+    "every_allele",
     "open_records",
+    "planned_alias",
     "planned_file",
     "planned_variants",
     "source_places",
     "survey_source",
 ]
+
+PIECE = 4096
+"""Records of a background that are sorted out at once."""
 
 VARIANTS = "variants"
 """Under which name a run remembers where its file of variants is."""
@@ -127,14 +132,43 @@ def open_records(
         The file of aliases is gone, or another.
     """
     variants = planned_variants(run)
-    names = _contig_names(genome.contigs, path.name, _planned_alias(run, variants), notify)
+    names = _contig_names(genome.contigs, path.name, planned_alias(run, variants), notify)
     with VariantFile(path, allow_truncated=variants.allow_truncated) as file:
         names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
     reader = AlleleReader(genome, names, limit, cast("OnMismatch", variants.ref_mismatch))
     return RecordSource(path, reader, regions, allow_truncated=variants.allow_truncated)
 
 
-def _planned_alias(run: Run, variants: VariantsRecord) -> Path | None:
+def every_allele(
+    path: Path, alias: Path | None, genome: Genome, limit: int, most: int
+) -> Iterator[Taken]:
+    """Yield the alleles of up to ``most`` records of another file of variants, evenly spaced."""
+    names = _contig_names(genome.contigs, path.name, alias, silent)
+    with VariantFile(path) as file:
+        names.declare(file.header.contigs)
+        records = sum(1 for _ in file)
+    reader = AlleleReader(genome, names, limit, "skip")
+    source = RecordSource(path, reader, None)
+    step = max(1, -(-records // most))
+    try:
+        if step == 1:
+            for first in range(0, records, PIECE):
+                yield source.take(first, min(first + PIECE, records))
+        else:
+            for number in range(0, records, step):
+                yield source.take(number, number + 1)
+    finally:
+        source.close()
+
+
+def planned_alias(run: Run, variants: VariantsRecord) -> Path | None:
+    """Return the file of aliases of a planned run, None where it has none.
+
+    Raises
+    ------
+    TrustError
+        It is gone, or another.
+    """
     if variants.alias is None:
         return None
     path = run.places.file(ALIAS)
@@ -165,12 +199,17 @@ def _record(
         indels=size.indels,
         file=file,
         alias=None if request.alias is None else FileRecord.of(request.alias).sha256,
-        background=request.background,
+        background=_number_of(request),
         around=tuple(_around(text, names) for text in request.around),
         ref_mismatch=request.ref_mismatch,
         max_n=request.max_n,
         allow_truncated=request.allow_truncated,
     )
+
+
+def _number_of(request: Request) -> int:
+    """Return how many random SNVs of the genome are asked for; a file says so itself."""
+    return request.background if isinstance(request.background, int) else 0
 
 
 def _read_through(

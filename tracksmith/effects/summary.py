@@ -162,7 +162,7 @@ def _shown_of(model: ModelResults, rows: list[TopRow]) -> str:
 
 def _ranked_by(model: ModelResults) -> str:
     text = f"Percentile: {model.percentile_text}."
-    if model.background:
+    if model.has_background:
         return f"{text} (--background)"
     return (
         f"{text} They say nothing about how rare such effects are in the genome: "

@@ -10,12 +10,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.effects.background_record import BackgroundRecord, background_of
+from tracksmith.effects.matched import Classes
 from tracksmith.effects.plan import VariantPlan
 from tracksmith.effects.planned import PlannedRegions
-from tracksmith.effects.ranks import Ranks
+from tracksmith.effects.ranks import ClassRanks, Ranks
 from tracksmith.effects.results import PartResult, read_results
 from tracksmith.effects.scores import Score, headline_of
 from tracksmith.effects.units import Units
+from tracksmith.errors import TrustError
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.parts import PartStore
 from tracksmith.runs.record import VariantCounts
@@ -118,14 +121,29 @@ class ModelFacts:
 
     @property
     def background(self) -> int:
-        """Random SNVs among which effects are ranked; 0: among the alleles of the file."""
-        over_regions = isinstance(self.plan.models[self.number], PlannedRegions)
-        return 0 if over_regions else self.plan.variants.background
+        """Random SNVs of the genome among which effects are ranked; 0: among others."""
+        return 0 if self._over_regions else self.plan.variants.background
+
+    @property
+    def background_record(self) -> BackgroundRecord | None:
+        """The background that is made from a file, None for another or none."""
+        return None if self._over_regions else background_of(self.plan.run.plan)
+
+    @property
+    def has_background(self) -> bool:
+        """Whether effects are ranked among others than the alleles of the file."""
+        return bool(self.background) or self.background_record is not None
+
+    @property
+    def _over_regions(self) -> bool:
+        return isinstance(self.plan.models[self.number], PlannedRegions)
 
     @property
     def ranked_among(self) -> str:
         """What the percentiles are percentages of."""
-        snvs = self.background
+        snvs, record = self.background, self.background_record
+        if record is not None:
+            return record.text
         return f"{snvs:,} random SNVs of the genome" if snvs else "the alleles of this file"
 
     @property
@@ -238,12 +256,14 @@ def _strongest_tracks(
 class ModelResults(ModelFacts):
     """The finished parts of one model and what a first pass found in them.
 
-    ``ranks`` are those of the background, or of the file itself.
+    ``ranks`` are those of the background, or of the file itself; ``classes`` tells the classes of
+    variants where each is ranked within its own.
     """
 
     store: PartStore
     survey: Survey
-    ranks: Ranks
+    ranks: Ranks | ClassRanks
+    classes: Classes | None = None
 
     def parts(self) -> Iterator[PartResult]:
         """Yield the results part by part, in the order of the file."""
@@ -251,7 +271,26 @@ class ModelResults(ModelFacts):
 
     def percentiles(self, result: PartResult) -> NDArray[np.float32]:
         """Return the percentiles of a part, float32 ``(rows, scores * units)``."""
-        return self.ranks.percentiles(result.scored.cells())
+        cells = result.scored.cells()
+        if isinstance(self.ranks, Ranks):
+            return self.ranks.percentiles(cells)
+        return self.ranks.percentiles(cells, self._classes_of(result))
+
+    def p_values(self, result: PartResult) -> NDArray[np.float32]:
+        """Return the p among a background, float32 ``(rows, scores * units)``; NaN without one."""
+        cells = result.scored.cells()
+        if not self.has_background:
+            return np.full(cells.shape, np.nan, np.float32)
+        if isinstance(self.ranks, Ranks):
+            return self.ranks.p_values(cells)
+        return self.ranks.p_values(cells, self._classes_of(result))
+
+    def _classes_of(self, result: PartResult) -> NDArray[np.int64]:
+        rows = result.rows
+        if self.classes is None:
+            raise TrustError("The background is matched, but does not say to which start sites.")
+        places = (rows[name].astype(np.int64) for name in ("contig", "position"))
+        return self.classes.of(*places)
 
 
 def survey(results: Iterable[PartResult], model: ModelFacts, most: int) -> Survey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from tracksmith.effects.background_file import background_bytes
 from tracksmith.effects.outputs import FilesJob, ModelFile, Outline, of_list
 from tracksmith.effects.parquet import has_parquet, write_parquet
 from tracksmith.effects.results import PartResult
@@ -60,7 +61,7 @@ def _parts(model: ModelResults) -> Iterator[tuple[PartResult, Iterator[str]]]:
     """Yield each part and the lines of its rows, one text a row."""
     lines = TableLines(model)
     for result in model.parts():
-        yield result, lines.blocks(result, model.percentiles(result))
+        yield result, lines.blocks(result, model.percentiles(result), model.p_values(result))
 
 
 def _in_file_order(model: ModelResults) -> Iterator[bytes]:
@@ -90,6 +91,19 @@ def _write_parquet(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     return [FileEntry.of(job.folder, path, "parquet", model=model.name, rows=_rows(model))]
 
 
+def _background_names(model: ModelRecord, outline: Outline) -> list[str]:
+    ranked = outline.background and model.regions is None
+    return of_list(*["background.ranks"] * ranked)(model, outline)
+
+
+def _write_background(job: FilesJob, model: ModelResults) -> list[FileEntry]:
+    stored = job.backgrounds.get(model.number)
+    if stored is None:
+        return []
+    path = f"variants/{model.name}.background.ranks"
+    return [job.bytes(path, "background", background_bytes(stored), model=model.name)]
+
+
 def _write_top(job: FilesJob, model: ModelResults) -> list[FileEntry]:
     top = job.top(model)
     path = f"variants/{model.name}.top.tsv"
@@ -100,4 +114,5 @@ TABLE_FILES = (
     ModelFile(_table_names, _write_table),
     ModelFile(_parquet_names, _write_parquet),
     ModelFile(of_list("top.tsv"), _write_top),
+    ModelFile(_background_names, _write_background),
 )

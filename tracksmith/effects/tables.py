@@ -17,11 +17,11 @@ __all__ = ["COLUMNS", "SKIPPED_COLUMNS", "TableLines", "number_texts"]
 
 COLUMNS = (
     "chrom", "pos", "end", "id", "ref", "alt", "line", "allele", "model", "track", "score",
-    "value", "sd", "percentile", "reference", "alternative", "at", "nFraction", "flags",
+    "value", "sd", "percentile", "pvalue", "reference", "alternative", "at", "nFraction", "flags",
 )  # fmt: skip
 """``pos``, ``end`` (of the reference allele) and ``at`` are 1-based; ``value`` is alternative minus
 reference. A number that is not defined is an empty field, so that readers take the column for
-numbers; texts that are absent are '.', as in VCF."""
+numbers; texts that are absent are '.', as in VCF. ``pvalue`` is empty without a background."""
 
 SKIPPED_COLUMNS = (
     "line", "chrom", "pos", "id", "ref", "alt", "reason", "detail", "model",
@@ -45,15 +45,20 @@ class TableLines:
         self._labels = [f"{units.names[unit]}\t{names[score]}\t" for score, unit in model.cells]
         self._cells = np.array([score * len(units) + unit for score, unit in model.cells])
 
-    def blocks(self, result: PartResult, percentiles: NDArray[np.float32]) -> Iterator[str]:
+    def blocks(
+        self,
+        result: PartResult,
+        percentiles: NDArray[np.float32],
+        p_values: NDArray[np.float32],
+    ) -> Iterator[str]:
         """Yield the lines of one row after the other.
 
-        ``percentiles`` is float32 ``(rows, scores * units)``.
+        ``percentiles`` and ``p_values`` are float32 ``(rows, scores * units)``.
         """
         scored, rows = result.scored, result.rows
-        value, reference, alternative, rank = (
+        value, reference, alternative, rank, p = (
             number_texts(self._own(array))
-            for array in (scored.value, scored.reference, scored.alternative, percentiles)
+            for array in (scored.value, scored.reference, scored.alternative, percentiles, p_values)
         )
         spread = [""] * len(value)
         if scored.spread is not None:
@@ -74,14 +79,15 @@ class TableLines:
                 value[at : at + width],
                 spread[at : at + width],
                 rank[at : at + width],
+                p[at : at + width],
                 reference[at : at + width],
                 alternative[at : at + width],
                 place[at : at + width],
                 strict=True,
             )
             lines = [
-                f"{head}{label}{v}\t{sd}\t{p}\t{r}\t{a}\t{where}{tail}"
-                for label, v, sd, p, r, a, where in cells
+                f"{head}{label}{v}\t{sd}\t{rank}\t{p}\t{r}\t{a}\t{where}{tail}"
+                for label, v, sd, rank, p, r, a, where in cells
             ]
             yield "".join(lines)
 

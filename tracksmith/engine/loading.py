@@ -10,11 +10,12 @@ from tracksmith.engine.calls import as_predictor
 from tracksmith.engine.forward import Forward
 from tracksmith.engine.guard import guard_windows
 from tracksmith.engine.plan import WindowPlan
+from tracksmith.models.contract import Predictor
 from tracksmith.models.trust import trusting
 from tracksmith.runs.batch import BatchSize
 from tracksmith.runs.planned import load_model
 
-__all__ = ["load_forward"]
+__all__ = ["load_forward", "load_predictor"]
 
 
 def load_forward(
@@ -38,14 +39,19 @@ def load_forward(
     DeviceError
         A GPU computes other values than the CPU.
     """
+    predictor, trusted = load_predictor(plan)
+    guard_windows(plan, predictor, device, windows)
     record = plan.record
+    batch = BatchSize(record.batch_size, chosen=record.batch_chosen)
+    forward = Forward(plan.card, predictor, plan.tiling, device, batch, plan.options)
+    return forward, trusted
+
+
+def load_predictor(plan: WindowPlan) -> tuple[Predictor, list[str]]:
+    """Load the networks of a model on the CPU; otherwise as :func:`load_forward`."""
     computed = tuple(track.id for track in plan.card.tracks)
     with trusting() as consent:
         loaded = load_model(plan.planned, computed, ())
-    predictor = as_predictor(loaded, record.folds.names)
+    predictor = as_predictor(loaded, plan.record.folds.names)
     every = tuple(track.id for track in plan.planned.full.tracks)
-    predictor = replace(predictor, tracks=predictor.tracks or every)
-    guard_windows(plan, predictor, device, windows)
-    batch = BatchSize(record.batch_size, chosen=record.batch_chosen)
-    forward = Forward(plan.card, predictor, plan.tiling, device, batch, plan.options)
-    return forward, consent.used
+    return replace(predictor, tracks=predictor.tracks or every), consent.used

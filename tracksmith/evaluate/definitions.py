@@ -102,7 +102,7 @@ _EVERY = (
     ),
 )  # fmt: skip
 
-DEFINITIONS = {entry.key: entry for entry in _EVERY}
+DEFINITIONS = {definition.key: definition for definition in _EVERY}
 """By key; :func:`contig_definition` and :func:`odds_definition` make those with a number."""
 
 

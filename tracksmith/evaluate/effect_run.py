@@ -29,7 +29,7 @@ from tracksmith.plot.scatters import curves_svg, scatter_svg
 from tracksmith.progress import Progress
 from tracksmith.runs.record import FileRecord
 
-__all__ = ["EffectsAsked", "evaluate_effects"]
+__all__ = ["EffectsRequest", "evaluate_effects"]
 
 VARIANT_COLUMNS = (
     "model", "track", "chrom", "pos", "ref", "alt", "predicted", "measured", "label", "training",
@@ -40,7 +40,7 @@ MOST_PICTURES = 6
 
 
 @dataclass(frozen=True)
-class EffectsAsked:
+class EffectsRequest:
     """What an evaluation of effects was asked: the table and its columns, and what is compared."""
 
     measured: Path
@@ -52,7 +52,7 @@ class EffectsAsked:
 
 
 def evaluate_effects(
-    folders: Sequence[Path], asked: EffectsAsked, out: Path, progress: Progress
+    folders: Sequence[Path], request: EffectsRequest, out: Path, progress: Progress
 ) -> Evaluation:
     """Compare, and write numbers.tsv, variants.tsv, evaluation.json and report.html into ``out``.
 
@@ -61,55 +61,55 @@ def evaluate_effects(
     UsageError, InputError
         A run is none of variants; the table cannot be read, or shares no variant with the runs.
     """
-    if asked.resampling.count < 1:
+    if request.resampling.count < 1:
         raise UsageError("--resamples: at least 1.")
     check_folder(out)
     runs = open_runs(folders)
     contigs = runs[0].contigs
     notes: list[str] = []
-    aliases = read_aliases(asked.alias, contigs) if asked.alias else None
-    names = ContigNames(contigs, str(asked.measured), notes.append, aliases)
-    truth = read_truth(asked.measured, asked.columns, names)
+    aliases = read_aliases(request.alias, contigs) if request.alias else None
+    names = ContigNames(contigs, str(request.measured), notes.append, aliases)
+    truth = read_truth(request.measured, request.columns, names)
     progress.start("reading effects", len(runs), "runs")
     predictions: list[Prediction] = []
     for run in runs:
-        predictions += predictions_of(run, truth, asked.score, asked.tracks, names)
+        predictions += predictions_of(run, truth, request.score, request.tracks, names)
         progress.advance(1)
     progress.finish()
     if all(np.isnan(prediction.effect).all() for prediction in predictions):
         raise InputError(
-            f"{asked.measured} shares no variant with the runs: contig, 1-based position, ref and "
-            "alt must agree. Is it of another assembly, or does it count from 0?"
+            f"{request.measured} shares no variant with the runs: contig, 1-based position, ref "
+            "and alt must agree. Is it of another assembly, or does it count from 0?"
         )
-    found = _put_together(predictions, truth, asked, notes, progress)
-    write_evaluation(out, found, list(_pictures(predictions, truth)))
+    evaluation = _put_together(predictions, truth, request, notes, progress)
+    write_evaluation(out, evaluation, list(_pictures(predictions, truth)))
     write_table(out / "variants.tsv", VARIANT_COLUMNS, _cells(predictions, truth))
-    return found
+    return evaluation
 
 
 def _put_together(
     predictions: Sequence[Prediction],
     truth: Truth,
-    asked: EffectsAsked,
+    request: EffectsRequest,
     notes: Sequence[str],
     progress: Progress,
 ) -> Evaluation:
     owners = ", ".join(dict.fromkeys(prediction.owner for prediction in predictions))
-    found = Evaluation(f"{owners}: predicted against measured effects")
+    evaluation = Evaluation(f"{owners}: predicted against measured effects")
     progress.start("comparing", len(predictions), "predictions")
     for prediction in predictions:
-        found.rows += effect_numbers(prediction, truth, asked.resampling)
-        found.findings += effect_suspicions(prediction, truth)
+        evaluation.rows += effect_numbers(prediction, truth, request.resampling)
+        evaluation.findings += effect_suspicions(prediction, truth)
         progress.advance(1)
     progress.finish()
     for first, other in _other_models(predictions):
-        found.rows += differences(first, other, truth, asked.resampling)
+        evaluation.rows += differences(first, other, truth, request.resampling)
     if truth.unknown:
-        found.findings.append(
+        evaluation.findings.append(
             f"{truth.unknown:,} rows of {truth.name} lie on contigs that the genome does not have."
         )
-    found.findings += [*notes, *mixed_note([row.group for row in found.rows])]
-    found.counts = [
+    evaluation.findings += [*notes, *mixed_note([row.group for row in evaluation.rows])]
+    evaluation.counts = [
         {
             "model": prediction.owner,
             "track": prediction.name,
@@ -120,14 +120,14 @@ def _put_together(
         }
         for prediction in predictions
     ]
-    record = FileRecord.of(asked.measured)
-    found.about = {
+    record = FileRecord.of(request.measured)
+    evaluation.about = {
         "runs": [run.id for run in {p.run.run.id: p.run.run for p in predictions}.values()],
         "measured": f"{record.name}, sha256 {record.sha256[:16]}...",
         "columns": {"value": truth.value or "none", "label": truth.label or "none"},
-        "bootstrap": f"{asked.resampling.count:,} resamples, seed {asked.resampling.seed}",
+        "bootstrap": f"{request.resampling.count:,} resamples, seed {request.resampling.seed}",
     }
-    return found
+    return evaluation
 
 
 def _other_models(predictions: Sequence[Prediction]) -> Iterator[tuple[Prediction, Prediction]]:

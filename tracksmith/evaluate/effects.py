@@ -198,9 +198,9 @@ def _paired(
 def effect_suspicions(prediction: Prediction, truth: Truth) -> Iterator[str]:
     """Yield what was left out, and what is suspicious."""
     name = f"{prediction.owner}, {prediction.name}"
-    found = int((~np.isnan(prediction.effect)).sum())
+    scored = int((~np.isnan(prediction.effect)).sum())
     yield (
-        f"{name}: {found:,} of {len(truth.values):,} measured variants were scored; "
+        f"{name}: {scored:,} of {len(truth.values):,} measured variants were scored; "
         f"{prediction.unmeasured:,} alleles of the run were not measured; "
         f"{int(prediction.turned.sum()):,} have their alleles exchanged in the table, and their "
         "measured sign is turned."

@@ -41,20 +41,20 @@ class Signal:
         if name is None:
             return np.full(end - start, np.nan)
         inside = max(start, min(end, self.track.contigs[name]))
-        found = self.track.values(name, start, inside)
+        values = self.track.values(name, start, inside)
         if inside < end:
-            found = np.concatenate([found, np.full(end - inside, np.nan)])
-        found[~np.isfinite(found)] = np.nan
+            values = np.concatenate([values, np.full(end - inside, np.nan)])
+        values[~np.isfinite(values)] = np.nan
         # decision: gaps-are-not-zeros (a file does not say why a base has no value)
         if self.fill:
-            found[: inside - start][np.isnan(found[: inside - start])] = 0.0
+            values[: inside - start][np.isnan(values[: inside - start])] = 0.0
         # 0.0 is added so that no -0.0 is left.
-        return found * self.sign + 0.0
+        return values * self.sign + 0.0
 
     def extremes(self) -> tuple[float, float] | None:
         """Return the smallest and largest stored value on the run's contigs."""
-        found = [self.track.extremes(name) for name in self.names.values()]
-        known = [pair for pair in found if pair is not None]
+        values = [self.track.extremes(name) for name in self.names.values()]
+        known = [pair for pair in values if pair is not None]
         return (min(a for a, _ in known), max(b for _, b in known)) if known else None
 
 
@@ -136,10 +136,10 @@ def settle_sign(signal: Signal, *, signed: bool, strand: str) -> str:
     str
         A sentence on what the file holds; '' where there is nothing to say.
     """
-    found = signal.extremes()
-    if found is None or signed:
+    values = signal.extremes()
+    if values is None or signed:
         return ""
-    low, high = found
+    low, high = values
     path = signal.track.path
     if low < 0 and high <= 0:
         signal.sign = -1.0

@@ -56,17 +56,17 @@ def pearson(x: Values, y: Values) -> Estimate:
         return Estimate(NAN, count=len(x))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-        found = stats.pearsonr(x, y)
-        low, high = found.confidence_interval() if len(x) > 3 else (NAN, NAN)
-    return Estimate(float(found.statistic), float(low), float(high), len(x), float(found.pvalue))
+        result = stats.pearsonr(x, y)
+        low, high = result.confidence_interval() if len(x) > 3 else (NAN, NAN)
+    return Estimate(float(result.statistic), float(low), float(high), len(x), float(result.pvalue))
 
 
 def spearman(x: Values, y: Values) -> Estimate:
     """Return Spearman's r."""
     if not (_varies(x) and _varies(y)):
         return Estimate(NAN, count=len(x))
-    found = stats.spearmanr(x, y)
-    return Estimate(float(found.statistic), count=len(x), p=float(found.pvalue))
+    result = stats.spearmanr(x, y)
+    return Estimate(float(result.statistic), count=len(x), p=float(result.pvalue))
 
 
 def jensen_shannon(x: Values, y: Values) -> float:
@@ -89,10 +89,10 @@ def slope(x: Values, y: Values) -> Estimate:
     """Return the slope of the least-squares line of y on x, with its 95 % interval."""
     if not _varies(x) or len(x) < 3:
         return Estimate(NAN, count=len(x))
-    found = stats.linregress(x, y)
-    reach = float(stats.t.ppf(0.975, len(x) - 2)) * found.stderr
-    value = float(found.slope)
-    return Estimate(value, value - reach, value + reach, len(x), float(found.pvalue))
+    result = stats.linregress(x, y)
+    reach = float(stats.t.ppf(0.975, len(x) - 2)) * result.stderr
+    value = float(result.slope)
+    return Estimate(value, value - reach, value + reach, len(x), float(result.pvalue))
 
 
 def sign_agreement(x: Values, y: Values) -> Estimate:
@@ -140,10 +140,10 @@ def odds_at_top(label: NDArray[np.bool_], size: Values, share: float) -> Estimat
     if top.all():
         return Estimate(NAN, count=int(top.sum()))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = odds_ratio(table, kind="sample")
-        low, high = found.confidence_interval(0.95)
+        result = odds_ratio(table, kind="sample")
+        low, high = result.confidence_interval(0.95)
     p = float(stats.fisher_exact(table).pvalue)
-    return Estimate(float(found.statistic), float(low), float(high), int(top.sum()), p)
+    return Estimate(float(result.statistic), float(low), float(high), int(top.sum()), p)
 
 
 def bootstrap(

@@ -117,7 +117,7 @@ def _by_name(outputs: Sequence[Output], name: str, path: Path) -> list[tuple[Out
 
 
 def _by_order(outputs: Sequence[Output], files: Sequence[Path]) -> list[tuple[Output, Path]]:
-    found = []
+    matches = []
     for model in dict.fromkeys(output.model.name for output in outputs):
         mine = [output for output in outputs if output.model.name == model]
         if len(mine) != len(files):
@@ -127,8 +127,8 @@ def _by_order(outputs: Sequence[Output], files: Sequence[Path]) -> list[tuple[Ou
                 f"{model} has {len(mine)} tracks ({listed}) and --measured names {len(files)} "
                 f"files: give one for each in this order, or say --measured {names[0]}=FILE."
             )
-        found += list(zip(mine, files, strict=True))
-    return found
+        matches += list(zip(mine, files, strict=True))
+    return matches
 
 
 @contextmanager

@@ -47,25 +47,25 @@ class Picture:
     caption: str
 
 
-def report_page(found: Evaluation, pictures: Sequence[Picture]) -> str:
+def report_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
     """Return the page as HTML."""
     parts = [
-        f"<h1>{escape(found.title)}</h1>",
-        _about(found.about),
+        f"<h1>{escape(evaluation.title)}</h1>",
+        _about(evaluation.about),
         "<h2>What to know</h2>",
-        _findings(found.findings),
-        *_models(found.rows),
+        _findings(evaluation.findings),
+        *_models(evaluation.rows),
         "<h2>Pictures</h2>" if pictures else "",
         f'<div class="pictures">{"".join(map(_picture, pictures))}</div>',
         "<h2>What the numbers are</h2>",
-        _definitions(row.definition for row in found.rows),
+        _definitions(row.definition for row in evaluation.rows),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'; img-src data:\">"
-        f"<title>{escape(found.title)}</title><style>{STYLE}</style></head>\n<body>"
+        f"<title>{escape(evaluation.title)}</title><style>{STYLE}</style></head>\n<body>"
         f"{''.join(parts)}</body></html>\n"
     )
 
@@ -146,12 +146,12 @@ def _cell(row: NumberRow | None) -> str:
     if row is None or math.isnan(row.estimate.value):
         left = f"<br><small>{row.left_out:,} left out</small>" if row and row.left_out else ""
         return f'<td class="n">-{left}</td>'
-    found = row.estimate
-    text = f"{found.value:.3f}"
-    if not math.isnan(found.low):
-        text += f"<br><small>{found.low:.3f} to {found.high:.3f}</small>"
+    evaluation = row.estimate
+    text = f"{evaluation.value:.3f}"
+    if not math.isnan(evaluation.low):
+        text += f"<br><small>{evaluation.low:.3f} to {evaluation.high:.3f}</small>"
     left = f", {row.left_out:,} left out" if row.left_out else ""
-    return f'<td class="n">{text}<br><small>n = {found.count:,}{left}</small></td>'
+    return f'<td class="n">{text}<br><small>n = {evaluation.count:,}{left}</small></td>'
 
 
 def _picture(picture: Picture) -> str:
@@ -159,13 +159,13 @@ def _picture(picture: Picture) -> str:
 
 
 def _definitions(definitions: Iterable[Definition]) -> str:
-    unique = {entry.key: entry for entry in definitions}
+    unique = {definition.key: definition for definition in definitions}
     return "<dl>" + "".join(
-        f"<dt>{escape(entry.name)} <small>({escape(entry.key)})</small></dt>"
-        f"<dd>{escape(entry.cited)}{_interval(entry)}</dd>"
-        for entry in unique.values()
+        f"<dt>{escape(definition.name)} <small>({escape(definition.key)})</small></dt>"
+        f"<dd>{escape(definition.cited)}{_interval(definition)}</dd>"
+        for definition in unique.values()
     ) + "</dl>"  # fmt: skip
 
 
-def _interval(entry: Definition) -> str:
-    return f" The range below it: {escape(entry.interval)}." if entry.interval else ""
+def _interval(definition: Definition) -> str:
+    return f" The range below it: {escape(definition.interval)}." if definition.interval else ""

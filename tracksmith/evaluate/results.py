@@ -77,12 +77,12 @@ class Evaluation:
 
 def cells_of(row: NumberRow) -> list[str]:
     """Return the columns of a number's row; a number that is not defined is an empty field."""
-    found, about = row.estimate, row.definition
-    has_interval = about.interval and not math.isnan(found.low)
+    estimate, about = row.estimate, row.definition
+    has_interval = about.interval and not math.isnan(estimate.low)
     return [
         row.model, row.track, row.group.kind, row.group.name, row.group.held_out, about.key,
-        _text(found.value), _text(found.low), _text(found.high),
-        about.interval if has_interval else "", _text(found.p), str(found.count),
+        _text(estimate.value), _text(estimate.low), _text(estimate.high),
+        about.interval if has_interval else "", _text(estimate.p), str(estimate.count),
         str(row.left_out), about.cited,
     ]  # fmt: skip
 

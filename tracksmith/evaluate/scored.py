@@ -76,33 +76,35 @@ def _of_model(
     run: ShownRun,
     model: ShownModel,
     truth: Truth,
-    asked: tuple[str | None, Sequence[str]],
+    choice: tuple[str | None, Sequence[str]],
     names: ContigNames,
 ) -> list[Prediction]:
     scores = model.record.scores
-    score = asked[0] or scores[0]
+    score = choice[0] or scores[0]
     if score not in scores:
         raise UsageError(f"--score {score}: {model.name} has the scores {', '.join(scores)} here.")
-    found: dict[str, Prediction] = {}
+    by_track: dict[str, Prediction] = {}
     for piece in VariantResults(run.run).pieces(model.name):
         mine = np.flatnonzero(piece["score"] == score)
         names_of = ("chrom", "pos", "ref", "alt", "track", "value")
         columns = (piece[column][mine].tolist() for column in names_of)
         for contig, position, ref, alt, track, value in zip(*columns, strict=True):
-            if track not in found:
-                found[track] = _empty(run, model, track, score, truth)
-            _put(found[track], truth, (contig, position, ref, alt), value, names)
-    if missing := [name for name in asked[1] if name not in found]:
-        raise UsageError(f"--track {missing[0]}: {model.name} has {', '.join([*found][:10])}.")
-    if not asked[1] and len(found) > MOST_TRACKS:
+            if track not in by_track:
+                by_track[track] = _empty(run, model, track, score, truth)
+            _put(by_track[track], truth, (contig, position, ref, alt), value, names)
+    if missing := [name for name in choice[1] if name not in by_track]:
+        raise UsageError(f"--track {missing[0]}: {model.name} has {', '.join([*by_track][:10])}.")
+    if not choice[1] and len(by_track) > MOST_TRACKS:
         raise UsageError(
-            f"{model.name} has {len(found):,} tracks: name those to compare with --track, such as "
-            f"--track {next(iter(found))}."
+            f"{model.name} has {len(by_track):,} tracks: name those to compare, such as "
+            f"--track {next(iter(by_track))}."
         )
-    chosen = [found[name] for name in asked[1] or found]
+    chosen = [by_track[name] for name in choice[1] or by_track]
     for prediction in chosen:
-        facts = {**WINDOW_SCORES, **REGION_SCORES}.get(score)
-        prediction.signed = bool((prediction.effect < 0).any()) if facts is None else facts.signed
+        score_facts = {**WINDOW_SCORES, **REGION_SCORES}.get(score)
+        prediction.signed = (
+            bool((prediction.effect < 0).any()) if score_facts is None else score_facts.signed
+        )
     return chosen
 
 

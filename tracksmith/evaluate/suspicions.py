@@ -34,20 +34,20 @@ def suspicions(
     regions: Sequence[RegionRow], contigs: Sequence[ContigRow], model: ModelPairs
 ) -> list[str]:
     """Return what is suspicious, in sentences that say what to do."""
-    found: list[str] = []
+    sentences: list[str] = []
     for unit in model.units:
         mine = [row for row in regions if row.unit == unit.name]
         along = [row for row in contigs if row.unit == unit.name]
         name = f"{model.model.name}, {unit.name}"
-        found += _missing(name, along)
-        found += _regions_without(name, mine)
+        sentences += _missing(name, along)
+        sentences += _regions_without(name, mine)
         if len(unit.pairs) == 2 and (said := _exchanged(mine, along)):
-            found.append(f"STRANDS SWAPPED? {name}: {said}")
+            sentences.append(f"STRANDS SWAPPED? {name}: {said}")
         if said := _turned(mine, along):
-            found.append(f"SIGN FLIPPED? {name}: {said}")
+            sentences.append(f"SIGN FLIPPED? {name}: {said}")
         elif said := _unrelated(mine, along):
-            found.append(f"NO RELATION: {name}: {said}")
-    return found
+            sentences.append(f"NO RELATION: {name}: {said}")
+    return sentences
 
 
 def _missing(name: str, along: Sequence[ContigRow]) -> Iterator[str]:

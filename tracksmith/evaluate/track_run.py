@@ -24,7 +24,7 @@ from tracksmith.plot.scatters import histogram_svg, profiles_svg, scatter_svg
 from tracksmith.progress import Progress
 from tracksmith.runs.record import FileRecord
 
-__all__ = ["TracksAsked", "evaluate_tracks"]
+__all__ = ["TracksRequest", "evaluate_tracks"]
 
 REGION_COLUMNS = (
     "model", "track", "chrom", "start", "end", "name", "bases", "compared", "no_predicted",
@@ -39,7 +39,7 @@ MOST_PICTURES = 6
 
 
 @dataclass(frozen=True)
-class TracksAsked:
+class TracksRequest:
     """What an evaluation of tracks was asked: files, regions, and how they are read.
 
     ``measured`` are files, or ``TRACK=FILE``. ``zeros`` says that a base without a measured value
@@ -54,7 +54,9 @@ class TracksAsked:
     widths: Sequence[int] = WIDTHS
 
 
-def evaluate_tracks(folder: Path, asked: TracksAsked, out: Path, progress: Progress) -> Evaluation:
+def evaluate_tracks(
+    folder: Path, request: TracksRequest, out: Path, progress: Progress
+) -> Evaluation:
     """Compare, and write numbers.tsv, regions.tsv, evaluation.json and report.html into ``out``.
 
     Raises
@@ -64,52 +66,54 @@ def evaluate_tracks(folder: Path, asked: TracksAsked, out: Path, progress: Progr
     InputError
         A file cannot be read, or is of another assembly.
     """
-    if not asked.widths or min(asked.widths) < 1 or max(asked.widths) > 1 << 20:
+    if not request.widths or min(request.widths) < 1 or max(request.widths) > 1 << 20:
         raise UsageError("--bins are widths in bp, from 1 to 1,048,576.")
     check_folder(out)
     (run,) = open_runs([folder])
     notes: list[str] = []
 
     contigs = run.contigs
-    aliases = read_aliases(asked.alias, contigs) if asked.alias else None
-    bed = read_bed(asked.regions, contigs, notes.append, asked.alias) if asked.regions else None
-    lookup = Lookup(contigs, aliases, asked.other_lengths, asked.zeros)
-    with open_pairs(run, asked.measured, lookup, notes.append) as pairs:
-        models = [evaluate_model(each, contigs, bed, asked.widths, progress) for each in pairs]
+    aliases = read_aliases(request.alias, contigs) if request.alias else None
+    bed = (
+        read_bed(request.regions, contigs, notes.append, request.alias) if request.regions else None
+    )
+    lookup = Lookup(contigs, aliases, request.other_lengths, request.zeros)
+    with open_pairs(run, request.measured, lookup, notes.append) as pairs:
+        models = [evaluate_model(each, contigs, bed, request.widths, progress) for each in pairs]
         pictures = [picture for each in models for picture in _pictures(each)]
-        found = _put_together(run, asked, models, notes)
-        found.about["measured"] = _files(pairs)
-        write_evaluation(out, found, pictures)
+        evaluation = _put_together(run, request, models, notes)
+        evaluation.about["measured"] = _files(pairs)
+        write_evaluation(out, evaluation, pictures)
         if bed is not None:
             cells = (row for each in models for row in _region_cells(each))
             write_table(out / "regions.tsv", REGION_COLUMNS, cells)
-    return found
+    return evaluation
 
 
 def _put_together(
-    run: ShownRun, asked: TracksAsked, models: Sequence[TracksOfModel], notes: Sequence[str]
+    run: ShownRun, request: TracksRequest, models: Sequence[TracksOfModel], notes: Sequence[str]
 ) -> Evaluation:
     names = ", ".join(each.pairs.model.name for each in models)
-    found = Evaluation(f"{names}: predicted against measured tracks")
-    found.rows = [row for each in models for row in each.numbers]
+    evaluation = Evaluation(f"{names}: predicted against measured tracks")
+    evaluation.rows = [row for each in models for row in each.numbers]
     groups = [group for each in models for group in each.groups]
-    found.findings = [*mixed_note(groups), *notes]
-    found.findings += [text for each in models for text in each.findings]
-    found.counts = [
+    evaluation.findings = [*mixed_note(groups), *notes]
+    evaluation.findings += [text for each in models for text in each.findings]
+    evaluation.counts = [
         {"model": each.pairs.model.name, "track": row.unit, "contig": row.contig}
         | {key: getattr(row.tally, key) for key in row.tally.__dataclass_fields__}
         for each in models
         for row in each.contigs
         if row.tally.compared
     ]
-    found.about = {
+    evaluation.about = {
         "run": run.run.id,
         "genome": f"{run.genome.name}, sha256 {run.genome.sha256[:16]}...",
         "models": {each.pairs.model.name: _folds(each.pairs) for each in models},
-        "regions": _regions_text(asked),
-        "a base without a measured value": "counts as 0" if asked.zeros else "is left out",
+        "regions": _regions_text(request),
+        "a base without a measured value": "counts as 0" if request.zeros else "is left out",
     }
-    return found
+    return evaluation
 
 
 def _folds(pairs: ModelPairs) -> str:
@@ -118,10 +122,10 @@ def _folds(pairs: ModelPairs) -> str:
     return f"folds: {folds.rule}" + (f" ({named})" if named else "")
 
 
-def _regions_text(asked: TracksAsked) -> str:
-    if asked.regions is None:
+def _regions_text(request: TracksRequest) -> str:
+    if request.regions is None:
         return "none: whole contigs alone"
-    record = FileRecord.of(asked.regions)
+    record = FileRecord.of(request.regions)
     return f"{record.name}, sha256 {record.sha256[:16]}..."
 
 
@@ -138,9 +142,9 @@ def _files(pairs: Sequence[ModelPairs]) -> list[dict[str, Any]]:
     ]
 
 
-def _region_cells(found: TracksOfModel) -> Iterator[list[str]]:
-    model = found.pairs.model.name
-    for row in found.regions:
+def _region_cells(evaluation: TracksOfModel) -> Iterator[list[str]]:
+    model = evaluation.pairs.model.name
+    for row in evaluation.regions:
         place, tally = row.region, row.tally
         numbers = (row.pearson, row.spearman, row.jsd, row.predicted_sum, row.measured_sum)
         yield [
@@ -150,12 +154,12 @@ def _region_cells(found: TracksOfModel) -> Iterator[list[str]]:
         ]  # fmt: skip
 
 
-def _pictures(found: TracksOfModel) -> Iterator[Picture]:
-    model = found.pairs.model.name
-    units = found.pairs.units
+def _pictures(evaluation: TracksOfModel) -> Iterator[Picture]:
+    model = evaluation.pairs.model.name
+    units = evaluation.pairs.units
     # Pairs of strands come last and say most.
     for unit in units[::-1][:MOST_PICTURES]:
-        rows = found.regions_of(unit.name)
+        rows = evaluation.regions_of(unit.name)
         if not rows:
             continue
         predicted, measured, _ = log_sums(rows)
@@ -169,7 +173,7 @@ def _pictures(found: TracksOfModel) -> Iterator[Picture]:
             series = {"Pearson r": r, "Spearman r": np.array([row.spearman for row in rows])}
             svg = histogram_svg(series, "r of the profile", title)
             yield Picture(svg, f"Profiles of {title}: {int((~np.isnan(r)).sum()):,} regions.")
-    if found.regions and (panels := _examples(found)):
+    if evaluation.regions and (panels := _examples(evaluation)):
         yield Picture(
             profiles_svg(panels),
             f"Profiles of {model}: regions at even steps from the best r to the worst, of those "
@@ -177,9 +181,9 @@ def _pictures(found: TracksOfModel) -> Iterator[Picture]:
         )
 
 
-def _examples(found: TracksOfModel) -> list[tuple[str, list[Any]]]:
-    unit = found.pairs.units[-1]
-    rows = [row for row in found.regions_of(unit.name) if not np.isnan(row.pearson)]
+def _examples(evaluation: TracksOfModel) -> list[tuple[str, list[Any]]]:
+    unit = evaluation.pairs.units[-1]
+    rows = [row for row in evaluation.regions_of(unit.name) if not np.isnan(row.pearson)]
     rows.sort(key=lambda row: -row.pearson)
     steps = np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int)).tolist() if rows else []
     return [(_title(rows[at]), [_strand(pair, rows[at]) for pair in unit.pairs]) for at in steps]

@@ -50,33 +50,33 @@ def evaluate_model(
     pairs: ModelPairs, contigs: Contigs, bed: Bed | None, widths: Sequence[int], progress: Progress
 ) -> TracksOfModel:
     """Compare all tracks of a model, in the regions of a BED file and along whole contigs."""
-    found = TracksOfModel(pairs)
+    outcome = TracksOfModel(pairs)
     name = pairs.model.name
     if bed is not None:
         units = len(pairs.units)
         progress.start(f"{name}: regions", len(bed), "regions")
         for number, row in enumerate(region_rows(pairs, bed)):
-            found.regions.append(row)
+            outcome.regions.append(row)
             if number % units == units - 1:
                 progress.advance(1)
         progress.finish()
     progress.start(f"{name}: contigs", contigs.bases, "bp")
-    found.contigs = contig_rows(pairs, contigs, widths, progress.advance)
+    outcome.contigs = contig_rows(pairs, contigs, widths, progress.advance)
     progress.finish()
-    there = {row.contig for row in found.contigs if row.tally.compared}
-    there |= {row.region.contig for row in found.regions if row.tally.compared}
+    there = {row.contig for row in outcome.contigs if row.tally.compared}
+    there |= {row.region.contig for row in outcome.regions if row.tally.compared}
     in_order = [contig for contig in contigs.names if contig in there]
-    found.groups = groups_of(HeldOut(pairs.model.record), in_order)
+    outcome.groups = groups_of(HeldOut(pairs.model.record), in_order)
     for unit in pairs.units:
-        for group in found.groups:
-            found.numbers += _numbers(found, unit.name, group)
-    found.findings = suspicions(found.regions, found.contigs, pairs)
-    return found
+        for group in outcome.groups:
+            outcome.numbers += _numbers(outcome, unit.name, group)
+    outcome.findings = suspicions(outcome.regions, outcome.contigs, pairs)
+    return outcome
 
 
-def _numbers(found: TracksOfModel, unit: str, group: Group) -> Iterator[NumberRow]:
-    model = found.pairs.model.name
-    rows = found.regions_of(unit, group)
+def _numbers(outcome: TracksOfModel, unit: str, group: Group) -> Iterator[NumberRow]:
+    model = outcome.pairs.model.name
+    rows = outcome.regions_of(unit, group)
     if rows:
         for key in PROFILES:
             values = np.array([getattr(row, key) for row in rows])
@@ -87,7 +87,7 @@ def _numbers(found: TracksOfModel, unit: str, group: Group) -> Iterator[NumberRo
         for key, made in (("pearson", pearson), ("spearman", spearman)):
             estimate = made(predicted, measured)
             yield NumberRow(model, unit, group, DEFINITIONS[f"quantity_{key}"], estimate, left)
-    for width, moments in _moments(found.contigs, unit, group):
+    for width, moments in _moments(outcome.contigs, unit, group):
         estimate = Estimate(moments.pearson, count=moments.count)
         yield NumberRow(model, unit, group, contig_definition(width), estimate)
 

@@ -75,7 +75,7 @@ def trimmed(contig: str, position: int, ref: str, alt: str) -> Key:
     return contig, position, ref, alt
 
 
-def read_truth(path: Path, asked: Columns, names: ContigNames) -> Truth:
+def read_truth(path: Path, columns: Columns, names: ContigNames) -> Truth:
     """Read a table, tab-separated, plain or gzipped, with a line of names.
 
     Raises
@@ -93,7 +93,7 @@ def read_truth(path: Path, asked: Columns, names: ContigNames) -> Truth:
             f"{f'; {twice} is there twice' if twice else ''}, separated by tabs."
         )
     truth = Truth(path.name)
-    at_value, at_label = _chosen(path, titles, asked)
+    at_value, at_label = _chosen(path, titles, columns)
     truth.value = titles[at_value] if at_value is not None else ""
     truth.label = titles[at_label] if at_label is not None else ""
     lines: list[int] = []
@@ -141,14 +141,14 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield number, text.split("\t")
 
 
-def _chosen(path: Path, titles: list[str], asked: Columns) -> tuple[int | None, int | None]:
+def _chosen(path: Path, titles: list[str], columns: Columns) -> tuple[int | None, int | None]:
     plain = [title.strip(" #").lower() for title in titles]
-    for option, name in (("--value", asked.value), ("--label", asked.label)):
+    for option, name in (("--value", columns.value), ("--label", columns.label)):
         if name is not None and name not in titles:
             raise InputError(f"{option} {name}: {path} has no such column; {', '.join(titles)}.")
-    label = None if asked.label is None else titles.index(asked.label)
-    if asked.value is not None:
-        return titles.index(asked.value), label
+    label = None if columns.label is None else titles.index(columns.label)
+    if columns.value is not None:
+        return titles.index(columns.value), label
     known = [plain.index(name) for name in VALUES if name in plain]
     if not known and label is None:
         raise InputError(

@@ -60,16 +60,16 @@ def evaluate_tracks(
         See :mod:`tracksmith.errors`.
     """
     require_libraries("scipy", "sklearn", "matplotlib")
-    from tracksmith.evaluate.track_run import TracksAsked
+    from tracksmith.evaluate.track_run import TracksRequest
     from tracksmith.evaluate.track_run import evaluate_tracks as compare
 
     if missing not in MISSING:
         raise UsageError(f"--missing {missing}: use gap or zero.")
-    asked = TracksAsked(
+    request = TracksRequest(
         _texts(measured), _path(regions), _path(alias), missing == "zero", allow_other_lengths,
         tuple(bins),
     )  # fmt: skip
-    return compare(Path(run), asked, Path(out), progress or Silent())
+    return compare(Path(run), request, Path(out), progress or Silent())
 
 
 def evaluate_effects(
@@ -114,17 +114,17 @@ def evaluate_effects(
         See :mod:`tracksmith.errors`.
     """
     require_libraries("scipy", "sklearn", "matplotlib")
-    from tracksmith.evaluate.effect_run import EffectsAsked
+    from tracksmith.evaluate.effect_run import EffectsRequest
     from tracksmith.evaluate.effect_run import evaluate_effects as compare
     from tracksmith.evaluate.effects import Resampling
     from tracksmith.evaluate.truth import Columns
 
     several = [runs] if isinstance(runs, (str, Path)) else runs
-    asked = EffectsAsked(
+    request = EffectsRequest(
         Path(measured), Columns(value, label), score, tuple(tracks), _path(alias),
         Resampling(resamples, seed),
     )  # fmt: skip
-    return compare([Path(run) for run in several], asked, Path(out), progress or Silent())
+    return compare([Path(run) for run in several], request, Path(out), progress or Silent())
 
 
 def _texts(files: File | Sequence[File] | Mapping[str, File]) -> list[str]:

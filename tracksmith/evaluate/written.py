@@ -33,14 +33,14 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def write_evaluation(folder: Path, found: Evaluation, pictures: Sequence[Picture]) -> None:
+def write_evaluation(folder: Path, evaluation: Evaluation, pictures: Sequence[Picture]) -> None:
     """Write numbers.tsv, evaluation.json and report.html."""
     make_folder(folder)
-    found.folder = folder
-    write_table(folder / "numbers.tsv", COLUMNS, map(cells_of, found.rows))
+    evaluation.folder = folder
+    write_table(folder / "numbers.tsv", COLUMNS, map(cells_of, evaluation.rows))
     with aside(folder / "report.html") as temporary:
-        temporary.write_text(report_page(found, pictures), encoding="utf-8", newline="\n")
-    write_json(folder / MARK, _as_json(found))
+        temporary.write_text(report_page(evaluation, pictures), encoding="utf-8", newline="\n")
+    write_json(folder / MARK, _as_json(evaluation))
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -50,14 +50,14 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
         out.writelines("\t".join(row) + "\n" for row in rows)
 
 
-def _as_json(found: Evaluation) -> dict[str, Any]:
+def _as_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "tracksmith": __version__,
-        "title": found.title,
-        "about": found.about,
-        "findings": found.findings,
-        "counts": list(found.counts),
-        "numbers": [_number(row) for row in found.rows],
+        "title": evaluation.title,
+        "about": evaluation.about,
+        "findings": evaluation.findings,
+        "counts": list(evaluation.counts),
+        "numbers": [_number(row) for row in evaluation.rows],
         "definitions": {
             row.definition.key: {
                 "name": row.definition.name,
@@ -65,7 +65,7 @@ def _as_json(found: Evaluation) -> dict[str, Any]:
                 "source": row.definition.source,
                 "interval": row.definition.interval,
             }
-            for row in found.rows
+            for row in evaluation.rows
         },
     }
 

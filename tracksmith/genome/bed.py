@@ -160,10 +160,10 @@ class _Rows:
             if self.positions or not self._take_titles(number, columns):
                 raise self.fail(number, self._no_number(columns))
             return
-        found = self._contigs.get(columns[0]) or self._contig(number, columns[0])
-        if found is None:
+        place = self._contigs.get(columns[0]) or self._contig(number, columns[0])
+        if place is None:
             return
-        contig, length = found
+        contig, length = place
         start, end = (_signed(text) for text in columns[1:3])
         if self.layout.width is not None:
             start -= self._first_base(number, columns, end - start)

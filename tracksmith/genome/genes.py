@@ -129,19 +129,24 @@ class _Row:
 
     def _read_attributes(self, text: str) -> None:
         gtf = _GTF_PAIR.match(text) is not None and "=" not in text.partition('"')[0]
-        found = _gtf_attributes(text) if gtf else _gff_attributes(text)
-        self.gene = found.get("gene_name") or found.get("gene_symbol") or found.get("gene") or ""
-        self.name = found.get("transcript_name") or found.get("Name") or ""
+        attributes = _gtf_attributes(text) if gtf else _gff_attributes(text)
+        self.gene = (
+            attributes.get("gene_name")
+            or attributes.get("gene_symbol")
+            or attributes.get("gene")
+            or ""
+        )
+        self.name = attributes.get("transcript_name") or attributes.get("Name") or ""
         if gtf:
-            self._place_in_gtf(found)
+            self._place_in_gtf(attributes)
         else:
-            self.own = found.get("ID", "")
-            self.parents = tuple(part for part in found.get("Parent", "").split(",") if part)
+            self.own = attributes.get("ID", "")
+            self.parents = tuple(part for part in attributes.get("Parent", "").split(",") if part)
             self.above = () if self.kind.lower() in _PARTS else self.parents
 
-    def _place_in_gtf(self, found: dict[str, str]) -> None:
+    def _place_in_gtf(self, attributes: dict[str, str]) -> None:
         """GTF names the gene and the transcript of every line, and no line."""
-        gene, transcript = found.get("gene_id", ""), found.get("transcript_id", "")
+        gene, transcript = attributes.get("gene_id", ""), attributes.get("transcript_id", "")
         self.gene = self.gene or gene
         whole = f"gene:{gene}" if gene else ""
         self.above = (whole,) if whole and transcript else ()
@@ -155,7 +160,7 @@ class _Row:
 
 
 def _gtf_attributes(text: str) -> dict[str, str]:
-    return {found[1]: found[2] or found[3] or "" for found in _GTF_PAIR.finditer(text)}
+    return {pair[1]: pair[2] or pair[3] or "" for pair in _GTF_PAIR.finditer(text)}
 
 
 def _gff_attributes(text: str) -> dict[str, str]:

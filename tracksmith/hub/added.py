@@ -171,8 +171,8 @@ def _made(path: Path, source: Path, target: Target) -> Path:
     """Return the bigBed of a text, from the cache where it was made before."""
     kind = _kind_of(path)
     alias = "" if target.alias is None else digest_of_file(target.alias)
-    facts = [FORMAT, kind, digest_of_file(source), target.contigs.digest(), alias]
-    key = hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+    identity = [FORMAT, kind, digest_of_file(source), target.contigs.digest(), alias]
+    key = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
     made = cache_root() / "added" / f"{key}.bb"
     notes = made.with_suffix(".notes")
     if not _is_whole(made) or not notes.is_file():

@@ -150,10 +150,10 @@ def _is_within(cells: Sequence[str], start: int, end: int) -> bool:
 def _colour(text: str) -> str | None:
     if text in ("0", "."):
         return BLACK
-    found = _COLOUR.fullmatch(text)
-    if found is None or max(map(int, found.groups())) > 255:
+    match = _COLOUR.fullmatch(text)
+    if match is None or max(map(int, match.groups())) > 255:
         return None
-    return ",".join(found.groups())
+    return ",".join(match.groups())
 
 
 def _are_blocks(cells: Sequence[str], length: int) -> bool:

@@ -19,7 +19,8 @@ from tracksmith.hub.genomes import (
     write_sequence,
     write_sizes,
 )
-from tracksmith.hub.igv import Reference, session, session_xml
+from tracksmith.hub.igv import Reference, session
+from tracksmith.hub.igv_xml import session_xml
 from tracksmith.hub.loci import VariantTable, opening
 from tracksmith.hub.pages import about_page, track_page
 from tracksmith.hub.runs import Output, ShownRun

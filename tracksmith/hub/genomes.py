@@ -89,9 +89,9 @@ def _card_notes(run: ShownRun, genome: str) -> list[str]:
     return notes
 
 
-def hosted_name(run: ShownRun, asked: str | None) -> str | None:
+def hosted_name(run: ShownRun, name: str | None) -> str | None:
     """Return the hosted genome to use: the one asked for, or the one that the lengths prove."""
-    return canonical(asked) if asked else assembly_of(run.contigs)
+    return canonical(name) if name else assembly_of(run.contigs)
 
 
 def check_against(name: str, contigs: Contigs) -> list[str]:

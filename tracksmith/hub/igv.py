@@ -1,4 +1,4 @@
-"""IGV sessions: JSON for igv.js and igv-webapp, XML for IGV desktop.
+"""IGV sessions: JSON for igv.js and igv-webapp, and the rows that one for IGV desktop has.
 
 A UCSC hub shows poorly in IGV (overlays fall apart, scales are cut to whole
 numbers, lollipops are dropped), so runs get sessions of their own.
@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracksmith.hub.genomes import holds_letters
 from tracksmith.hub.haplotypes import (
     haplotype_title,
     in_order,
@@ -19,8 +18,15 @@ from tracksmith.hub.haplotypes import (
     samples_of,
 )
 from tracksmith.hub.labels import ShortLabels
-from tracksmith.hub.loci import Region, VariantTable, opening, regions_of
-from tracksmith.hub.pairs import Pair, allele_pairs, allele_title, strand_pairs, strand_title
+from tracksmith.hub.loci import VariantTable, opening, regions_of_all
+from tracksmith.hub.pairs import (
+    Pair,
+    allele_pairs,
+    allele_tail,
+    allele_title,
+    strand_pairs,
+    strand_title,
+)
 from tracksmith.hub.runs import Output, ShownRun
 from tracksmith.hub.scale import (
     Limits,
@@ -32,16 +38,12 @@ from tracksmith.hub.scale import (
     wide_function,
 )
 from tracksmith.hub.signals import BASE_COLOURS
-from tracksmith.hub.templates import Templates
-from tracksmith.hub.values import label, plain_text
+from tracksmith.hub.values import plain_text
 
-__all__ = ["SHOWN", "Reference", "igv_tracks", "session", "session_xml"]
+__all__ = ["SHOWN", "Config", "Reference", "Row", "UrlOf", "igv_tracks", "rows_of", "session"]
 
 SHOWN = 20
 """Tracks that a session opens with; a page lists the others."""
-
-DESKTOP_NAME = 25
-"""Characters of a row's name that IGV desktop shows in its panel of names."""
 
 _PLACED = ("mean", "absmax", "letters", "saturation")
 UrlOf = Callable[[Output], str]
@@ -117,9 +119,9 @@ def igv_tracks(
     runs: Sequence[ShownRun], url_of: UrlOf, added: Sequence[Config] = ()
 ) -> list[Config]:
     """Return one igv.js configuration per row of the view, in order: ``added`` in front."""
-    regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in _regions(runs)]
+    regions = [{"chr": it.contig, "start": it.start, "end": it.end} for it in regions_of_all(runs)]
     configs = [*added, *([_regions_row(regions)] if regions else [])]
-    configs += [row.config for row in _rows(runs, url_of)]
+    configs += [row.config for row in rows_of(runs, url_of)]
     return [config | {"order": order} for order, config in enumerate(configs, 1)]
 
 
@@ -136,7 +138,8 @@ def _regions_row(features: list[Config]) -> Config:
     }
 
 
-def _rows(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
+def rows_of(runs: Sequence[ShownRun], url_of: UrlOf) -> list[Row]:
+    """Return the rows of all tracks of runs: one a track, or a pair drawn over each other."""
     outputs = [output for run in runs for output in run.outputs()]
     maker = _Maker(common_scales(outputs), url_of)
     rows: list[Row] = []
@@ -199,40 +202,6 @@ def session(
     return config
 
 
-def session_xml(
-    templates: Templates,
-    runs: Sequence[ShownRun],
-    url_of: UrlOf,
-    genome: str,
-    locus: str,
-    added: Sequence[Config] = (),
-) -> str:
-    """Return a session of the same rows for IGV desktop.
-
-    ``genome`` is a genome that IGV hosts, or a file of one. It and the results
-    of ``url_of`` are complete addresses, or paths as they are on disk: IGV does
-    not decode the percent signs of a path.
-    """
-    labels = ShortLabels(DESKTOP_NAME)
-    rows = [_xml_values(config, label(config["name"], DESKTOP_NAME)) for config in added]
-    rows += [_xml_row(row, labels) for row in _rows(runs, url_of)[:SHOWN]]
-    resources = [part for row in rows for part in (row["members"] or [row])]
-    return templates.fill(
-        "session.xml",
-        genome=genome,
-        letters=holds_letters(genome),
-        locus=locus,
-        rows=rows,
-        resources=resources,
-        regions=_regions(runs),
-    )
-
-
-def _regions(runs: Sequence[ShownRun]) -> list[Region]:
-    """Return what the runs were restricted to, each region once."""
-    return list(dict.fromkeys(region for run in runs for region in regions_of(run)))
-
-
 @dataclass(frozen=True)
 class _Maker:
     scales: dict[tuple[str, ...], Scale]
@@ -246,10 +215,13 @@ class _Maker:
         means = [item for item in signals if item.statistic == "mean"]
         pairs, single = strand_pairs(means)
         # Strands lie apart; an allele would hide the other one.
-        rows = [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
+        rows = [self.arcs(item) for item in outputs if item.kind == "biginteract"]
+        rows += [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
         rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
-        rows += [self.overlay(pair, allele_title(pair), "ref/alt", alpha=0.5) for pair in alleles]
+        rows += [
+            self.overlay(pair, allele_title(pair), allele_tail(pair), alpha=0.5) for pair in alleles
+        ]
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         rows += [self.wig(item) for item in rest if id(item) not in placed]
@@ -334,6 +306,24 @@ class _Maker:
         """Return the row of a bigBed, in the colours that the file holds."""
         return self._items(output, format="bigbed", displayMode="EXPANDED", height=80)
 
+    def arcs(self, output: Output) -> Row:
+        """Return the row of arcs from edits to readouts, in the colours that the file holds."""
+        config: Config = {
+            "type": "interact",
+            "format": "biginteract",
+            "name": _name(output),
+            "url": self.url_of(output),
+            "height": 120,
+            "thickness": 2,
+            "showBlocks": True,
+            # As high as the effect is strong: of many edits, the weak lie flat.
+            "arcType": "proportional",
+            "useScore": True,
+            "min": 0,
+            "max": 1000,
+        }
+        return Row(config, (output,))
+
     def folds(self, output: Output) -> Row:
         """Return the row that names the folds which predicted a contig."""
         colour = "rgb(90,90,90)"
@@ -363,27 +353,3 @@ def _scale(limits: Limits | None) -> Config:
     if limits is None:
         return {"autoscale": True}
     return {"autoscale": False, "min": limits[0], "max": limits[1]}
-
-
-def _xml_row(row: Row, labels: ShortLabels) -> dict[str, Any]:
-    members = [_xml_row(member, labels) for member in row.members]
-    return _xml_values(row.config, row.label(labels)) | {"members": members}
-
-
-def _xml_values(config: Config, name: str) -> dict[str, Any]:
-    colour = str(config.get("color", "rgb(0,0,0)")).removeprefix("rgb(").removesuffix(")")
-    return {
-        "name": name,
-        "url": config.get("url", config["name"]),
-        "kind": config.get("format", "bigwig"),
-        "colour": colour,
-        "height": config["height"],
-        "alpha": config.get("alpha"),
-        "low": config.get("min"),
-        "high": config.get("max"),
-        "group": config.get("autoscaleGroup"),
-        "renderer": "DYNSEQ" if config.get("graphType") == "dynseq" else "BAR_CHART",
-        "window": config.get("windowFunction", "mean"),
-        "mode": config.get("displayMode", "EXPANDED"),
-        "members": [],
-    }

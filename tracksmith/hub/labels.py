@@ -19,6 +19,8 @@ __all__ = ["ShortLabels"]
 _CUT = ".."
 _LEAST = 5
 """Of a word that has to be cut, so much is shown at least, the two dots included."""
+_WORD = 9
+"""Characters of the name of an edit or a readout: its end tells it from others."""
 _ENDS = ",;:-/ "
 _BRIEF = {"absmax": "strongest effect"}
 _STRAND_WORDS = ("plus", "minus", "forward", "reverse", "strand", "both", "strands")
@@ -40,7 +42,7 @@ class ShortLabels:
         sign = output.track.strand.strip(".")
         tail = f" {sign}" if sign else ""
         if output.statistic not in ("", "mean"):
-            tail += f" {output.file.base or output.statistic}"
+            tail += f" {output.file.base or _of_edits(output) or output.statistic}"
         title = _BRIEF.get(output.statistic, output.title)
         if not output.track_id:
             title = first_short(f"{output.model.name} {title}", title, limit=self.limit)
@@ -87,6 +89,12 @@ class ShortLabels:
             named = plain_text(output.track.label) or output.track_id or output.title
             return label(_strandless(named) if output.track.id else named, room) + tail
         return (_joined(cell, target, room) if target else _shortened(cell, room)) + tail
+
+
+def _of_edits(output: Output) -> str:
+    """Return the edit or else the readout of a track of perturbations, in few characters."""
+    word = plain_text(output.file.edit or output.file.readout)
+    return word if len(word) <= _WORD else f"..{word[2 - _WORD :]}"
 
 
 def _cell(output: Output) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tracksmith.hub.arcs import arcs
 from tracksmith.hub.folds import fold_track
 from tracksmith.hub.haplotypes import person_nodes, samples_of
 from tracksmith.hub.pairs import allele_pairs, strand_pairs
@@ -69,7 +70,8 @@ def _model_nodes(
         for child in _signal_nodes(maker, signals, of):
             folder.adopt(child)
     rest = [out for out in outputs if not _is_signal(out)]
-    for child in (*_base_level_nodes(maker, rest, of), *_variant_nodes(maker, rest)):
+    items = _variant_nodes(maker, rest)
+    for child in (*_base_level_nodes(maker, rest, of), *items):
         folder.adopt(child)
     for sample in samples_of(people):
         for child in person_nodes(maker, [out for out in people if out.sample == sample], of):
@@ -123,7 +125,8 @@ def _base_level_nodes(
             kinds.setdefault(scale_key(output), []).append(output)
     for members in kinds.values():
         if len(members) > 1:
-            what = "differences" if members[0].statistic == "delta" else members[0].statistic
+            statistic = members[0].statistic
+            what = {"delta": "differences", "effect": "effects"}.get(statistic, statistic)
             nodes.append(maker.composite(members, of, what))
         else:
             nodes += [maker.leaf(out) for out in members]
@@ -139,6 +142,8 @@ def _variant_nodes(maker: Maker, outputs: Sequence[Output]) -> list[Node]:
             lollies = lollipops(maker, output, reach)
             if lollies is not None:
                 nodes.append(lollies)
+        if output.kind == "biginteract":
+            nodes.append(arcs(maker, output))
     nodes += [maker.peaks(output) for output in outputs if output.statistic == "absmax"]
     return nodes
 

@@ -17,6 +17,10 @@ _ITEMS = (
     ("5,113,176", "variant that lowers it"),
     (_GREY, "variant below the 50th percentile"),
 )
+_ARCS = (
+    ("202,0,32", "edit that raises the readout"),
+    ("5,113,176", "edit that lowers it"),
+)
 _STRANDS = {"+": "plus strand", "-": "minus strand"}
 
 
@@ -39,11 +43,14 @@ def _entries(output: Output) -> list[LegendEntry]:
         return [LegendEntry(colour, text) for colour, text in EDIT_COLOURS]
     if output.kind == "bigbed":
         return [LegendEntry(colour, text) for colour, text in _ITEMS]
+    if output.kind == "biginteract":
+        return [LegendEntry(colour, text) for colour, text in _ARCS]
     if output.statistic == "saturation":
         base = output.file.base
         return [LegendEntry(BASE_COLOURS.get(base, _GREY), f"change to {base}")]
     if output.statistic == "ref":
-        return [LegendEntry(_colour(output), "reference allele")]
+        what = "without the edit" if output.file.edit else "reference allele"
+        return [LegendEntry(_colour(output), what)]
     text = _text(output)
     return [LegendEntry(_colour(output), text)] if text else []
 
@@ -53,6 +60,8 @@ def _text(output: Output) -> str:
     strand = _STRANDS.get(output.track.strand, "")
     if output.sample:
         return output.title.removeprefix(f"{output.track.label or output.track_id}, ")
+    if output.file.readout:
+        return _of_edits(output, strand)
     if output.statistic == "delta":
         what = f"{strand}, alternative minus reference" if strand else "alternative minus reference"
         return f"{what}: {DELTA_UP[output.stored_sign]}"
@@ -63,6 +72,12 @@ def _text(output: Output) -> str:
     if output.statistic == "sd":
         return f"{strand}, standard deviation over folds"
     return f"{strand}, drawn downward" if output.stored_sign < 0 else strand
+
+
+def _of_edits(output: Output, strand: str) -> str:
+    words = {"alt": "with the edit", "delta": "difference that the edit makes: up is a gain"}
+    what = words.get(output.statistic, "effects of edits: up is a gain")
+    return f"{strand}, {what}" if strand else what
 
 
 def _colour(output: Output) -> str:

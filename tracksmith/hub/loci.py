@@ -26,6 +26,7 @@ __all__ = [
     "find_locus",
     "opening",
     "regions_of",
+    "regions_of_all",
     "top_variants",
 ]
 
@@ -36,6 +37,7 @@ _CONTIG = ("contig", "chrom", "chr", "chromosome")
 _POSITION = ("pos", "position", "start1")
 _NAME = ("id", "name", "variant", "rsid")
 _EFFECT = ("effect", "abseffect", "abs_effect", "score", "log2fc", "diff")
+_SPAN = ("span",)
 _MARGIN = 100
 _WIDE = 50_000
 
@@ -63,7 +65,7 @@ class VariantTable:
 
     ``loci`` holds one region per row, None where the row names no place of the
     genome; ``total`` is how many alleles the run scored, ``complete`` whether
-    all of them were looked at for the strongest.
+    all of them were looked at for the strongest. ``what`` is the word for what has a row.
     """
 
     model: str
@@ -72,6 +74,7 @@ class VariantTable:
     loci: tuple[Region | None, ...]
     total: int
     complete: bool
+    what: str = "alleles"
 
 
 def opening(runs: Sequence[ShownRun], tables: Sequence[VariantTable] = ()) -> str:
@@ -210,11 +213,16 @@ def _top_rows(run: ShownRun, file: FileEntry, count: int) -> VariantTable | None
                 break
         complete = next(lines, None) is None
     rows = [fields for _, _, fields in sorted(heap, reverse=True) if len(fields) == len(columns)]
-    loci = [_locus(run, row[contig], row[position]) for row in rows]
-    total = run.alleles(file.model)
+    span = _find(columns, _SPAN)
+    loci = [
+        _locus(run, row[contig], row[position]) if span is None else _spanned(run, row[span])
+        for row in rows
+    ]
+    total = run.alleles(file.model) if file.variants is None else file.variants
     return VariantTable(
         file.model, columns, tuple(map(tuple, rows)), tuple(loci),
         total=number if total is None else total, complete=complete,
+        what="alleles" if span is None else "effects of edits",
     )  # fmt: skip
 
 
@@ -248,6 +256,17 @@ def _strength(fields: Sequence[str], effect: int) -> float:
     return value if math.isfinite(value) else -1.0
 
 
+def _spanned(run: ShownRun, text: str) -> Region | None:
+    """Return the region of an edit and its readout, with some of what lies beside them."""
+    try:
+        region = parse_region(text, run.contigs)
+    except InputError:
+        return None
+    margin = max(_MARGIN, len(region) // 10)
+    length = run.contigs.length(region.contig)
+    return Region(region.contig, max(region.start - margin, 0), min(region.end + margin, length))
+
+
 def _locus(run: ShownRun, contig: str, position: str) -> Region | None:
     """Return the region around a 1-based position, None where the genome has no such place."""
     try:
@@ -257,3 +276,8 @@ def _locus(run: ShownRun, contig: str, position: str) -> Region | None:
     if not 1 <= middle <= length:
         return None
     return Region(contig, max(middle - 1 - _MARGIN, 0), min(middle + _MARGIN, length))
+
+
+def regions_of_all(runs: Sequence[ShownRun]) -> list[Region]:
+    """Return what the runs were restricted to, each region once."""
+    return list(dict.fromkeys(region for run in runs for region in regions_of(run)))

@@ -19,7 +19,8 @@ from tracksmith.hub.genomes import (
     write_sequence,
     write_sizes,
 )
-from tracksmith.hub.igv import Reference, session_xml
+from tracksmith.hub.igv import Reference
+from tracksmith.hub.igv_xml import session_xml
 from tracksmith.hub.loci import opening, top_variants
 from tracksmith.hub.page_text import IgvScript, page_html
 from tracksmith.hub.runs import ShownRun, open_runs

@@ -13,6 +13,7 @@ from tracksmith.hub.loci import MOST_LINES, VariantTable, top_variants
 from tracksmith.hub.pages import methods_of, weights_of
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.templates import Templates
+from tracksmith.runs.fields import EXPLAIN, HAPLOTYPES, PERTURB, PREDICT, VARIANTS
 
 __all__ = ["IgvScript", "page_html", "page_policy"]
 
@@ -29,6 +30,15 @@ class IgvScript:
     address: str = "igv.min.js"
     integrity: str = ""
 
+
+_CONTENTS = {
+    PREDICT: "predicted tracks",
+    VARIANTS: "variant effects",
+    HAPLOTYPES: "tracks of both haplotypes",
+    PERTURB: "effects of edits",
+    EXPLAIN: "attributions",
+}
+"""What a page shows of a run, by the kind of run."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'{script}; style-src 'self' 'unsafe-inline'; "
@@ -80,16 +90,9 @@ def page_policy(reference: Reference, script: IgvScript) -> str:
 def _title(runs: Sequence[ShownRun]) -> str:
     """Name the models and what they were asked for; folders' names say neither."""
     models = dict.fromkeys(model.name for run in runs for model in run.models)
-    outputs = [output for run in runs for output in run.outputs()]
-    predicted = any(out.kind == "bigwig" and not _is_effect(out) for out in outputs)
-    what = ["predicted tracks"] if predicted else []
-    what += ["variant effects"] if any(map(_is_effect, outputs)) else []
+    kinds = dict.fromkeys(run.run.plan.kind for run in runs if any(run.outputs()))
+    what = [_CONTENTS.get(kind, "tracks") for kind in kinds]
     return f"{', '.join(models)}: {' and '.join(what) or 'no tracks'}"
-
-
-def _is_effect(output: Output) -> bool:
-    """Say whether a file shows variants; of a run of variants, every one does."""
-    return output.kind == "bigbed" or output.run.plan.variants is not None
 
 
 def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
@@ -101,19 +104,27 @@ def _table_values(run: ShownRun, table: VariantTable) -> dict[str, Any]:
     numbers = [
         at for at in range(len(table.columns)) if all(_is_number(row[at]) for _, row in rows)
     ]
-    values = {"model": name, "columns": table.columns, "rows": rows, "note": _note(table)}
+    values = {
+        "heading": "Variants" if table.what == "alleles" else "Edits",
+        "model": name,
+        "columns": table.columns,
+        "rows": rows,
+        "note": _note(table),
+    }
     return values | {"numbers": numbers, "linked": any(locus for locus, _ in rows)}
 
 
 def _note(table: VariantTable) -> str:
-    """Say of how many alleles the rows of a table are the strongest."""
+    """Say of how many the rows of a table are the strongest."""
     shown, total = f"{len(table.rows):,}", f"{table.total:,}"
     if not table.complete:
         looked_at = f"; only the first {MOST_LINES:,} rows were looked at"
-        return f"The {shown} strongest of {total} alleles{looked_at}"
+        return f"The {shown} strongest of {total} {table.what}{looked_at}"
     if len(table.rows) < table.total:
-        return f"The {shown} strongest of {total} alleles"
-    return "1 allele" if total == "1" else f"All {total} alleles, the strongest first"
+        return f"The {shown} strongest of {total} {table.what}"
+    if total == "1":
+        return "1 allele" if table.what == "alleles" else "1 effect of an edit"
+    return f"All {total} {table.what}, the strongest first"
 
 
 def _is_number(text: str) -> bool:

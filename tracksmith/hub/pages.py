@@ -59,6 +59,8 @@ def track_facts(output: Output) -> list[Row]:
         ("Person", output.sample),
         ("Statistic", output.statistic),
         ("Score", file.score),
+        ("Readout", file.readout),
+        ("Edit", file.edit),
         ("Edits" if output.sample else "Variants", _counted(file.variants or file.rows)),
         ("Strand", f"{strand} (stored negative)" if output.stored_sign < 0 else strand),
         ("Assay", track.assay),
@@ -108,7 +110,10 @@ def _variant_rows(run: ShownRun, model: ShownModel) -> list[Row]:
     """Return what was scored, and how, for a run over variants."""
     variants = run.plan.variants
     if variants is None:
-        return []
+        files = run.plan.details.get("files", {})
+        return [
+            (n.capitalize(), f"{one['name']}, sha256 {one['sha256']}") for n, one in files.items()
+        ]
     digest = f", sha256 {variants.file.sha256}" if variants.file else ""
     return [
         ("Variants", f"{variants.name}{digest}"),
@@ -153,7 +158,7 @@ def _display(shown: Node) -> str:
     stanza = shown.stanza
     if shown.stanza.role == "super":
         return "A folder of all that this model gave."
-    if stanza.track_type in ("bigBed", "bigLolly"):
+    if stanza.track_type in ("bigBed", "bigLolly", "bigInteract"):
         return _display_items(shown)
     if stanza.get("logo") == "on":
         return f"Contributions of single bases, drawn as letters in close views. {_GAPS}"
@@ -167,6 +172,8 @@ def _display(shown: Node) -> str:
 
 
 def _what(shown: Node, statistics: set[str]) -> str:
+    if any(output.file.readout for output in shown.outputs):
+        return _what_of_edits(statistics)
     if shown.stanza.role == "multiwig" and "ref" in statistics:
         return "Reference allele in grey, alternative allele in colour."
     if shown.stanza.role == "multiwig" and shown.outputs[0].sample:
@@ -185,6 +192,18 @@ def _what(shown: Node, statistics: set[str]) -> str:
             "loss."
         )
     return "Signal graphs." if shown.children else "A signal graph."
+
+
+def _what_of_edits(statistics: set[str]) -> str:
+    """Say what tracks of perturbations show."""
+    if "ref" in statistics:
+        return "Without the edit in grey, with it in colour; a deleted base has no value."
+    if statistics == {"delta"}:
+        return "With the edit minus without it: up is a gain, on either strand."
+    return (
+        "What each edit changes in the readout, drawn where the edit is: up is a gain. Where edits "
+        "overlap, the mean of their effects. Edits beyond the readout's window have no value."
+    )
 
 
 def _scale(shown: Node) -> str:
@@ -207,6 +226,12 @@ def _display_items(shown: Node) -> str:
         return (
             "Each item is a contig with the names of the folds that predicted it; none of them "
             "trained on that contig. Contigs without an item were not predicted."
+        )
+    if shown.stanza.track_type == "bigInteract":
+        return (
+            "Each arc leads from an edit to a readout: red raises the readout, blue lowers it. "
+            "Filters choose arcs by the size and the sign of the effect, by the edit, and by the "
+            "readout. What changes nothing, or lies beyond a readout's window, has no arc."
         )
     if shown.stanza.track_type == "bigLolly":
         return (

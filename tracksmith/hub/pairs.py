@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tracksmith.hub.runs import Output
 
-__all__ = ["Pair", "allele_pairs", "allele_title", "strand_pairs", "strand_title"]
+__all__ = ["Pair", "allele_pairs", "allele_tail", "allele_title", "strand_pairs", "strand_title"]
 
 Pair: TypeAlias = tuple[Output, Output]
 
@@ -41,10 +41,11 @@ def _signed(*outputs: Output) -> bool:
 
 def allele_pairs(outputs: Iterable[Output]) -> list[Pair]:
     """Return reference and alternative of every track that has both, in order."""
-    by_track: dict[str, dict[str, Output]] = {}
+    by_track: dict[tuple[str, ...], dict[str, Output]] = {}
     for output in outputs:
         if output.statistic in ("ref", "alt"):
-            by_track.setdefault(output.track_id, {})[output.statistic] = output
+            of = (output.track_id, output.file.readout, output.file.edit)
+            by_track.setdefault(of, {})[output.statistic] = output
     return [(both["ref"], both["alt"]) for both in by_track.values() if len(both) == 2]
 
 
@@ -57,8 +58,15 @@ def strand_title(pair: Pair) -> str:
     return f"{text.rstrip(',;:- ') or plus.title}, both strands"
 
 
+def allele_tail(pair: Pair) -> str:
+    """Return what tells a pair of alleles from others in a short label: strand, ref/alt."""
+    return f"{pair[0].track.strand.strip('.')} ref/alt".lstrip()
+
+
 def allele_title(pair: Pair) -> str:
     """Name reference and alternative by their track."""
     first = pair[0]
     label = first.track.label or first.track_id
+    if first.file.edit:
+        return f"{label}, around {first.file.readout}, without and with {first.file.edit}"
     return f"{label}, reference and alternative allele"

@@ -13,6 +13,7 @@ from tracksmith.hub.values import safe_name
 from tracksmith.models.card import ModelCard, Track
 from tracksmith.runs.genome import contigs_of
 from tracksmith.runs.record import FileEntry, GenomeRecord, ModelRecord, PlanRecord
+from tracksmith.runs.request import EXPLAIN
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS
 
@@ -30,7 +31,8 @@ __all__ = [
     "same_genome",
 ]
 
-_KINDS = (*(form.name for form in FORMATS.values() if form.shown), "bigbed", "folds")
+_SHOWN_FORMATS = (form.name for form in FORMATS.values() if form.shown)
+_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds")
 FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
 """The statistics of a person's tracks."""
 
@@ -41,6 +43,7 @@ _STATISTICS = {
     "mean": "",
     "sd": "standard deviation over folds",
     "letters": "attribution",
+    "letters-sd": "standard deviation over folds of the attribution",
     "absmax": "strongest variant effect",
     "ref": "reference allele",
     "alt": "alternative allele",
@@ -50,7 +53,9 @@ _STATISTICS = {
     DIFFERENCE: "first minus second haplotype (up is more on the first)",
     f"{FIRST}.sd": "first haplotype, standard deviation over folds",
     f"{SECOND}.sd": "second haplotype, standard deviation over folds",
+    "arcs": "arcs from edits to readouts",
 }
+_OF_EDITS = {"ref": "without", "alt": "with", "delta": "difference made by"}
 _NO_TRACK = Track(id="", label="", transform="")
 _NEGATED = ("mean", "ref", "alt", "delta")
 DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
@@ -104,7 +109,7 @@ class Output:
 
     @property
     def kind(self) -> str:
-        """One of ``bigwig``, ``bigbed``, and ``folds``: a BED of the folds held out."""
+        """``bigwig``, ``bigbed``, ``biginteract`` (arcs), or ``folds``: a BED of those held out."""
         return self.file.kind
 
     @property
@@ -132,12 +137,16 @@ class Output:
         """What to call it in full."""
         what = self.track.label or self.track_id
         extra = _STATISTICS.get(self.statistic, self.statistic)
+        if self.statistic in ("letters", "letters-sd") and self.run.plan.kind == EXPLAIN:
+            extra += f" of {self.file.score} by {self.run.plan.details.get('method', '')}"
         if self.statistic == "delta":
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
             extra = f"mutation to {self.file.base}"
         elif self.file.base:
             extra += f", mutation to {self.file.base}"
+        if self.file.readout:
+            extra = self._of_edits()
         if self.kind == "bigbed":
             extra = "edits" if self.sample else "variant effects"
         if self.sample:
@@ -145,6 +154,13 @@ class Output:
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name
+
+    def _of_edits(self) -> str:
+        """Return what a track of perturbations shows: of one edit, or of all on one readout."""
+        around = f"around {self.file.readout}"
+        if self.file.edit:
+            return f"{around}, {_OF_EDITS.get(self.statistic, self.statistic)} {self.file.edit}"
+        return f"effects of edits on {self.file.readout}"
 
     @property
     def stored_sign(self) -> int:
@@ -185,7 +201,9 @@ class Output:
     @property
     def unique(self) -> str:
         """A track name for it, unique within the run up to characters that were replaced."""
-        parts = [self.track_id, self.sample, self.file.base]
+        parts = [
+            self.track_id, self.sample, self.file.base, self.file.readout, self.file.edit,
+        ]  # fmt: skip
         if self.statistic != "mean":
             parts.append(self.statistic or {"bigbed": "variants"}.get(self.kind, self.kind))
         return safe_name(self.model.label, *parts)

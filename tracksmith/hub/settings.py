@@ -42,7 +42,7 @@ def _row(
 _TRACK = "super composite multiwig leaf"
 _BELOW = "composite multiwig leaf"
 _WIG = "bigWig"
-_BED = "bigBed bigLolly"
+_BED = "bigBed bigLolly bigInteract"
 _FILTERED = "leaf"
 
 SETTINGS: tuple[Setting, ...] = (
@@ -103,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     _row("autoScale", _BELOW, v.choice("on", "off", "group"), f"{_WIG} bigLolly"),
     _row("viewLimits", _BELOW, v.limits, f"{_WIG} bigLolly"),
     _row("viewLimitsMax", _BELOW, v.limits, f"{_WIG} bigLolly"),
-    _row("maxHeightPixels", _BELOW, v.pixels, f"{_WIG} bigLolly"),
+    _row("maxHeightPixels", _BELOW, v.pixels, f"{_WIG} bigLolly bigInteract"),
     _row("alwaysZero", _BELOW, v.on_off, _WIG),
     _row(
         "windowingFunction",
@@ -139,6 +139,14 @@ SETTINGS: tuple[Setting, ...] = (
     _row("filterLabel.", _FILTERED, v.one_line, _BED),
     _row("filterValues.", _FILTERED, v.one_line, _BED),
     _row("filterText.", _FILTERED, v.anything, _BED),
+    # arcs
+    _row(
+        "interactDirectional",
+        "leaf",
+        v.choice("true", "offsetSource", "offsetTarget", "clusterSource", "clusterTarget"),
+        "bigInteract",
+    ),
+    _row("interactUp", "leaf", v.choice("true", "false"), "bigInteract"),
     # lollipops
     _row("lollyField", "leaf", v.word, "bigLolly"),
     _row("lollySizeField", "leaf", v.word, "bigLolly"),
@@ -167,7 +175,7 @@ exonArrows exonArrowsDense exonNumbers extraTableFields filterBy filterComposite
 hapClusterColorBy hapClusterEnabled hapClusterHeight hapClusterMethod hapClusterTreeAngle
 hideEmptySubtracks hideEmptySubtracksLabel hideEmptySubtracksMultiBedUrl
 hideEmptySubtracksSourcesUrl highlightBy highlightColor iframeOptions iframeUrl include
-indelDoubleInsert indelPolyA indelQueryInsert interactDirectional interactMultiRegion interactUp
+indelDoubleInsert indelPolyA indelQueryInsert interactMultiRegion
 intronGap irows itemBigImagePath itemFirstCharCase itemImagePath labelSeparator linkDataUrl
 linkIdInName logoMaf maxWindowCoverage mergeSpannedItems meta metadata minAliQual minGrayLevel
 multiRegionsBedUrl nextExonText nextItemButton noInherit onlyVisibility origAssembly otherDb

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tracksmith.hub.labels import ShortLabels
-from tracksmith.hub.pairs import Pair, allele_title, strand_title
+from tracksmith.hub.pairs import Pair, allele_tail, allele_title, strand_title
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import Limits, Scale, scale_key, strongest_limits, value_range
 from tracksmith.hub.stanza import Stanza, number
@@ -93,8 +93,9 @@ class Maker:
     def alleles(self, pair: Pair) -> Node:
         """Return reference (grey) and alternative drawn over each other."""
         title, first = allele_title(pair), pair[0]
-        name = self.names.take(first.model.label, first.track_id, "alleles")
-        return self._overlay(pair, name, title, self.labels.of_pair(pair, title, "ref/alt"))
+        of = (first.track_id, first.file.readout, first.file.edit)
+        name = self.names.take(first.model.label, *of, "alleles")
+        return self._overlay(pair, name, title, self.labels.of_pair(pair, title, allele_tail(pair)))
 
     def haplotypes(self, pair: Pair, title: str) -> Node:
         """Return both haplotypes of a person drawn over each other."""

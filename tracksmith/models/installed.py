@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from tracksmith.errors import PluginError
+from tracksmith.models.exits import catch_exits
 from tracksmith.version import __version__
 
 __all__ = ["InstalledEntry", "installed_entries"]
@@ -53,6 +54,7 @@ class InstalledEntry:
         if self.point.dist is not None:
             # decision: requirements-say-version (a second number could only contradict them)
             _refuse_other_versions(self.point.dist.requires or [])
+        catch_exits()
         return self.point.load()
 
 

@@ -19,7 +19,9 @@ from tracksmith.tracks.options import Compressor
 
 __all__ = ["Arcs", "shown_place"]
 
-INCREASE, DECREASE, NONE = "202,0,32", "5,113,176", "128,128,128"
+INCREASE, DECREASE = "#ca0020", "#0571b0"
+"""As browsers all read colours: igv.js takes no red,green,blue here."""
+
 LONGEST_NAME = 100
 
 
@@ -66,7 +68,7 @@ class Arcs:
             path, list(self.plan.contigs), self._rows(effects, self.plan.record.tracks[track]),
             interact_schema(), compressor=compressor,
         )  # fmt: skip
-        return len(self._arcs), float(np.abs(effects).max(initial=0.0))
+        return int(np.count_nonzero(effects)), float(np.abs(effects).max(initial=0.0))
 
     def _of_track(self, track: int) -> NDArray[np.float32]:
         tracks = len(self.plan.record.tracks)
@@ -77,10 +79,15 @@ class Arcs:
         return np.array(every[:, track])
 
     def _rows(self, effects: NDArray[np.float32], track: str) -> Iterator[BedRow]:
-        """Yield the rows of a track; the score is the size, 1000 for the strongest effect."""
+        """Yield the rows of a track; the score is the size, 1000 for the strongest effect.
+
+        What changes nothing has no arc.
+        """
         most = float(np.abs(effects).max(initial=0.0)) or 1.0
         for arc, value in zip(self._arcs, effects.tolist(), strict=True):
-            colour = INCREASE if value > 0 else DECREASE if value < 0 else NONE
+            if value == 0:
+                continue
+            colour = INCREASE if value > 0 else DECREASE
             low, high = min(arc.source[0], arc.target[0]), max(arc.source[1], arc.target[1])
             yield (
                 arc.contig, low, high, f"{arc.edit}/{arc.readout}", round(1000 * abs(value) / most),

@@ -32,6 +32,11 @@ class Counts:
             if pair.why and pair.reach != NO:
                 self._of_pairs[f"without a value: {pair.why}"] += 1
 
+    @property
+    def values(self) -> int:
+        """Effects that were found: one a pair and track."""
+        return self._of_pairs["pairs with a value"] * len(self.plan.rows)
+
     def table(self) -> tuple[bytes, str]:
         """Return the counts as a table, and a sentence that says the most of it."""
         spent = spent_of(self.store, self.plan.number)

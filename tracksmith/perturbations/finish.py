@@ -82,7 +82,15 @@ class _ModelFiles:
         if has_parquet():
             written.append(FileEntry.of(self.folder, parquet, "parquet", **about))
         counts, self.said = self.counts.table()
-        written.append(self._text("top.tsv", "table", self.top.table(), rows=len(self.top)))
+        written.append(
+            self._text(
+                "top.tsv",
+                "table",
+                self.top.table(),
+                rows=len(self.top),
+                variants=self.counts.values,
+            )
+        )
         written.append(self._text("counts.tsv", "counts", counts))
         return [*written, *tracks.entries]
 

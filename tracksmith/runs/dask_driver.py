@@ -277,7 +277,8 @@ class DaskDriver:
 
     def _too_many_deaths(self, part: int) -> ResourceError:
         return ResourceError(
-            f"The worker process died {self.losses.deaths[part]} times on part {part}, "
-            "perhaps for want of memory. Give a smaller --batch-size or fewer devices, "
-            "then repeat the command: finished parts are kept."
+            f"The worker process died {self.losses.deaths[part]} times on part {part} without a "
+            "word: killed for want of memory, or ended by a crash in the model's code. Give a "
+            "smaller --batch-size or fewer devices, then repeat the command: finished parts are "
+            "kept. If it dies again, `tracksmith plugin check MODEL` tries the model alone."
         )

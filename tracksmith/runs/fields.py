@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option"]
+__all__ = [
+    "EXPLAIN", "HAPLOTYPES", "PERTURB", "PREDICT", "REGIONS", "VARIANTS", "WINDOWS", "option",
+]  # fmt: skip
 
 PREDICT, VARIANTS, HAPLOTYPES, PERTURB = "predict", "variants", "haplotypes", "perturb"
+EXPLAIN = "explain"
 WINDOWS, REGIONS = "windows", "regions"
 
 
@@ -19,7 +22,7 @@ def option(
     *,
     flag: str = "",
     group: str = "Running",
-    kinds: tuple[str, ...] = (PREDICT, VARIANTS, PERTURB),
+    kinds: tuple[str, ...] = (PREDICT, VARIANTS, PERTURB, EXPLAIN),
     reads: tuple[str, ...] = (WINDOWS, REGIONS),
     choices: tuple[str, ...] = (),
 ) -> Any:

@@ -16,7 +16,9 @@ from typing import Any
 from tracksmith.errors import UsageError
 from tracksmith.models.scores import WINDOW_SCORES
 from tracksmith.runs.device import DTYPES
+from tracksmith.runs.explain_fields import ExplainRequest
 from tracksmith.runs.fields import (
+    EXPLAIN,
     HAPLOTYPES,
     PERTURB,
     PREDICT,
@@ -28,6 +30,7 @@ from tracksmith.runs.fields import (
 from tracksmith.runs.haplotype_fields import HaplotypeModelRequest, HaplotypeRequest
 from tracksmith.runs.perturb_fields import PerturbRequest
 from tracksmith.runs.values import (
+    read_background,
     read_number,
     read_path,
     read_paths_by_name,
@@ -42,6 +45,7 @@ from tracksmith.runs.values import (
 )
 
 __all__ = [
+    "EXPLAIN",
     "FORMAT_NAMES",
     "HAPLOTYPES",
     "LISTS",
@@ -91,7 +95,7 @@ class ModelRequest(HaplotypeModelRequest):
     )  # fmt: skip
     spread: bool = option(
         False, read_yes, "Also write the standard deviation over folds.", reads=(WINDOWS,),
-        kinds=(PREDICT, VARIANTS), group="Models",
+        kinds=(PREDICT, VARIANTS, EXPLAIN), group="Models",
     )  # fmt: skip
     reverse_complement: bool | None = option(
         None, read_yes, "Average with the reverse complement; default by model.", flag="--rc",
@@ -145,7 +149,7 @@ class ModelRequest(HaplotypeModelRequest):
     scores: tuple[str, ...] = option(
         (), read_texts,
         f"A score: {', '.join(SCORE_NAMES)}, or a model's own; repeatable. Default by model.",
-        flag="--score", kinds=(VARIANTS,), group="Variants",
+        flag="--score", kinds=(VARIANTS, EXPLAIN), group="Variants",
     )  # fmt: skip
     max_allele: int | None = option(
         None, read_whole, "Longest allele that is scored, in bp; default by model.",
@@ -154,7 +158,7 @@ class ModelRequest(HaplotypeModelRequest):
 
 
 @dataclass(frozen=True)
-class Request(HaplotypeRequest, PerturbRequest):
+class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
     """What a run was asked, before any file was opened.
 
     ``own`` holds the fields of :class:`ModelRequest` that were given: by model,
@@ -189,8 +193,13 @@ class Request(HaplotypeRequest, PerturbRequest):
         "Perturbations: bp to either side of a start site that are read.",
         kinds=(VARIANTS, PERTURB), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
-    background: int = option(
-        0, read_whole, "Rank among so many random SNVs of the genome (kept for later runs).",
+    background: int | str = option(
+        0, read_background, "Rank among so many random SNVs of the genome, or those of a BED or "
+        "VCF file, matched=FILE (start sites: GTF, BED), or an earlier run's .ranks.",
+        kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
+    )  # fmt: skip
+    background_size: int | None = option(
+        None, read_whole, "Variants of a background from a file: 10,000, or 1,000 a class.",
         kinds=(VARIANTS,), reads=(WINDOWS,), group="Variants",
     )  # fmt: skip
     ref_mismatch: str = option(
@@ -250,6 +259,8 @@ class Request(HaplotypeRequest, PerturbRequest):
     @property
     def kind(self) -> str:
         """Which kind of run this asks for."""
+        if self.method:
+            return EXPLAIN
         if self.readouts is not None:
             return PERTURB
         if self.variants is not None or self.saturate is not None:

@@ -23,7 +23,7 @@ from tracksmith.runs.record import FORMAT, FileEntry, Limits, Places, PlanRecord
 
 __all__ = ["FILE_FOLDERS", "Run", "differences", "make_folder", "require_name"]
 
-FILE_FOLDERS = ("tracks", "regions", "variants", "ism", "edits", "perturb")
+FILE_FOLDERS = ("tracks", "regions", "variants", "ism", "edits", "perturb", "explain")
 """Where the built-in kinds of run put finished files."""
 
 

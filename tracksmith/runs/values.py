@@ -11,9 +11,9 @@ from tracksmith.errors import UsageError
 from tracksmith.files import name_fault
 
 __all__ = [
-    "is_address", "read_number", "read_numbers", "read_path", "read_paths_by_name",
-    "read_scheduler", "read_shifts", "read_text", "read_texts", "read_texts_by_name", "read_whole",
-    "read_yes", "shown",
+    "is_address", "read_background", "read_number", "read_numbers", "read_path",
+    "read_paths_by_name", "read_scheduler", "read_shifts", "read_text", "read_texts",
+    "read_texts_by_name", "read_whole", "read_yes", "shown",
 ]  # fmt: skip
 
 
@@ -47,6 +47,13 @@ def read_whole(value: Any) -> int | None:
         return int(value) if isinstance(value, str) else operator.index(value)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{shown(value)}: give a whole number.") from None
+
+
+def read_background(value: Any) -> int | str:
+    """Return a whole number, or a text that names a file."""
+    whole = isinstance(value, str) and value.lstrip("-").isdigit()
+    number = read_whole(value) if whole or not isinstance(value, (str, Path)) else None
+    return read_text(value) if number is None else number
 
 
 def read_number(value: Any) -> float:

@@ -263,7 +263,7 @@ INTERACT = (
     *BED9[:5],
     Column("double", "value", "Effect: with the edit minus without it"),
     Column("string", "exp", "Track of the model"),
-    Column("string", "color", "Colour as red,green,blue"),
+    Column("string", "color", "Colour as #RRGGBB: red raises the readout, blue lowers it"),
     Column("string", "sourceChrom", "Contig of the edit"),
     Column("uint", "sourceStart", "Start of the edit, 0-based"),
     Column("uint", "sourceEnd", "End of the edit, not included"),

@@ -46,13 +46,20 @@ def open_track(path: Path) -> Iterator[Any]:
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as bigWig or bigBed: {error}.") from error
     try:
-        yield handle
-    except (RuntimeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is damaged or cut short ({error}). Make it or fetch it again."
-        ) from error
+        with _damage_told(path):
+            yield handle
     finally:
         handle.close()
+
+
+@contextmanager
+def _damage_told(path: Path, where: str = "") -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}{where} is damaged or cut short ({error}). Make it or fetch it again."
+        ) from error
 
 
 class OpenTrack:
@@ -88,19 +95,15 @@ class OpenTrack:
         """
         if start >= end:
             return np.empty(0, np.float64)
-        try:
-            found = self._handle.values(contig, start, end, numpy=True)
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.path}: {contig}:{start + 1}-{end} cannot be read: {error}. The file is "
-                "damaged: copy or make it again."
-            ) from error
-        return np.asarray(found, np.float64)
+        with _damage_told(self.path, f", {contig}:{start + 1}-{end},"):
+            values = self._handle.values(contig, start, end, numpy=True)
+        return np.asarray(values, np.float64)
 
     def extremes(self, contig: str) -> tuple[float, float] | None:
         """Return the smallest and largest value of a contig, None where it has none."""
         length = self.contigs[contig]
-        low, high = (self._handle.stats(contig, 0, length, type=t)[0] for t in ("min", "max"))
+        with _damage_told(self.path, f", {contig},"):
+            low, high = (self._handle.stats(contig, 0, length, type=t)[0] for t in ("min", "max"))
         return None if low is None or high is None else (float(low), float(high))
 
 

@@ -17,7 +17,15 @@ from tracksmith.tracks.head import BbiHead, read_head
 
 __all__ = ["check_data"]
 
-_BBI_TYPES = {"bigWig": "bigWig", "bigBed": "bigBed", "bigLolly": "bigBed"}
+_BBI_TYPES = {
+    "bigWig": "bigWig", "bigBed": "bigBed", "bigLolly": "bigBed", "bigInteract": "bigBed",
+}  # fmt: skip
+_INTERACT_FIELDS = (
+    "chrom", "chromStart", "chromEnd", "name", "score", "value", "exp", "color", "sourceChrom",
+    "sourceStart", "sourceEnd", "sourceName", "sourceStrand", "targetChrom", "targetStart",
+    "targetEnd", "targetName", "targetStrand",
+)  # fmt: skip
+"""The columns of a bigInteract, by UCSC's names: browsers take them by their place."""
 _FIELD_LISTS = ("labelFields", "defaultLabelFields", "skipFields", "mouseOverField", "sepFields")
 _FIELD_SETTINGS = (
     "filter.", "filterByRange.", "filterLimits.", "filterLabel.", "filterText.", "filterValues.",
@@ -154,6 +162,24 @@ def _items(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
                         "Write the bigBed with an index of that field.")  # fmt: skip
     yield from _filter_limits(track)
     yield from _lolly_field(track, head)
+    if track.track_type == "bigInteract":
+        yield from _interact_fields(track, head)
+
+
+def _interact_fields(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
+    """Hold the columns of a file of arcs against those that browsers read."""
+    names = tuple(field.name for field in head.fields)
+    if head.field_count < len(_INTERACT_FIELDS):
+        yield _here(track, "type", "error",
+                    f"the file has {head.field_count} fields, a bigInteract has 18.",
+                    "Write it with bedToBigBed -as=interact.as -type=bed5+13.")  # fmt: skip
+        return
+    pairs = zip(_INTERACT_FIELDS, names, strict=False)
+    wrong = next(((due, found) for due, found in pairs if due != found), None)
+    if wrong is not None:
+        yield _here(track, "type", "warning",
+                    f"its field {wrong[1]!r} stands where a bigInteract has {wrong[0]!r}.",
+                    "Browsers read these columns by their place: check their order.")  # fmt: skip
 
 
 def _type_fields(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:

@@ -1,0 +1,61 @@
+"""The kind of run that explains predictions: how it is planned and opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tracksmith.attributions.drafts import disk_of, draft_model, refuse_equal_names
+from tracksmith.attributions.outputs import file_names
+from tracksmith.attributions.plan import Recipe
+from tracksmith.attributions.references import require_extra
+from tracksmith.attributions.worker import ExplainWorker
+from tracksmith.errors import UsageError
+from tracksmith.models.registry import Registry
+from tracksmith.progress import Progress
+from tracksmith.runs.begin import base_plan, begin
+from tracksmith.runs.estimate import Disk
+from tracksmith.runs.kind import Draft, Worker
+from tracksmith.runs.request import EXPLAIN, Request
+from tracksmith.runs.run import Run
+
+__all__ = ["Explain"]
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Writes how much each base of regions adds to what a model predicts there."""
+
+    name: str = EXPLAIN
+
+    def draft(self, request: Request, registry: Registry, progress: Progress) -> Draft:
+        """See :meth:`tracksmith.runs.kind.Kind.draft`."""
+        recipe = Recipe.of(request)
+        if not request.regions and not request.chroms:
+            raise UsageError("Name what to explain: -r peaks.bed, or -r chr1:1,000-1,200.")
+        if recipe.needs_shuffles:
+            require_extra(f"--method {recipe.method} with shuffled references")
+        chosen, context = begin(request, registry, progress)
+        models = [draft_model(model, recipe, context) for model in chosen]
+        records = [model.record for model in models]
+        plan, places = base_plan(self.name, request, context, chosen, records)
+        names = [name for model in models for name in file_names(model)]
+        refuse_equal_names(names)
+        stages = tuple(model.stage(number) for number, model in enumerate(models))
+        return Draft(
+            replace(plan, stages=stages, details=recipe.details()),
+            places,
+            tuple(names),
+            sum((disk_of(model, context) for model in models), Disk()),
+            context.texts,
+        )
+
+    def open(self, run: Run, device: str, progress: Progress) -> Worker:
+        """See :meth:`tracksmith.runs.kind.Kind.open`."""
+        return ExplainWorker(run, device, progress)
+
+    def finishes_on(self, run: Run) -> str:
+        """Finish it anywhere: parts are joined, no network runs."""
+        return "cpu"
+
+    def accept(self, run: Run) -> None:
+        """Accept it: nothing but its files matters."""

@@ -1,0 +1,176 @@
+"""A planned run of explanations: what was asked, its models, its steps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from tracksmith.attributions.references import BASELINES
+from tracksmith.attributions.steps import Steps, Windows, steps_of, windows_of
+from tracksmith.attributions.targets import Targets, default_functions
+from tracksmith.effects.windows import Frame
+from tracksmith.engine.plan import WindowPlan
+from tracksmith.errors import TrustError, UsageError
+from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.intervals import Regions
+from tracksmith.models.card import ModelCard
+from tracksmith.runs.planned import PlannedModel
+from tracksmith.runs.record import ModelRecord, Stage
+from tracksmith.runs.request import Request
+
+__all__ = ["METHODS", "ExplainedModel", "Recipe", "functions_of"]
+
+METHODS = ("ism", "gradient", "integrated", "deeplift")
+
+PART_BASES = 1 << 24
+"""Windows of a part read about so many bases: the work that a kill can lose."""
+
+BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
+"""Steps whose windows go through a network together: so many bases, so many steps at most."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run was asked: stored in its plan."""
+
+    method: str
+    reduce: str
+    baseline: str
+    references: int
+    reference_seed: int
+    path_points: int
+    hypothetical: bool
+
+    @classmethod
+    def of(cls, request: Request) -> Recipe:
+        """Return what a request asks; what the method does not use has its default.
+
+        Raises
+        ------
+        UsageError
+            A number below 1.
+        """
+        numbers = {"--references": request.references, "--path-points": request.path_points}
+        for flag, value in numbers.items():
+            if value is None or value < 1:
+                raise UsageError(f"{flag} {value}: give 1 or more.")
+        recipe = cls(
+            request.method, request.reduce, request.baseline, request.references or 1,
+            request.reference_seed or 0, request.path_points or 1, request.hypothetical,
+        )  # fmt: skip
+        if recipe.method == "deeplift" and recipe.baseline == "uniform":
+            raise UsageError(
+                "--baseline uniform: DeepLIFT is defined here over shuffled references. Leave it "
+                "out, or use --method integrated."
+            )
+        return recipe
+
+    @classmethod
+    def read(cls, details: Any) -> Recipe:
+        """Read what a plan holds.
+
+        Raises
+        ------
+        TrustError
+            It is none of this version's.
+        """
+        try:
+            recipe = cls(**details)
+        except TypeError as error:
+            raise TrustError(
+                f"run.json does not say what was asked: {error}. Start anew."
+            ) from None
+        if recipe.method not in METHODS or recipe.baseline not in BASELINES:
+            raise TrustError("run.json names a method of another version. Start anew.")
+        return recipe
+
+    def details(self) -> dict[str, Any]:
+        """Return it as a plan holds it."""
+        return asdict(self)
+
+    @property
+    def needs_shuffles(self) -> bool:
+        """Whether references are dinucleotide shuffles."""
+        return self.method == "deeplift" or (
+            self.method == "integrated" and self.baseline == "shuffled"
+        )
+
+
+@dataclass(frozen=True)
+class ExplainedModel:
+    """One model over windows of a run of explanations."""
+
+    planned: PlannedModel
+    recipe: Recipe
+    contigs: Contigs
+    regions: Regions
+
+    @property
+    def record(self) -> ModelRecord:
+        """What ``run.json`` says of the model."""
+        return self.planned.record
+
+    @property
+    def card(self) -> ModelCard:
+        """The card with the tracks that are computed."""
+        return self.planned.card
+
+    @cached_property
+    def plan(self) -> WindowPlan:
+        """The same as a model of windows."""
+        return WindowPlan(self.planned, self.contigs, self.regions)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """How its windows lie."""
+        return windows_of(self.record)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """What is explained."""
+        frame: Frame = self.windows.frame
+        reduce = self.recipe.reduce or self.card.variants.reduce
+        return Targets(self.card, self.record.tracks, self.record.scores, reduce, frame)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps of all regions."""
+        return steps_of(self.regions, self.windows.longest)
+
+    @property
+    def together(self) -> int:
+        """Steps that are explained together; a part is a whole number of these."""
+        if self.recipe.method in ("integrated", "deeplift"):
+            return 1
+        return max(1, min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window))
+
+    @property
+    def windows_of_a_step(self) -> int:
+        """Windows that a step of the longest kind needs, of one fold in one orientation."""
+        recipe = self.recipe
+        each = {
+            "ism": 4 * self.steps.longest,
+            "gradient": 2,
+            "integrated": recipe.references * recipe.path_points * 2,
+            "deeplift": recipe.references * 4 * len(self.targets),
+        }
+        return each[recipe.method]
+
+    @property
+    def folds(self) -> list[tuple[str, ...]]:
+        """The folds that predict each contig, by its number."""
+        return [self.plan.folds_for(name) for name in self.contigs.names]
+
+    def stage(self, number: int) -> Stage:
+        """Return the parts of the model: so many steps each that a kill loses little."""
+        bases = self.windows_of_a_step * self.windows.placement.window
+        chunks = max(1, PART_BASES // max(1, bases * self.together))
+        step = chunks * self.together
+        count = len(self.steps)
+        return Stage(number, "explain", "bp", tuple(range(0, count, step)), count)
+
+
+def functions_of(card: ModelCard, scores: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is explained of a model: what was asked for, or what its card scores."""
+    return tuple(dict.fromkeys(scores)) or default_functions(card)

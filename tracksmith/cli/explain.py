@@ -1,0 +1,68 @@
+"""``tracksmith explain``: which bases make up a prediction, as letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracksmith.cli.options import (
+    RequestCommand,
+    go_options,
+    request_from,
+    request_options,
+    run_options,
+)
+
+__all__ = ["explain"]
+
+EXAMPLES = """\b
+Examples:
+  tracksmith explain -m MODEL -g genome.fa -r peaks.bed -o letters
+  tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method gradient -o letters
+  tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method deeplift --hypothetical -o shap
+"""
+
+
+@click.command(cls=RequestCommand, epilog=EXAMPLES)
+@request_options("explain")
+@click.option(
+    "--target", "targets", multiple=True, metavar="TRACKS", help="Tracks to explain: as -t."
+)
+@run_options
+@go_options
+def explain(
+    out: Path,
+    *,
+    quiet: bool,
+    overwrite: bool,
+    force: bool,
+    keep_parts: bool,
+    dry_run: bool,
+    targets: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Write how much each base of the regions of -r adds to what a model predicts there.
+
+    By every substitution (--method ism, the default, for every model), or by gradients:
+    gradient, integrated, deeplift. Letters are drawn in UCSC and IGV.
+
+    Repeated on the same folder, goes on from where it stopped.
+    """
+    from tracksmith.cli.report import say_estimate, say_files
+    from tracksmith.kinds import kind_of_request
+    from tracksmith.progress import LineProgress
+    from tracksmith.runs import job
+
+    options["tracks"] = (*(options.get("tracks") or ()), *targets)
+    options["method"] = options.get("method") or "ism"
+    request, progress = request_from(options), LineProgress(quiet=quiet)
+    kind = kind_of_request(request)
+    if dry_run:
+        say_estimate(job.estimate(kind, request, progress))
+        return
+    run = job.run_all(
+        kind, request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts
+    )
+    say_files(run, quiet=quiet)
