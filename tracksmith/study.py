@@ -36,7 +36,7 @@ from tracksmith.errors import InputError, UsageError
 from tracksmith.genome.kinds import is_file, require_file
 from tracksmith.guess import did_you_mean
 from tracksmith.runs.genome import REGIONS_FILE
-from tracksmith.runs.record import ModelRecord
+from tracksmith.runs.record import HaplotypesRecord, ModelRecord, VariantsRecord
 from tracksmith.runs.request import (
     EXPLAIN,
     HAPLOTYPES,
@@ -295,31 +295,27 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     if variants is None:
         return {}
     if variants.saturation:
-        region = _region_file(run, run.places.saturate or REGIONS_FILE)
-        return {"max_n": variants.max_n, "saturate": region}
-    return {
-        "max_n": variants.max_n,
-        "variants": run.places.files.get("variants"),
-        "around": list(variants.around),
-        **_said_of_background(run),
-        "ref_mismatch": variants.ref_mismatch,
-        **_said_of_alleles(run, allow_truncated=variants.allow_truncated),
-    }
+        regions = _region_file(run, run.places.saturate or REGIONS_FILE)
+        return {"max_n": variants.max_n, "saturate": regions}
+    own: dict[str, Any] = {"max_n": variants.max_n, "ref_mismatch": variants.ref_mismatch}
+    own |= {"variants": run.places.files.get("variants"), "around": list(variants.around)}
+    return {**own, **_said_of_background(run), **_said_of_alleles(run, variants)}
 
 
 def _said_of_people(run: Run) -> dict[str, Any]:
     people = run.plan.haplotypes
     if people is None:
         return {}
-    names, vcf = [sample.name for sample in people.samples], run.places.files.get("vcf")
-    own = {"vcf": vcf, "sample": names, "unphased": people.unphased}
-    return own | _said_of_alleles(run, allow_truncated=people.allow_truncated)
+    own = {"vcf": run.places.files.get("vcf"), "sample": [p.name for p in people.samples]}
+    return {**own, "unphased": people.unphased, **_said_of_alleles(run, people)}
 
 
-def _said_of_alleles(run: Run, *, allow_truncated: bool) -> dict[str, Any]:
-    lengths, limits = run.places.allow_other_lengths, run.limits
-    own = {"allow_truncated": allow_truncated or None, "allow_other_lengths": lengths or None}
-    return {**own, "strict": limits.strict or None, "max_skipped": limits.most_skipped}
+def _said_of_alleles(run: Run, source: VariantsRecord | HaplotypesRecord) -> dict[str, Any]:
+    yes = {
+        "allow_truncated": source.allow_truncated, "strict": run.limits.strict,
+        "allow_other_lengths": run.places.allow_other_lengths,
+    }  # fmt: skip
+    return {name: True for name in yes if yes[name]} | {"max_skipped": run.limits.most_skipped}
 
 
 def _said_of_explanations(run: Run) -> dict[str, Any]:
