@@ -327,7 +327,8 @@ def test_formats_and_precision_are_those_of_every_run(predict, write_people):
 
 
 def test_a_study_asks_for_people_and_says_what_a_run_was_asked(predict, write_people, tmp_path):
-    from tracksmith.study import read_study, study_text
+    from tracksmith.study import read_study
+    from tracksmith.study_of_runs import study_text
 
     vcf = write_people([("chr1", 101, "A", "C", ["0/1"])])
     run = predict(vcf, unphased="two-hot", register="core")

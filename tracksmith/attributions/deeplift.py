@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tracksmith.attributions.differentiable import AGREE, Differentiable
-from tracksmith.attributions.methods import Contribution, Pass, joined, of_references
+from tracksmith.attributions.methods import Contribution, Pass, contribution, hypothetical, joined
 from tracksmith.attributions.references import References
 from tracksmith.attributions.rules import Elementwise, Ruled
 from tracksmith.engine.tiling import Orientation
@@ -115,14 +115,15 @@ class DeepLift:
             model.values(fold, one[None], way, own)[:, 0] for one in away
         ]).double()  # fmt: skip
         ruled = self._rule(fold, way)
-        return [
-            of_references(
-                model, way, channels[0], away,
-                self._multipliers(ruled, channels, away, target),
-                (prediction[target], baseline[:, target]),
-            )
-            for target in range(len(model.targets))
-        ]  # fmt: skip
+        sequence, apart = channels[0].cpu().double(), away.cpu().double()
+        contributions = []
+        for target in range(len(model.targets)):
+            slopes = self._multipliers(ruled, channels, away, target)
+            letters = hypothetical(model.known, apart, slopes).mean(0, keepdim=True)
+            sums = ((sequence - apart) * slopes).sum((1, 2))
+            values = (prediction[target], baseline[:, target])
+            contributions.append(contribution(model.turned(letters, way), sums, values))
+        return contributions
 
     def _multipliers(self, ruled: Ruled, channels: Tensor, away: Tensor, target: int) -> Tensor:
         """Return multipliers with respect to channels, float64 ``(references, 4, window)``."""

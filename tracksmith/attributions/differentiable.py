@@ -149,6 +149,7 @@ class Differentiable:
         for fold in folds:
             plain = self.values(fold, channels, way)  # also fills what networks keep
             reasons = []
+            # decision: in-place-made-functional (plugins stay fast and say nothing)
             for functional in (False, True):
                 self._functional[fold] = functional
                 reason = self._fault(fold, channels, way, plain)

@@ -18,6 +18,7 @@ from tracksmith.attributions.outputs import (
     table_path,
 )
 from tracksmith.attributions.passes import PLAIN
+from tracksmith.attributions.site_files import write_sites
 from tracksmith.attributions.track_files import write_track
 from tracksmith.files import aside, crash_point
 from tracksmith.progress import Progress
@@ -43,6 +44,8 @@ def write_files(opened: OpenedRun, store: PartStore, progress: Progress) -> Iter
                 yield write_track(job, row, target, spread=spread)
         if model.recipe.hypothetical:
             yield from _write_arrays(job)
+        if model.recipe.motifs:
+            yield from write_sites(job)
         if model.recipe.method in COMPLETE:
             yield _write_table(job, progress)
 

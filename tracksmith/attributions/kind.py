@@ -8,6 +8,7 @@ from tracksmith.attributions.drafts import disk_of, draft_model, refuse_equal_na
 from tracksmith.attributions.outputs import file_names
 from tracksmith.attributions.plan import Recipe
 from tracksmith.attributions.references import require_extra
+from tracksmith.attributions.site_files import motif_places, read_motifs
 from tracksmith.attributions.worker import ExplainWorker
 from tracksmith.errors import UsageError
 from tracksmith.models.registry import Registry
@@ -34,6 +35,9 @@ class Explain:
             raise UsageError("Name what to explain: -r peaks.bed, or -r chr1:1,000-1,200.")
         if recipe.needs_shuffles:
             require_extra(f"--method {recipe.method} with shuffled references")
+        if request.motifs is not None:
+            require_extra("--motifs")
+            read_motifs(request.motifs)
         chosen, context = begin(request, registry, progress)
         models = [draft_model(model, recipe, context) for model in chosen]
         records = [model.record for model in models]
@@ -43,7 +47,7 @@ class Explain:
         stages = tuple(model.stage(number) for number, model in enumerate(models))
         return Draft(
             replace(plan, stages=stages, details=recipe.details()),
-            places,
+            replace(places, files={**places.files, **motif_places(request)}),
             tuple(names),
             sum((disk_of(model, context) for model in models), Disk()),
             context.texts,

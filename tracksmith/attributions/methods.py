@@ -119,16 +119,20 @@ class Integrated:
             model, job.stretches[number], job.numbers[number], way
         )
         prediction = model.values(job.fold, channels, way, own)[:, 0].double()
-        count, targets = len(references), len(model.targets)
         baseline = torch.stack([
             model.values(job.fold, one[None], way, own)[:, 0] for one in references
         ]).double()  # fmt: skip
-        slopes = torch.zeros((targets, count, *channels.shape[1:]), dtype=torch.float64)
+        sequence, targets = channels[0].cpu().double(), len(model.targets)
+        letters = torch.zeros((targets, *sequence.shape), dtype=torch.float64)
+        sums = torch.zeros((targets, len(references)), dtype=torch.float64)
         for row, reference in enumerate(references):
-            slopes[:, row] = self._slope(job, channels[0], reference, own)
+            slope = self._slope(job, channels[0], reference, own)
+            away = reference.cpu().double()
+            letters += hypothetical(model.known, away, slope) / len(references)
+            sums[:, row] = ((sequence - away) * slope).sum((1, 2))
         return [
-            of_references(
-                model, way, channels[0], references, slopes[target],
+            contribution(
+                model.turned(letters[target][None], way), sums[target],
                 (prediction[target], baseline[:, target]),
             )
             for target in range(targets)
@@ -152,35 +156,31 @@ class Integrated:
         return mean
 
 
-def of_references(
-    model: Differentiable,
-    way: Orientation,
-    sequence: Tensor,
-    references: Tensor,
-    slopes: Tensor,
-    values: tuple[Tensor, Tensor],
-) -> Contribution:
-    """Return contributions from multipliers: what a unit of each channel adds.
+def hypothetical(known: float, away: Tensor, slopes: Tensor) -> Tensor:
+    """Return what each letter adds from multipliers with respect to channels.
+
+    A letter takes the place of a reference's base: its channel goes up, that of the base down.
+    ``away`` are references, ``slopes`` their multipliers, both ``(..., 4, window)``.
+    """
+    return known * slopes - (away * slopes).sum(-2, keepdim=True)
+
+
+def contribution(letters: Tensor, sums: Tensor, values: tuple[Tensor, Tensor]) -> Contribution:
+    """Return the contribution of one step to one target.
 
     Parameters
     ----------
-    sequence
-        ``(4, window)``, as a network reads it.
-    references
-        ``(references, 4, window)``.
-    slopes
-        float64 ``(references, 4, window)``: multipliers with respect to channels.
+    letters
+        Hypothetical contributions of the plus strand, ``(1, 4, window)``.
+    sums
+        The sum of the letters of the whole window, float64 ``(references,)``.
     values
         The target of the sequence, float64 scalar, and of each reference, ``(references,)``.
     """
-    away, sequence = references.cpu().double(), sequence.cpu().double()
     prediction, baseline = values[0].cpu(), values[1].cpu()
-    # A letter that takes the place of a reference's base: its channel up, that of the base down.
-    hypothetical = (model.known * slopes - (away * slopes).sum(1, keepdim=True)).mean(0)
-    sums = ((sequence - away) * slopes).sum((1, 2))
     delta = (sums - (prediction - baseline)).abs().max()
     return Contribution(
-        model.turned(hypothetical[None], way),
+        letters,
         prediction.reshape(1).numpy(),
         baseline.mean().reshape(1).numpy(),
         sums.mean().reshape(1).numpy(),

@@ -15,8 +15,8 @@ from tracksmith.runs.parts import PartStore
 from tracksmith.tracks.options import TrackOptions
 
 __all__ = [
-    "COMPLETE", "FilesJob", "array_path", "file_names", "kinds_of_track", "steps_path",
-    "table_path", "track_path",
+    "COMPLETE", "FilesJob", "array_path", "file_names", "kinds_of_track", "sites_path",
+    "steps_path", "table_path", "track_path",
 ]  # fmt: skip
 
 COMPLETE = ("integrated", "deeplift")
@@ -33,6 +33,8 @@ def file_names(model: ExplainedModel) -> list[str]:
     if model.recipe.hypothetical:
         names += [array_path(model, "ohe"), steps_path(model)]
         names += [array_path(model, "shap", target) for target in model.targets.items]
+    if model.recipe.motifs:
+        names += [sites_path(model, target) for target in model.targets.items]
     if model.recipe.method in COMPLETE:
         names.append(table_path(model))
     return names
@@ -53,6 +55,11 @@ def array_path(model: ExplainedModel, what: str, target: Target | None = None) -
     """Return the path of an array of a model, or of a target."""
     middle = "" if target is None else f".{target.name}.{model.recipe.method}"
     return f"explain/{model.record.name}{middle}.{what}.npz"
+
+
+def sites_path(model: ExplainedModel, target: Target) -> str:
+    """Return the path of the named stretches of a target."""
+    return f"tracks/{model.record.name}.{target.name}.{model.recipe.method}.sites.bb"
 
 
 def steps_path(model: ExplainedModel) -> str:

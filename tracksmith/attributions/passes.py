@@ -122,6 +122,7 @@ class ByGradients:
             self.steps.stretch(self.genome, number, placement) for number in numbers
         ])  # fmt: skip
         sums = [_Sum(self, number, folds) for number in numbers]
+        # decision: letters-of-each-fold (the spread comes with it; one graph in memory at a time)
         for place, fold in enumerate(folds):
             for way in self.model.ways:
                 job = Pass(fold, way, stretches, numbers)

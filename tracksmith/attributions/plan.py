@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tracksmith.attributions.references import BASELINES
@@ -12,8 +13,10 @@ from tracksmith.attributions.targets import Targets, default_functions
 from tracksmith.effects.windows import Frame
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.errors import TrustError, UsageError
+from tracksmith.files import digest_of_file
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.intervals import Regions
+from tracksmith.genome.kinds import require_file
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord, Stage
@@ -32,7 +35,7 @@ BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run was asked: stored in its plan."""
+    """What a run was asked: stored in its plan; ``motifs`` is the sha256 of their file."""
 
     method: str
     reduce: str
@@ -41,6 +44,7 @@ class Recipe:
     reference_seed: int
     path_points: int
     hypothetical: bool
+    motifs: str = ""
 
     @classmethod
     def of(cls, request: Request) -> Recipe:
@@ -58,6 +62,7 @@ class Recipe:
         recipe = cls(
             request.method, request.reduce, request.baseline, request.references or 1,
             request.reference_seed or 0, request.path_points or 1, request.hypothetical,
+            _digest(request.motifs),
         )  # fmt: skip
         if recipe.method == "deeplift" and recipe.baseline == "uniform":
             raise UsageError(
@@ -95,6 +100,14 @@ class Recipe:
         return self.method == "deeplift" or (
             self.method == "integrated" and self.baseline == "shuffled"
         )
+
+
+def _digest(path: Path | None) -> str:
+    """Return the sha256 of a file that was named, '' where none was."""
+    if path is None:
+        return ""
+    require_file(path, "file of motifs")
+    return digest_of_file(path)
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,10 @@ class ExplainedModel:
         """Steps that are explained together; a part is a whole number of these."""
         if self.recipe.method in ("integrated", "deeplift"):
             return 1
-        return max(1, min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window))
+        most = min(MOST_TOGETHER, BATCH_BASES // self.windows.placement.window)
+        if self.recipe.method == "gradient":
+            most = min(most, self.record.batch_size)
+        return max(1, most)
 
     @property
     def windows_of_a_step(self) -> int:

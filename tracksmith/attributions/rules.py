@@ -137,6 +137,7 @@ class _Rules(TorchFunctionMode):
             return self.ruled.step(lambda: pool(*args[1:], **kwargs), args[0])
         result = _without_writing(func)(*args, **kwargs)
         tensors = [value for value in _tensors(result) if value.requires_grad]
+        # decision: no-rule-no-attribution (what is taken for linear gives plain gradients)
         if tensors and name not in LINEAR and not name.startswith("__get__"):
             raise UsageError(_no_rule(func, "DeepLIFT has no rule for it here"))
         return result

@@ -19,7 +19,7 @@ __all__ = ["explain"]
 
 EXAMPLES = """\b
 Examples:
-  tracksmith explain -m MODEL -g genome.fa -r peaks.bed -o letters
+  tracksmith explain -m MODEL -g genome.fa -r peaks.bed -t TRACK -o letters
   tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method gradient -o letters
   tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method deeplift --hypothetical -o shap
 """

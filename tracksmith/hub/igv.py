@@ -225,7 +225,7 @@ class _Maker:
         placed = {id(item) for pair in alleles for item in pair}
         rest = [item for item in signals if item.statistic not in _PLACED]
         rows += [self.wig(item) for item in rest if id(item) not in placed]
-        rows += [self.variants(item) for item in outputs if item.kind == "bigbed"]
+        rows += [self.variants(item) for item in outputs if item.kind in ("bigbed", "sites")]
         rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
         rows += [self.letters(item) for item in signals if item.statistic == "letters"]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]

@@ -11,6 +11,7 @@ from tracksmith.hub.pairs import allele_pairs, strand_pairs
 from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import common_scales, scale_key, value_range
 from tracksmith.hub.signals import FACETED_FROM, Maker
+from tracksmith.hub.sites import site_track
 from tracksmith.hub.tree import Node, node
 from tracksmith.hub.values import without_end
 from tracksmith.hub.variants import lollipops, variant_track
@@ -82,6 +83,8 @@ def _model_nodes(
     for output in rest:
         if output.kind == "folds":
             folder.adopt(fold_track(maker, output))
+        if output.kind == "sites":
+            folder.adopt(site_track(maker, output))
     return [*tops, folder] if folder.children else tops
 
 

@@ -220,6 +220,12 @@ def _scale(shown: Node) -> str:
 
 
 def _display_items(shown: Node) -> str:
+    if shown.outputs[0].kind == "sites":
+        return (
+            "Each item is a stretch of letters that stands out. It has a name where one matrix "
+            "matches it better than all others by a margin, else it is grey; red raises the "
+            "prediction, blue lowers it."
+        )
     if is_edits(shown.outputs[0]):
         return EDITS_TEXT
     if shown.outputs[0].kind == "folds":

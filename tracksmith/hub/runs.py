@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _SHOWN_FORMATS = (form.name for form in FORMATS.values() if form.shown)
-_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds")
+_KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds", "sites")
 FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
 """The statistics of a person's tracks."""
 
@@ -45,6 +45,7 @@ _STATISTICS = {
     "letters": "attribution",
     "letters-sd": "standard deviation over folds of the attribution",
     "absmax": "strongest variant effect",
+    "quantile": "quantile among all bases",
     "ref": "reference allele",
     "alt": "alternative allele",
     "delta": "alternative minus reference",
@@ -57,7 +58,7 @@ _STATISTICS = {
 }
 _OF_EDITS = {"ref": "without", "alt": "with", "delta": "difference made by"}
 _NO_TRACK = Track(id="", label="", transform="")
-_NEGATED = ("mean", "ref", "alt", "delta")
+_NEGATED = ("mean", "quantile", "ref", "alt", "delta")
 DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
 """What the direction of a difference means, by the sign in which it is stored."""
 
@@ -151,6 +152,8 @@ class Output:
             extra = "edits" if self.sample else "variant effects"
         if self.sample:
             extra = f"{self.sample}, {extra}"
+        if self.kind == "sites":
+            extra = f"named stretches of the attribution of {self.file.score}"
         if self.kind == "folds":
             extra = "held-out folds"
         return ", ".join(part for part in (what, extra) if part) or self.model.name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tracksmith.runs.fields import EXPLAIN, WINDOWS, option
-from tracksmith.runs.values import read_text, read_whole, read_yes
+from tracksmith.runs.values import read_path, read_text, read_whole, read_yes
 
 __all__ = ["ExplainRequest"]
 
@@ -38,6 +39,10 @@ class ExplainRequest:
     )  # fmt: skip
     path_points: int | None = option(
         32, read_whole, "Points of a path of integrated gradients (default 32).", kinds=ONLY,
+        reads=READS, group=GROUP,
+    )  # fmt: skip
+    motifs: Path | None = option(
+        None, read_path, "Name stretches of letters by the motifs of this file (MEME).", kinds=ONLY,
         reads=READS, group=GROUP,
     )  # fmt: skip
     hypothetical: bool = option(
