@@ -69,7 +69,7 @@ def parsed(*arguments: str) -> Request:
     requests = []
 
     @click.command(cls=RequestCommand)
-    @request_options("predict", "variants")
+    @request_options("predict", "variants", "haplotypes")
     def command(**options: object) -> None:
         requests.append(request_from(options))
 
@@ -96,6 +96,7 @@ VALUES = {
     "normalisers": ("n.json", Path("n.json")),
     "scores": ("l2", ("l2",)),
     "max_allele": ("30", 30),
+    "register": ("core", "core"),
 }
 
 
