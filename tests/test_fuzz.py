@@ -28,6 +28,8 @@ from damage import damaged_bytes, damaged_json, damaged_run
 import tracksmith
 from tracksmith.engine.golden import read_golden
 from tracksmith.errors import InputError, PluginError, TracksmithError
+from tracksmith.genome.contigs import Contigs
+from tracksmith.hub.added import own_files, read_added
 from tracksmith.hub.igv import igv_tracks
 from tracksmith.hub.layout import lay_out
 from tracksmith.hub.runs import open_runs
@@ -36,7 +38,8 @@ from tracksmith.models.fetched import RECORD, recorded
 from tracksmith.models.kinds import wrong_content
 from tracksmith.models.safe_load import load_tensors
 from tracksmith.runs.run import Run
-from tracksmith.study import read_study, study_text
+from tracksmith.study import read_study
+from tracksmith.study_of_runs import study_text
 from tracksmith.tracks import BED9, AutoSql, write_bigbed
 from tracksmith.tracks.head import read_local_head
 from tracksmith.tracks.reader import read_contigs, read_summary, read_values
@@ -79,6 +82,15 @@ def read_run(path: Path) -> None:
     shown = open_runs([path.parent])
     lay_out(shown, {str(item.path): "x" for one in shown for item in one.outputs()})
     igv_tracks(shown, lambda output: "x")
+
+
+def read_own(path: Path) -> None:
+    """Make a bigBed of a text and read all of it again."""
+    (track,) = read_added(own_files([f"{path}=x"], None), CONTIGS)
+    with pyBigWig.open(str(track.path)) as file:
+        rows = sum(len(file.entries(c, 0, n) or ()) for c, n in file.chroms().items())
+    track.path.unlink()
+    assert rows == track.head.item_count
 
 
 def read_manifest(path: Path) -> None:
@@ -202,7 +214,32 @@ copy = true
 name = "one"
 """
 
+CONTIGS = Contigs(["chr1", "chr2"], [10_000, 500])
+GTF = b"""#!genome
+chr1\tx\tgene\t1001\t2000\t.\t+\t.\tgene_id "G1"; gene_name "ABC1";
+chr1\tx\ttranscript\t1001\t2000\t.\t+\t.\tgene_id "G1"; transcript_id "T1";
+chr1\tx\texon\t1001\t1200\t.\t+\t.\tgene_id "G1"; transcript_id "T1"; exon_number 1;
+chr1\tx\tCDS\t1101\t1200\t.\t+\t0\tgene_id "G1"; transcript_id "T1";
+2\tx\texon\t18\t200\t.\t-\t.\tgene_id "G2"; transcript_id "T2";
+"""
+GFF = b"""##gff-version 3
+chr1\t.\tgene\t1001\t2000\t.\t-\t.\tID=g1;Name=AB%3BC
+chr1\t.\tmRNA\t1001\t2000\t.\t-\t.\tID=t1;Parent=g1;Name=long
+chr1\t.\texon\t1801\t2000\t.\t-\t.\tParent=t1,t2
+chr1\t.\tCDS\t1801\t1850\t.\t-\t0\tID=c;Parent=t1
+chr2\t.\trepeat_region\t401\t410\t.\t.\t.\tNote=twice
+"""
+BED = (
+    b"chr1\t10\t90\tpeak\t7\t-\t20\t80\t1,2,3\t2\t10,20,\t0,60\n"
+    b"2\t1\t9\tb\t0\t.\t1\t9\t0\t1\t8\t0\n"
+)
+NARROW = b"chr1\t5\t50\tp1\t9999\t.\t7.5\t-1\t2e-3\t20\nchr2\t5\t50\tp2\t3\t+\t7\t1\t2\t20\n"
+
 Damage = Callable[[bytes, random.Random], bytes]
+
+
+OWN = {"g.gtf": GTF, "g.gff3": GFF, "p.bed": BED, "p.narrowPeak": NARROW}
+"""Texts of a user's own, by their names."""
 
 
 class Fuzzer:
@@ -229,6 +266,8 @@ class Fuzzer:
             return folder / "x.bw", bigwig_file(folder), damaged_bytes, read_track
         if kind == "bigbed":
             return folder / "x.bb", bigbed_file(folder), damaged_bytes, read_track
+        if kind in OWN:
+            return folder / kind, OWN[kind], damaged_bytes, read_own
         if kind == "study":
             return folder / "study.toml", STUDY, damaged_bytes, read_study
         return self._record(kind)
@@ -262,6 +301,7 @@ class Fuzzer:
 
 KINDS = (
     *("safetensors", "torch", "legacy", "pickle", "archive", "hdf5"),
+    *OWN,
     *("run", "manifest", "study", "golden", "fetched", "bigwig", "bigbed"),
 )
 

@@ -127,7 +127,9 @@ def test_the_core_names_no_package_of_a_plugin():
     assert not wrong
 
 
-MOTIFS = re.compile(r"tracksmith/(attributions/|(runs/explain_fields|cli/explain|study)\.py)")
+MOTIFS = re.compile(
+    r"tracksmith/(attributions/|(runs/explain_fields|cli/explain|study_of_runs|study)\.py)"
+)
 """Where letters are named by motifs: any file of them, not those of a plugin."""
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         work,
     )
     from tracksmith.evaluate.verbs import evaluate_effects, evaluate_tracks
+    from tracksmith.plot.verbs import plot_locus
 
 __all__ = [
     "__version__",
@@ -33,9 +34,11 @@ __all__ = [
     "evaluate_tracks",
     "explain",
     "finish",
+    "normalise",
     "notebook",
     "perturb",
     "plan",
+    "plot_locus",
     "predict",
     "score_variants",
     "status",
@@ -49,6 +52,10 @@ def __getattr__(name: str) -> Any:
         return import_module("tracksmith.notebook")
     if name in ("evaluate_tracks", "evaluate_effects"):
         return getattr(import_module("tracksmith.evaluate.verbs"), name)
+    if name == "normalise":
+        return import_module("tracksmith.runs.normalise").normalise
+    if name == "plot_locus":
+        return import_module("tracksmith.plot.verbs").plot_locus
     if name in __all__:
         from tracksmith import api
 

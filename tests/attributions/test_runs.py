@@ -18,7 +18,8 @@ from tracksmith.hub.check import check_hub
 from tracksmith.models.card import Track
 from tracksmith.progress import Silent
 from tracksmith.runs import job
-from tracksmith.study import read_study, study_text
+from tracksmith.study import read_study
+from tracksmith.study_of_runs import study_text
 
 DRIVER = Path(__file__).with_name("explain_kill_driver.py")
 POINTS = [

@@ -12,7 +12,7 @@ import tracksmith
 from tracksmith.errors import InputError, TrustError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
-from tracksmith.study import study_text
+from tracksmith.study_of_runs import study_text
 
 pytest.importorskip("tangermeme", reason="the extra explain is not installed")
 

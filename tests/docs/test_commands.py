@@ -18,11 +18,11 @@ PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").
 OWN_TEST = ["docs/write-a-plugin.md"]
 """Pages whose commands need installations between them; test_write_a_plugin.py runs those."""
 RUN_HERE = [page for page in PAGES if page not in OWN_TEST]
-BLOCK = re.compile(r"^```(sh|python|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python|toml|tsv)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS_WEIGHTS = re.compile(r"--weights|--from")
 SERVES = re.compile(r"^tracksmith view")
 DOWNLOADS = re.compile(r"^tracksmith models fetch (?!.*--from)")
-NAMED = re.compile(r"# (\S+\.toml)\n")
+NAMED = re.compile(r"# (\S+\.(?:toml|tsv))\n")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -55,7 +55,11 @@ def workplace(tmp_path: Path, shared_or_none: Path | None) -> Path:
     for old, new in zip(names, ("chr1", "chr2"), strict=True):
         renamed = renamed.replace(f">{old}\n", f">{new}\n")
     (tmp_path / "genome.fa").write_text(renamed)
-    for source, target in ((demo.promoters_bed, "peaks.bed"), (demo.variants_vcf, "variants.vcf")):
+    for source, target in (
+        (demo.promoters_bed, "peaks.bed"),
+        (demo.variants_vcf, "variants.vcf"),
+        (demo.person_vcf, "person.vcf"),
+    ):
         content = source.read_text().replace(names[0], "chr1").replace(names[1], "chr2")
         (tmp_path / target).write_text(content)
     lines = (tmp_path / "peaks.bed").read_text().splitlines(keepends=True)

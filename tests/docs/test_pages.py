@@ -11,6 +11,7 @@ from tracksmith.kinds import KINDS
 from tracksmith.runs.record import FORMAT, PlanRecord
 from tracksmith.runs.request import (
     EXPLAIN,
+    PERTURB,
     PREDICT,
     SCORE_NAMES,
     VARIANTS,
@@ -21,9 +22,16 @@ from tracksmith.runs.request import (
 from tracksmith.tracks.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
-PREDICTING, SCORING = (
-    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("predict", "variants")
+PREDICTING, SCORING, PERTURBING, EXPLAINING = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("predict", "variants", "perturb", "explain")
 )
+PAGES = {
+    PREDICT: PREDICTING,
+    VARIANTS: PREDICTING + SCORING,
+    PERTURB: PREDICTING + PERTURBING,
+    EXPLAIN: PREDICTING + EXPLAINING,
+}
 
 
 def names_of(field: str) -> list[str]:
@@ -35,18 +43,11 @@ def is_named(field: str, page: str) -> bool:
     return any(re.search(rf"`{name}\b[^`]*`", page) for name in names_of(field))
 
 
-def test_every_option_of_explanations_is_on_their_page():
-    page = PREDICTING + (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
-    own = [item.name for item in request_fields(EXPLAIN) if item.name != "models"]
-    assert len(own) > 20
-    assert not [flag_of(name) for name in own if not is_named(name, page)]
-
-
-@pytest.mark.parametrize("kind", [PREDICT, VARIANTS])
+@pytest.mark.parametrize("kind", PAGES)
 def test_every_option_is_on_the_page_of_its_kind_of_run(kind):
-    pages = PREDICTING if kind == PREDICT else PREDICTING + SCORING
-    own = [item.name for item in request_fields(kind) if item.name not in ("models", "variants")]
-    missing = [flag_of(name) for name in own if not is_named(name, pages)]
+    plain = ("models", "variants", "edits")
+    own = [item.name for item in request_fields(kind) if item.name not in plain]
+    missing = [flag_of(name) for name in own if not is_named(name, PAGES[kind])]
     assert not missing
 
 
@@ -70,9 +71,9 @@ def test_the_format_of_a_run_on_the_page_is_that_of_the_program():
 
 
 def test_every_verb_of_python_is_on_a_page():
-    others = ("hubs", "evaluate", "explain")
+    others = ("hubs", "evaluate", "explain", "plot")
     texts = [(ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in others]
-    pages = "".join([PREDICTING, SCORING, *texts])
+    pages = "".join([PREDICTING, SCORING, PERTURBING, *texts])
     for name in set(tracksmith.__all__) - {"__version__"}:
         assert re.search(rf"\b{name}\(|tracksmith\.{name}\b", pages), name
 

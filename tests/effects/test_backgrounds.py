@@ -24,7 +24,7 @@ from tracksmith.genome.start_sites import read_start_sites
 from tracksmith.models.card import VariantDefaults, WindowGeometry
 from tracksmith.models.contract import Model, Predictor
 from tracksmith.runs.run import Run
-from tracksmith.study import study_text
+from tracksmith.study_of_runs import study_text
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
 PROMOTER = (400, 600)
@@ -180,9 +180,9 @@ def test_matched_variants_have_the_distance_and_gc_of_their_class(small, tmp_pat
     genome = Genome.open(small[0])
     gtf = tmp_path / "genes.gtf"
     gtf.write_text(
-        'chr1\tx\ttranscript\t501\t900\t.\t+\t.\tgene_id "a";\n'
-        'chr1\tx\texon\t501\t600\t.\t+\t.\tgene_id "a";\n'
-        'chr1\tx\ttranscript\t2001\t2500\t.\t-\t.\tgene_id "b";\n'
+        'chr1\tx\ttranscript\t501\t900\t.\t+\t.\tgene_id "a"; transcript_id "t";\n'
+        'chr1\tx\texon\t501\t600\t.\t+\t.\tgene_id "a"; transcript_id "t";\n'
+        'chr1\tx\ttranscript\t2001\t2500\t.\t-\t.\tgene_id "b"; transcript_id "u";\n'
     )
     sites = read_start_sites(gtf, genome.contigs)
     assert [mine.tolist() for mine in sites.by_contig] == [[500, 2_499], []]

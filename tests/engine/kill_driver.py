@@ -27,7 +27,8 @@ def child(verb: str, out: Path, genome: str, environment: dict[str, str]) -> Non
 
     torch.set_num_threads(1)
     os.environ.update(environment)
-    request = verbs.request(("core-promoter",), Path(genome), parts=5, compressor="zlib")
+    more = json.loads(os.environ.get("KILL_DRIVER_OPTIONS", "{}"))
+    request = verbs.request(("core-promoter",), Path(genome), parts=5, compressor="zlib", **more)
     code = 0
     try:
         if verb == "predict":

@@ -235,6 +235,24 @@ def test_an_allele_shortcut_is_held_against_plain_windows():
     assert "for the alternative changed in columns 100 to 101" in finding.sentence
 
 
+def test_one_reference_for_several_alternatives_is_tried_where_a_network_says_so():
+    sizes = set()
+
+    def alleles(network, reference, alternative, first, last):
+        sizes.add((len(reference), len(alternative)))
+        return network(reference), network(alternative)
+
+    def stretched(network, reference, alternative, first, last):
+        return network(reference.expand(len(alternative), -1, -1)), network(alternative)
+
+    shared = wrapped(local(), predict_alleles=alleles, one_reference=True)
+    assert check(shared)["alleles"].status == "pass"
+    assert sizes == {(1, 2), (1, 1)}
+    finding = check(wrapped(local(), predict_alleles=stretched, one_reference=True))["alleles"]
+    assert finding.status == "fail"
+    assert "returned 2 windows for the reference, of which it got 1" in finding.sentence
+
+
 def test_state_that_moves_while_predicting_is_found():
     report = check(toys.counting())
     assert failed(report) == ["state"]

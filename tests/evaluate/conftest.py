@@ -85,7 +85,8 @@ def scored(predicted) -> Callable[..., Path]:
             with pytest.MonkeyPatch.context() as patch:
                 registry = Registry(found, [])
                 patch.setattr("tracksmith.models.registry.load_registry", lambda: registry)
-                tracksmith.score_variants(vcf, "toy", genome, genome.parent / name, **options)
+                source = None if "saturate" in options else vcf
+                tracksmith.score_variants(source, "toy", genome, genome.parent / name, **options)
         return genome.parent / name
 
     return score

@@ -268,7 +268,7 @@ def test_files_that_do_not_go_with_the_tracks_are_refused(predicted, measured, t
         compare(run, [files[0], f"minus={files[1]}"], tmp_path / "o")
     text = tmp_path / "no.bw"
     text.write_text("no bigWig")
-    with pytest.raises(InputError, match="cannot be read as bigWig"):
+    with pytest.raises(InputError, match="is neither bigWig nor bigBed"):
         compare(run, {"plus": text}, tmp_path / "o")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")

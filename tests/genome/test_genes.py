@@ -102,7 +102,10 @@ def test_lines_on_contigs_that_the_genome_lacks_are_counted(tmp_path):
         ("chr1\t.\texon\t0\t8\t.\t+\t.\tParent=t", "0 to 8 is no stretch of bases"),
         ("chr1\t.\texon\t²\t8\t.\t+\t.\tParent=t", "'²' is no position"),
         ("chr1\t.\texon\t" + "9" * 5000 + "\t8\t.\t+\t.\tx", "is no position"),
-        ("chr1\t10\t20\tpeak", "4 columns, separated by tabs; GFF3 and GTF have nine. Is it BED?"),
+        (
+            "chr1\t10\t20\tpeak",
+            "it has 4 column(s), separated by tabs; GFF3 and GTF have nine. Is it BED?",
+        ),
     ],
 )
 def test_a_line_that_is_none_is_named(tmp_path, line, says):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from by_hand import Spliced, haplotype
 from engine_toys import Dense, cut, dense_by_hand, toy_card
 from test_registers import close, random_edits, rows_of, tracks
 
 import tracksmith
+from tracksmith.engine.tiling import chunk_stride, tile
 from tracksmith.files import digest_of_file
 from tracksmith.models.card import WindowGeometry
 from tracksmith.models.contract import Model, Predictor
@@ -189,3 +191,63 @@ def test_the_run_says_which_register_was_used(network, predict, write_people, ra
     assert plan.models[0].register == "exact"
     plan = tracksmith.runs.run.Run.open(predict("core", vcf, register="core")).plan
     assert plan.models[0].register == "core"
+
+
+def test_a_window_that_ends_right_before_an_edit_is_copied(
+    network, predict, write_people, random_sequence
+):
+    sequence = random_sequence(3000, 1)
+    place = 40 * 36 + 48  # the window of core 40 ends here, and that of core 42 begins
+    edits = [(place, place + 1, "A" if sequence[place] != "A" else "C")]
+    run = predict("run", write_people(rows_of(sequence, edits, [])))
+    windows = [(core * 36 - 12, core * 36 + 48) for core in range(84)]
+    holding = [window for window in windows if window[0] <= place < window[1]]
+    counts = tracksmith.runs.run.Run.open(run).results.haplotype_cores["toy"]
+    assert counts.computed == counts.windows == len(holding) > 0
+
+
+class PlaceInBatch(Dense):
+    """A network whose last digits depend on where in its batch a window is, as sums do."""
+
+    def forward(self, bases):
+        rows = torch.arange(len(bases), dtype=torch.float32)
+        return super().forward(bases) + 1e-3 * rows[:, None, None]
+
+
+def test_haplotypes_swap_and_equal_ones_are_equal_though_batches_decide_last_digits(
+    register, predict, write_people, random_sequence
+):
+    dense = PlaceInBatch(GEOMETRY, 1)
+    register(Model(toy_card(GEOMETRY, ("1",)), lambda request: Predictor({"1": dense})))
+    sequence = random_sequence(3000, 1)
+    first, second = random_edits(sequence, 3, 30), random_edits(sequence, 4, 30)
+    one = digests(predict("one", write_people(rows_of(sequence, first, second))))
+    other = digests(predict("other", write_people(rows_of(sequence, second, first))))
+    same = digests(predict("same", write_people(rows_of(sequence, second, second))))
+    for track in ("plus", "minus", "both"):
+        assert one[track, "hap1"] == other[track, "hap2"]
+        assert one[track, "hap2"] == other[track, "hap1"]
+        assert same[track, "hap1"] == same[track, "hap2"]
+
+
+def test_edits_behind_a_long_deletion_are_in_the_windows_before_it(
+    network, write_genome, write_people, random_sequence, tmp_path
+):
+    """Where the deletion passes the end of a chunk, they lie beyond its windows."""
+    sequence = random_sequence(20_000, 1)
+    span = chunk_stride(tile(GEOMETRY), 12, 20_000)
+    assert 1000 < span < 15_000
+    start = next(p for p in range(span - 30, span) if sequence[p - 1] != sequence[p + 399])
+    end = start + 400
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    edits = [(start, end, ""), (end + 3, end + 4, other[sequence[end + 3]])]
+    edits.append((end + 9, end + 9, "ACGTAC" + other[sequence[end + 8]]))
+    vcf = write_people(rows_of(sequence, edits, []))
+    tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", vcf=vcf)
+    found = tracks(tmp_path / "run", 20_000, 12, ".ann.hap1")
+    near = slice((span - 600) // 12, (span + 1200) // 12)
+    at = (span - 1200) // 36 * 36
+    text = sequence[at : span + 2400]
+    moved = [(first - at, last - at, new) for first, last, new in edits]
+    expected = haplotype(network, GEOMETRY, text, moved)
+    close(found[:, near], expected[:, near.start - at // 12 : near.stop - at // 12])

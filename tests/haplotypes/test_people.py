@@ -199,7 +199,7 @@ def test_a_record_that_is_there_twice_is_applied_once_and_said(predict, write_pe
     notes = Notes()
     run = predict(write_people(rows), progress=notes)
     assert [row["reason"] for row in table(run)] == [".", "duplicate"]
-    assert any("1 are there twice" in said for said in notes.said)
+    assert any("that were there already, left out: 1" in said for said in notes.said)
 
 
 def test_a_file_out_of_order_is_said(predict, write_people):
@@ -324,3 +324,49 @@ def test_formats_and_precision_are_those_of_every_run(predict, write_people):
     assert (run.folder / "tracks" / "toy.both.ann.hap1.bedGraph.gz").is_file()
     assert json.loads((run.folder / "run.json").read_text())["plan"]["precision"] == "8bits"
     assert Run.open(run.folder).finished
+
+
+def test_a_study_asks_for_people_and_says_what_a_run_was_asked(predict, write_people, tmp_path):
+    from tracksmith.study import read_study
+    from tracksmith.study_of_runs import study_text
+
+    vcf = write_people([("chr1", 101, "A", "C", ["0/1"])])
+    run = predict(vcf, unphased="two-hot", register="core")
+    text = study_text([run])
+    assert text.startswith("[predict]")
+    (tmp_path / "study.toml").write_text(text)
+    (step,) = read_study(tmp_path / "study.toml").steps
+    assert step.request.vcf == vcf
+    assert (step.request.sample, step.request.unphased) == (("ann",), "two-hot")
+    assert step.request.of("toy").register == "core"
+    from verbs import plan
+
+    assert plan(step.request, step.out).id == run.id
+    (tmp_path / "short.toml").write_text(
+        'models = ["toy"]\ngenome = "genome.fa"\nvcf = "people.vcf"\nunphased = "reference"\n'
+        '[predict]\nout = "x"\n'
+    )
+    (step,) = read_study(tmp_path / "short.toml").steps
+    assert step.request.vcf == vcf
+
+
+def test_a_file_of_genotypes_may_come_through_a_pipe(network, write_genome, write_people, tmp_path):
+    import os
+    import threading
+
+    vcf = write_people([("chr1", 101, "A", "C", ["0|1"])])
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.write_bytes(vcf.read_bytes()))
+    feeder.start()
+    run = tracksmith.predict("toy", write_genome(chr1=SEQUENCE), tmp_path / "run", vcf=pipe)
+    feeder.join()
+    assert run.results.people["ann"].applied == 1
+
+
+def test_a_model_over_regions_is_refused_with_the_reason(small_get, write_people, tmp_path):
+    from verbs import changed, run_all
+
+    vcf = write_people([("chr1", 101, "A", "C", ["0|1"])])
+    with pytest.raises(UsageError, match=r"--vcf: .* reads a list of regions .* not windows"):
+        run_all(changed(small_get.request, vcf=vcf), tmp_path / "run")

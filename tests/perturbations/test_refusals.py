@@ -110,7 +110,7 @@ def test_a_file_that_is_no_table_is_told(text, said, attempt):
         ({"around": 5000}, "The readout start has 10,001 bp; the windows of core-promoter predict"),
         ({"tracks_for": "nobody"}, "--tracks-for nobody: there is no edit of this name"),
         ({"value": "max"}, "use one of sum, mean"),
-        ({"scores": "diff"}, "it belongs to `tracksmith variants`"),
+        ({"scores": "diff"}, "it belongs to `tracksmith variants"),
         ({"stride": 10}, "it belongs to `tracksmith predict`"),
         ({"spread": True}, "--spread has no meaning here"),
         ({"local": "0"}, "give different numbers above 0"),
@@ -176,16 +176,15 @@ def test_the_command_needs_readouts_and_says_so():
     assert "Say where the model is read: --readouts" in found.output
 
 
-def test_what_a_vcf_cannot_say_is_skipped_with_a_reason_and_listed(demo, site, tmp_path):
-    text = "".join(demo.fasta.read_text().split(">demo2")[0].split("\n")[1:]).upper()
-    at = SITE - 30
+def sv_rows(text: str, at: int) -> list[str]:
+    """Lines of a VCF around one place: of every kind one that can be made, or cannot."""
 
     def line(pos, name, ref, alt, info="."):
         return f"demo1\t{pos + 1}\t{name}\t{ref}\t{alt}\t.\t.\t{info}"
 
     base = text[at]
     other = "A" if base != "A" else "C"
-    rows = [
+    return [
         line(at, "snv", base, other),
         line(at, "gone", base, "<DEL>", f"END={at + 21};SVTYPE=DEL"),
         line(at, "length", base, "<DEL>", "SVLEN=-20"),
@@ -205,6 +204,12 @@ def test_what_a_vcf_cannot_say_is_skipped_with_a_reason_and_listed(demo, site, t
         line(at, "beyond", base, "<DEL>", "END=400000"),
         line(at, "both", base, f"{other},<DEL>", "SVLEN=.,-20"),
     ]
+
+
+def test_what_a_vcf_cannot_say_is_skipped_with_a_reason_and_listed(demo, site, tmp_path):
+    text = "".join(demo.fasta.read_text().split(">demo2")[0].split("\n")[1:]).upper()
+    at = SITE - 30
+    rows = sv_rows(text, at)
     vcf = tmp_path / "sv.vcf"
     head = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     vcf.write_text(head + "\n".join(rows) + "\nchrX\t5\tfar\tA\tC\t.\t.\t.\n")

@@ -133,3 +133,22 @@ def test_several_models_share_edits_and_readouts(demo, inputs, tmp_path, registe
     )  # fmt: skip
     for model, tracks in (("core-promoter", {"plus", "minus"}), ("long-range", {"signal"})):
         assert {row["track"] for row in pairs_of(tmp_path / "run", model)} == tracks
+
+
+def test_two_devices_give_the_bytes_of_one(demo, inputs, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    from dataclasses import replace
+
+    from tracksmith.perturbations import forecast, kind
+
+    def small(model):
+        stage = forecast.stage_of(model)
+        return replace(stage, starts=tuple(range(0, stage.items, 10)))
+
+    monkeypatch.setattr(kind, "stage_of", small)
+    for name, device in (("one", "cpu"), ("two", "cpu,cpu")):
+        tracksmith.perturb(
+            None, inputs[1], "core-promoter", demo.fasta, tmp_path / name, tile=10, op="mask",
+            regions=f"demo1:{SITE - 200}-{SITE + 100}", around=40, device=device,
+        )  # fmt: skip
+    assert outputs(tmp_path / "one") == outputs(tmp_path / "two")

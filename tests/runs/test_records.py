@@ -132,6 +132,14 @@ def test_defaults_that_are_left_out_leave_the_identity_alone(plan):
     assert replace(plan, device=plan.device + "x").id != plan.id
 
 
+@pytest.mark.parametrize("value", [10**400, -(10**301)])
+def test_a_number_that_no_float_holds_is_no_statistic(value):
+    with pytest.raises(TrustError, match=r"it\.min is -?10000.* but a number is due"):
+        decode(
+            FileEntry, {"path": "x", "kind": "bigwig", "size": 1, "sha256": "", "min": value}, "it"
+        )
+
+
 BARE = PlanRecord(
     "windows", GenomeRecord("g.fa", 9, "0", (("chr1", 4),)), (), (), "cpu", "zlib", {}
 )

@@ -7,9 +7,10 @@ from click.testing import CliRunner
 from region_toys import registry, toy
 
 from tracksmith.cli import main
+from tracksmith.runs.fields import HAPLOTYPES
 from tracksmith.runs.request import ModelRequest, Request, request_fields
 from tracksmith.runs.run import Run
-from tracksmith.study import read_study
+from tracksmith.study import KINDS, read_study
 
 SEQUENCE = "ACGTTGCAAC" * 300
 
@@ -30,6 +31,11 @@ def world(monkeypatch, tmp_path):
     Path("peaks.bed").write_text("".join([*rows, "NC2\t2990\t3100\tlast\t7\n"]))
     Path("plain.bed").write_text("".join([*rows, "chr1\t20\t60\tover\t9\n"]))
     Path("extra.txt").write_text("nothing")
+    Path("people.vcf").write_text(
+        "##fileformat=VCFv4.2\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tann\tbob\n"
+        f"chr1\t201\t.\t{SEQUENCE[200]}\tG\t.\t.\t.\tGT\t0/1\t0|0\n"
+    )
     return tmp_path
 
 
@@ -58,6 +64,10 @@ PREDICTIONS = {
     "files": [*WINDOWS, "--format", "bedgraph", "--precision", "8bits", "--compressor", "zlib"],
     "model": [*WINDOWS, "--stride", "17", "--no-rc", "--shifts=-8,0,8", "-b", "3", "-t", "plus"],
     "dtype": [*WINDOWS, "--dtype", "bf16"],
+    "people": [
+        *WINDOWS, "--vcf", "people.vcf", "--sample", "ann", "--unphased", "reference",
+        "--register", "core", "--max-skipped", "0.5",
+    ],
     "regions": [*REGIONS, "--peaks", "peaks.bed", "--clip", *ALIAS, "--option", "mode=b"],
     "overlaps": [
         *REGIONS, "--peaks", "plain.bed", "--overlaps", "merge", "--counts-column", "5",
@@ -74,6 +84,14 @@ SCORED = {
     "other lengths": ["--allow-other-lengths"],
     "other names": [*ALIAS, "-r", "NC1:1-2,000"],
 }
+
+PERTURBED = {
+    "edits": ["edits.bed", "--op", "shuffle", "--seeds", "3", "--tracks-for", "near", *ALIAS],
+    "tiles": ["--tile", "50", "--step", "25", "--op", "mask", "-r", "NC1:1-900", *ALIAS],
+    "local": ["--local", "100,300", "--around", "7", "--value", "mean", "--within", "900"],
+    "files": ["edits.bed", "--op", "mask", "--sequences", "new.fa", "--table-only",
+              "--feature", "transcript", "--shifts=-3,3", "-t", "plus"],
+}  # fmt: skip
 
 
 EXPLAINED = {
@@ -126,18 +144,31 @@ def test_a_study_gives_the_same_saturation(world, words):
     assert planned_again("first").id == Run.open(Path("first")).id
 
 
+@pytest.mark.parametrize("name", PERTURBED)
+def test_a_study_gives_the_same_perturbations(world, name):
+    Path("sites.bed").write_text("chr1\t500\t501\ta\nchr1\t1500\t1501\tb\n")
+    Path("edits.bed").write_text("chr1\t450\t460\tnear\nchr1\t1400\t1410\tfar\n")
+    Path("new.fa").write_text(">one\nACGT\n")
+    common = [*WINDOWS, "--readouts", "sites.bed", "-d", "cpu", "-q"]
+    call("perturb", *PERTURBED[name], *common, "--plan-only", "-o", "first")
+    assert planned_again("first").id == Run.open(Path("first")).id
+
+
 def test_the_runs_above_use_every_field_that_a_study_may_hold():
     """So that a new option cannot be forgotten by ``tracksmith study``."""
     from tracksmith.cli.options import request_options
 
     names = {}
-    for option in request_options("predict", "variants", "explain")(lambda: None).__click_params__:
+    for option in request_options(*KINDS, HAPLOTYPES)(lambda: None).__click_params__:
         names |= dict.fromkeys((*option.opts, *option.secondary_opts), option.name)
-    every = [*PREDICTIONS.values(), *SCORED.values(), ["--saturate"], *EXPLAINED.values()]
+    every = [
+        *PREDICTIONS.values(), *SCORED.values(), *PERTURBED.values(), *EXPLAINED.values(),
+        ["--saturate"],
+    ]  # fmt: skip
     used = {names.get(word.partition("=")[0]) for words in every for word in words} | {
-        "variants", "reverse_complement", "device",
+        "variants", "edits", "readouts", "reverse_complement", "device",
     }  # fmt: skip
-    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread"}
+    elsewhere = {"trust_weights", "dask", "weights", "folds", "spread", "samples"}
     elsewhere |= {"accessibility", "normalisers", "motifs"}
     assert {item.name for item in request_fields()} - elsewhere <= used
     assert isinstance(Request().own, dict) and ModelRequest().folds == "mean"
@@ -160,7 +191,7 @@ def test_regions_from_a_pipe_are_found_in_the_run(world):
 
 
 def test_weights_in_folders_of_their_own_are_named_by_the_folder_that_holds_all(world):
-    from tracksmith.study import study_text
+    from tracksmith.study_of_runs import study_text
 
     call("plan", *WINDOWS, "-o", "first", "-d", "cpu", "-q")
     run = Run.open(Path("first"))
@@ -220,7 +251,7 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
     ("text", "message"),
     [
         ('[predict]\nout = "o"\nscores = ["l2"]\n', "--score has no meaning here"),
-        ('[predict]\nout = "o"\nvariants = "in.vcf"\n', "belong to [variants]"),
+        ('[predict]\nout = "o"\nvariants = "in.vcf"\n', "belongs to [variants] or [perturb]"),
         ('[predict]\nout = "o"\n[[hub]]\n[[hub]]\n', "there is one [hub] of all runs"),
         ('[predict]\nout = "o"\n[hub]\nout = "h"\nemail = "e"\ncopy = 3\n', "copy 3: give yes"),
         ('[predict]\nout = ""\n', "[predict] needs a folder"),
@@ -239,7 +270,7 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_unless_forced(world, monke
         (HUB.format("h", "me@x.org") + "genome = 1979-05-27\n", "genome 1979-05-27: give a text"),
         ("[predikt]\nout = 'o'\n", "no table [predikt]. Did you mean 'predict'?"),
         ("[[variant]]\nout = 'o'\n", "no table [variant]. Did you mean 'variants'?"),
-        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [hub]."),
+        ("[xyz]\na = 1\n", "no table [xyz]. There are [predict], [variants], [perturb]"),
         ("[fold]\ncore-promoter = '1'\n", "no table [fold]. Did you mean 'folds'?"),
         (HUB.format("o", "me@x.org"), "o is the folder of a run and of the hub"),
     ],

@@ -13,8 +13,9 @@ from region_toys import BaseCounts, registry, toy
 import tracksmith
 import tracksmith.errors
 import tracksmith.runs.run
-from tracksmith.cli import main
+from tracksmith.cli import COMMANDS, main
 from tracksmith.files import digest_of_file
+from tracksmith.kinds import KINDS as EVERY_KIND
 from tracksmith.runs.request import request_fields
 
 KINDS = ("windows", "regions", "both", "variants", "variants over regions")
@@ -125,13 +126,16 @@ def test_the_verbs_can_be_seen_from_python():
 
 
 def test_commands_have_the_fields_of_a_request_as_options():
-    commands = {name: main.get_command(None, name) for name in ("predict", "variants", "plan")}
+    names = [name for name in (*EVERY_KIND, "plan") if name in COMMANDS]  # some kinds are predict's
+    assert {"predict", "variants", "perturb"} < set(names)
+    commands = {name: main.get_command(None, name) for name in names}
     options = {name: {param.name for param in command.params} for name, command in commands.items()}
     for item in request_fields():
-        if item.name in ("variants", "trust_weights"):
+        if item.name in ("variants", "edits", "trust_weights"):
             continue
-        for kind in item.metadata["kinds"]:
-            assert item.name in options[kind], f"{kind} lacks {item.name}"
+        commands_of = {{"haplotypes": "predict"}.get(kind, kind) for kind in item.metadata["kinds"]}
+        for command in commands_of & {*options}:
+            assert item.name in options[command], f"{command} lacks {item.name}"
         assert item.name in options["plan"], f"plan lacks {item.name}"
         assert item.metadata["about"][-1] in ".}", item.name
 

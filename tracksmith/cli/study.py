@@ -55,6 +55,6 @@ def run(
 def study(runs: tuple[Path, ...]) -> None:
     """Print the study that would make RUNS again, for `tracksmith run`."""
     from tracksmith.runs.run import Run
-    from tracksmith.study import study_text
+    from tracksmith.study_of_runs import study_text
 
     click.echo(study_text([Run.open(folder) for folder in runs]), nl=False)

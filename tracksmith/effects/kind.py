@@ -12,7 +12,12 @@ from tracksmith.effects.background_record import (
 )
 from tracksmith.effects.files import names_and_disk
 from tracksmith.effects.info_keys import refuse_shared_keys
-from tracksmith.effects.limits import accept_counts, check_limits, limits_of
+from tracksmith.effects.limits import (
+    accept_counts,
+    check_limits,
+    hold_first_records,
+    limits_of,
+)
 from tracksmith.effects.meaning import check_request
 from tracksmith.effects.planned import draft_models, note_dtype, stage_of
 from tracksmith.effects.sources import source_places, survey_source
@@ -39,6 +44,7 @@ class Variants:
         chosen, context = begin(request, registry, progress)
         models, inputs = draft_models(chosen, context)
         contigs = context.genome.contigs
+        hold_first_records(request, context.genome, progress.note)
         variants, size = survey_source(request, contigs, context.regions, progress.note)
         background, background_path = background_asked(request, contigs, progress.note)
         if background_path is not None:

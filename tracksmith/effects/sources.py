@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,7 @@ __all__ = [
     "planned_alias",
     "planned_file",
     "planned_variants",
+    "records_of",
     "source_places",
     "survey_source",
 ]
@@ -76,14 +78,30 @@ def survey_source(
     return _survey_file(request, request.variants, contigs, regions, notify)
 
 
-def _survey_file(
-    request: Request, path: Path, contigs: Contigs, regions: Regions | None, notify: Notify
-) -> tuple[VariantsRecord, SourceSize]:
+@contextmanager
+def records_of(
+    request: Request, contigs: Contigs, notify: Notify
+) -> Iterator[tuple[VariantFile, ContigNames]]:
+    """Open a request's file of variants, and what maps its contigs onto the genome's.
+
+    Raises
+    ------
+    InputError
+        It is no such file, or its header names another assembly.
+    """
+    path = cast("Path", request.variants)
     names = _contig_names(contigs, path.name, request.alias, notify)
     with VariantFile(path, allow_truncated=request.allow_truncated) as file:
         if not request.allow_other_lengths:
             _check_assembly(file.header, names)
         names.declare(file.header.contigs)
+        yield file, names
+
+
+def _survey_file(
+    request: Request, path: Path, contigs: Contigs, regions: Regions | None, notify: Notify
+) -> tuple[VariantsRecord, SourceSize]:
+    with records_of(request, contigs, notify) as (file, names):
         size = _read_through(file, names, regions)
         kind = file.format
     around = _contig_names(contigs, "--around", request.alias, notify)

@@ -32,8 +32,11 @@ class Pair:
     @property
     def bin(self) -> int:
         """Width of the prediction's bins in bp."""
-        geometry = self.output.model.card.geometry
-        return geometry.bin if isinstance(geometry, WindowGeometry) else 1
+        record = self.output.model.record
+        geometry = record.card.geometry
+        if not isinstance(geometry, WindowGeometry):
+            return 1
+        return geometry.at_stride(record.stride).bin if record.stride else geometry.bin
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tracksmith.genome.bed import Bed
 from tracksmith.genome.intervals import Interval
 
 __all__ = [
+    "FLAT",
     "GAP",
     "LONGEST",
     "NO_SIGNAL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +16,9 @@ __all__ = ["Picture", "report_page"]
 
 MOST_CONTIGS = 30
 """Rows of single contigs that the page shows; the table has all."""
+
+_DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
+"""Digests are whole in the JSON; a phone has no room for them."""
 
 STYLE = """:root{color-scheme:light dark;--line:#d5d9df;--soft:#667085;--good:#18794e;--bad:#b42318;
 --card:#f6f7f9;--text:#1d1f22;--page:#fff}
@@ -83,7 +87,7 @@ def _plain(value: object) -> str:
         return "; ".join(map(_plain, value))
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return str(value)
+    return _DIGEST.sub(r"\1...", str(value))
 
 
 def is_warning(text: str) -> bool:

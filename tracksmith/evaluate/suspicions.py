@@ -13,7 +13,7 @@ from tracksmith.evaluate.along import ContigRow
 from tracksmith.evaluate.measured import FEW
 from tracksmith.evaluate.numbers import Moments, pearson
 from tracksmith.evaluate.pairs import ModelPairs
-from tracksmith.evaluate.profiles import GAP, NO_SIGNAL, RegionRow, Tally
+from tracksmith.evaluate.profiles import FLAT, GAP, NO_SIGNAL, RegionRow, Tally
 
 __all__ = ["suspicions"]
 
@@ -75,11 +75,12 @@ def _missing(name: str, along: Sequence[ContigRow]) -> Iterator[str]:
 def _regions_without(name: str, rows: Sequence[RegionRow]) -> Iterator[str]:
     if not rows:
         return
-    counts = {why: sum(row.why == why for row in rows) for why in (NO_SIGNAL, GAP)}
+    counts = {why: sum(row.why == why for row in rows) for why in (NO_SIGNAL, FLAT, GAP)}
     gaps = sum(row.why != GAP and row.tally.compared < row.tally.bases for row in rows)
     yield (
         f"{name}: of {len(rows):,} regions, {counts[NO_SIGNAL]:,} had no measured signal (a flat "
-        f"profile) and {counts[GAP]:,} no base with both values; {gaps:,} others have gaps."
+        f"profile), {counts[FLAT]:,} a flat prediction and {counts[GAP]:,} no base with both "
+        f"values; {gaps:,} others have gaps."
     )
     widths = {len(row.region) for row in rows}
     if len(widths) > 1:

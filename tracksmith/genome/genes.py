@@ -112,7 +112,8 @@ class _Row:
         self.path, self.number = path, number
         if len(columns) not in (8, 9):
             raise self.error(
-                f"{len(columns)} columns, separated by tabs; GFF3 and GTF have nine. Is it BED?"
+                f"it has {len(columns)} column(s), separated by tabs; GFF3 and GTF have nine. "
+                "Is it BED?"
             )
         self.contig = unquote(columns[0])
         self.kind = columns[2]

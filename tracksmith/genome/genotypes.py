@@ -179,7 +179,9 @@ def _samples_of(file: VariantFile) -> list[str]:
     return columns[_FIXED:]
 
 
-def choose_samples(path: Path, asked: Sequence[str], *, allow_truncated: bool = False) -> list[str]:
+def choose_samples(
+    path: Path, wanted: Sequence[str], *, allow_truncated: bool = False
+) -> list[str]:
     """Return the samples to read: those asked for, each once, or the only one of the file.
 
     Raises
@@ -191,15 +193,15 @@ def choose_samples(path: Path, asked: Sequence[str], *, allow_truncated: bool = 
     """
     with VariantFile(path, allow_truncated=allow_truncated) as file:
         names, name = _samples_of(file), file.name
-    if not asked:
+    if not wanted:
         if len(names) > 1:
             raise UsageError(
                 f"{name} has {len(names):,} samples: {shown(names)}. Choose with --sample NAME or "
                 "--samples FILE."
             )
-        asked = names
+        wanted = names
     counts = Counter(names)
-    for sample in asked:
+    for sample in wanted:
         if sample not in counts:
             near = difflib.get_close_matches(sample, names, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -208,7 +210,7 @@ def choose_samples(path: Path, asked: Sequence[str], *, allow_truncated: bool = 
             )
         if counts[sample] > 1:
             raise UsageError(f"--sample {sample}: {name} has {counts[sample]} samples so called.")
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(wanted))
 
 
 def read_sample_names(path: Path) -> list[str]:
@@ -229,6 +231,7 @@ def read_sample_names(path: Path) -> list[str]:
     return names
 
 
+# decision: genotypes-guarded (cyvcf2 ends the interpreter on broken lines)
 def _read(batch: Sequence[_Checked], samples: int, path: Path) -> Iterator[CalledRecord]:
     """Have cyvcf2 read the genotypes of checked records."""
     path.write_bytes(b"".join(_lines(batch, samples)))

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.alleles import Allele, AlleleReader, Skipped, trim
 from tracksmith.genome.bases import encode
+from tracksmith.genome.fasta import Genome
 from tracksmith.genome.genotypes import MISSING, Call, CalledRecord
 from tracksmith.genome.vcf import VariantRecord
 
@@ -19,6 +21,7 @@ __all__ = [
     "UNPHASED",
     "CalledEdit",
     "Caller",
+    "callers_of",
 ]
 
 BOTH = 3
@@ -28,6 +31,8 @@ OVERLAP, UNPHASED, DUPLICATE = "overlap", "unphased", "duplicate"
 """Why an edit of a person is not applied, beside the reasons that every allele may have."""
 
 _NO_CONTIG = -1
+_LONGEST = 1 << 31
+"""No allele is too long to be applied."""
 
 
 class CalledEdit(NamedTuple):
@@ -104,7 +109,7 @@ class Caller:
 
     def _two_hot(self, edits: Sequence[CalledEdit], *, reference: bool) -> CalledEdit:
         """Return both bases of a heterozygous SNV in one, on both haplotypes."""
-        # decision: two-hot-snvs (as CLIPNET was trained; an indel has no such code)
+        # decision: two-hot-snvs (an indel has no such code)
         mask = 0
         for edit in edits:
             mask |= edit.bases[0]
@@ -118,20 +123,26 @@ class Caller:
 
     def _edit(self, call: Call, number: int, carried: int) -> CalledEdit:
         record = self._alleles[0].record
-        found = next(item for item in self._alleles if item.number == number)
+        allele = next(item for item in self._alleles if item.number == number)
         alt = record.alts[number - 1]
         text = f"{record.contig}\t{record.position + 1}\t{record.id}\t{record.ref}\t{alt}"
         text += f"\t{call.text}"
         contig = self.reader.names.find(record.contig)
         contig = _NO_CONTIG if contig is None else contig
-        if isinstance(found, Skipped):
-            start, bases, reason = max(record.position, 0), b"", found.reason.value
+        if isinstance(allele, Skipped):
+            start, bases, reason = max(record.position, 0), b"", allele.reason.value
             end = start + len(record.ref)
         else:
-            (start, end, bases), reason = _trimmed(found), ""
+            (start, end, bases), reason = _trimmed(allele), ""
         return CalledEdit(
             contig, start, end, bases, carried, reason, record.line, call.phase_set, text
         )
+
+
+def callers_of(genome: Genome, names: ContigNames, unphased: str, count: int) -> list[Caller]:
+    """Return a caller for each of so many people, who share what alleles were looked up."""
+    reader = AlleleReader(genome, names, _LONGEST)
+    return [Caller(reader, unphased) for _ in range(count)]
 
 
 def _called(number: int) -> int:

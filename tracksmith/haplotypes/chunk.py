@@ -117,44 +117,45 @@ class HaplotypeChunk:
         at = np.flatnonzero(touched & self.wanted & (sources.core >= 0))
         own = sources.bin[at] == at % tiling.bins
         mine = Sources(*(column[at] for column in sources))
-        asked = [mine]
+        groups = [mine]
         inserted = {
-            number: found
+            number: places
             for number in self._inserting(edits)
-            if (found := inserted_sources(edits, number, tiling, exact=exact)) is not None
+            if (places := inserted_sources(edits, number, tiling, exact=exact)) is not None
         }
-        asked += inserted.values()
-        apart = [np.zeros(len(found.core), np.bool_) for found in inserted.values()]
-        windows, where = self._windows(asked, np.concatenate([own, *apart]), edits, read)
-        parts = np.split(where, np.cumsum([len(found.core) for found in asked])[:-1])
+        groups += inserted.values()
+        apart = [np.zeros(len(places.core), np.bool_) for places in inserted.values()]
+        windows, where = self._windows(groups, np.concatenate([own, *apart]), edits, read)
+        parts = np.split(where, np.cumsum([len(places.core) for places in groups])[:-1])
         slots[at] = windows[parts[0]]
         bins = np.arange(self.bins)
         bins[at] = np.where(slots[at] == REFERENCE, at, mine.bin)
         local.computed = len(np.unique(mine.core[slots[at] != REFERENCE]))
         local.placed = _Placed(slots, bins)
         local.inserted = {
-            number: _Placed(windows[part], found.bin)
-            for (number, found), part in zip(inserted.items(), parts[1:], strict=True)
+            number: _Placed(windows[part], places.bin)
+            for (number, places), part in zip(inserted.items(), parts[1:], strict=True)
         }
         return local
 
     def _windows(
         self,
-        asked: Sequence[Sources],
+        groups: Sequence[Sources],
         own: NDArray[np.bool_],
         edits: EditedContig,
         read: ReadBases,
     ) -> tuple[Numbers, Numbers]:
         """Return the slots of all windows that are asked for, and which one each value has."""
-        pairs = np.stack(
-            [np.concatenate([s.offset for s in asked]), np.concatenate([s.core for s in asked])],
-            axis=1,
-        )
-        windows, where = np.unique(pairs, axis=0, return_inverse=True)
-        where = where.reshape(-1)
-        alike = np.ones(len(windows), np.bool_)
-        np.logical_and.at(alike, where, own)
-        taken = self.pieces.take(edits, read, [(o, c) for o, c in windows.tolist()], alike.tolist())
+        offset = np.concatenate([group.offset for group in groups])
+        core = np.concatenate([group.core for group in groups])
+        lowest, first = int(offset.min(initial=0)), int(core.min(initial=0))
+        width = int(core.max(initial=0)) - first + 1
+        keys, where = np.unique((offset - lowest) * width + core - first, return_inverse=True)
+        offsets, cores = np.divmod(keys, width)
+        alike = np.ones(len(keys), np.bool_)
+        alike[where[~own]] = False
+        windows = zip((offsets + lowest).tolist(), (cores + first).tolist(), strict=True)
+        taken = self.pieces.take(edits, read, list(windows), alike.tolist())
         return np.array(taken, np.int64), where
 
     def _touched_cores(self, edits: EditedContig) -> NDArray[np.bool_]:
@@ -171,13 +172,13 @@ class HaplotypeChunk:
 
     def _inserting(self, edits: EditedContig) -> list[int]:
         """Return the numbers of the edits of this chunk that were asked for and insert bases."""
-        found = []
+        numbers = []
         for number, edit in enumerate(edits.edits):
             place = min(edit.start, edits.length - 1) - self.chunk.start
             inside = 0 <= place < self.chunk.end - self.chunk.start
             if edit.change > 0 and inside and self.wanted[place // self.tiling.bin]:
-                found.append(number)
-        return found
+                numbers.append(number)
+        return numbers
 
     def result(self) -> ChunkValues:
         """Wait for the values and put them together."""
@@ -212,10 +213,10 @@ class HaplotypeChunk:
 
     def _beside(self) -> bytes:
         """Return what the part keeps: the cores that were computed, and inserted bases."""
-        asked = self.wanted
-        if asked.size % self.tiling.bins:
-            asked = np.pad(asked, (0, -asked.size % self.tiling.bins))
-        cores = asked.reshape(-1, self.tiling.bins).any(axis=1)
+        wanted = self.wanted
+        if wanted.size % self.tiling.bins:
+            wanted = np.pad(wanted, (0, -wanted.size % self.tiling.bins))
+        cores = wanted.reshape(-1, self.tiling.bins).any(axis=1)
         spanning = sum(
             int(np.count_nonzero(cores & self._spanning(person))) for person in self.task.people
         )
@@ -238,15 +239,17 @@ class HaplotypeChunk:
         rows = [n for n, track in enumerate(card.tracks) if track.id in tracks]
         signs = np.array([card.tracks[row].stored_sign for row in rows], np.float32)
         total = len(card.tracks) * (2 if self.task.plan.record.folds.spread else 1)
-        found = []
+        inserted = []
         for number, (local, first) in enumerate(zip(self.locals, self.firsts, strict=True)):
             person, haplotype = divmod(number, 2)
             for edit, (slots, bins) in local.inserted.items():
                 values = np.full((total, len(slots)), np.nan, np.float32)
                 self.computed.put(values, np.arange(len(slots)), slots, bins)
                 row = int(self._rows(number)[first + edit])
-                found.append(Inserted.of(person, row, haplotype, values[rows] * signs[:, None] + 0))
-        return found
+                inserted.append(
+                    Inserted.of(person, row, haplotype, values[rows] * signs[:, None] + 0)
+                )
+        return inserted
 
     def _rows(self, number: int) -> NDArray[np.int32]:
         person, haplotype = divmod(number, 2)

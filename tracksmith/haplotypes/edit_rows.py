@@ -87,20 +87,20 @@ class EditRows:
                     yield self._row(row, contig, values)
 
     def _row(self, row: int, contig: int, values: Sequence[Values]) -> EditRow:
-        person, entry = self.person, self.person.rows[row]
-        size = int(entry["end"] - entry["start"])
+        person, fields = self.person, self.person.rows[row]
+        size = int(fields["end"] - fields["start"])
         start = int(self._starts[row])
         name, length = "", 0
         if contig >= 0:
             name, length = self.contigs.names[contig], int(self.contigs.lengths[contig])
         inside = start < length and start + size <= length
-        number = int(entry["phase_set"])
-        cut = _cut_by(start, size, int(entry["size"]), self.models) if entry["applied"] else ()
-        own = tuple((found.get((row, 0)), found.get((row, 1))) for found in values)
+        number, bits = int(fields["phase_set"]), int(fields["applied"])
+        cut = _cut_by(start, size, int(fields["size"]), self.models) if bits else ()
+        own = tuple((inserted.get((row, 0)), inserted.get((row, 1))) for inserted in values)
         return EditRow(
             name, length if inside else 0, start, start + size, person.text_of(row),
-            "" if number < 0 else person.phase_sets[number], int(entry["line"]),
-            int(entry["applied"]), CARRIED[int(entry["carried"])], CARRIED[int(entry["applied"])],
+            "" if number < 0 else person.phase_sets[number], int(fields["line"]),
+            bits, CARRIED[int(fields["carried"])], CARRIED[bits],
             person.reason_of(row), cut, own,
         )  # fmt: skip
 
@@ -179,26 +179,26 @@ class ValueColumns:
         texts = []
         for tracks, both in zip(self.tracks, row.values, strict=True):
             for number in range(len(tracks)):
-                for found in both:
-                    texts += ["", ""] if found is None else _number_texts(found, number)
+                for inserted in both:
+                    texts += ["", ""] if inserted is None else _number_texts(inserted, number)
         return texts
 
     def summary(self, row: EditRow) -> str:
         """Return the strongest of a row's values in words."""
-        found: list[tuple[float, str]] = []
+        inserted: list[tuple[float, str]] = []
         for model, tracks, both in zip(self.models, self.tracks, row.values, strict=True):
             for haplotype, values in enumerate(both, 1):
                 if values is not None:
-                    found += _words(f"{model}.", f" hap{haplotype}", tracks, values)
-        found.sort(key=lambda item: -item[0])
-        words = [text for _, text in found[:MOST_SHOWN]]
-        if len(found) > MOST_SHOWN:
-            words.append(f"{len(found) - MOST_SHOWN:,} more in the table")
+                    inserted += _words(f"{model}.", f" hap{haplotype}", tracks, values)
+        inserted.sort(key=lambda item: -item[0])
+        words = [text for _, text in inserted[:MOST_SHOWN]]
+        if len(inserted) > MOST_SHOWN:
+            words.append(f"{len(inserted) - MOST_SHOWN:,} more in the table")
         return "; ".join(words)
 
 
-def _number_texts(found: Inserted, number: int) -> list[str]:
-    values = (float(found.total[number]), float(found.strongest[number]))
+def _number_texts(inserted: Inserted, number: int) -> list[str]:
+    values = (float(inserted.total[number]), float(inserted.strongest[number]))
     return ["" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 

@@ -78,14 +78,14 @@ def _write_person(run: Run, rows: EditRows) -> list[FileEntry]:
     with aside(run.folder / sets) as temporary:
         temporary.write_text("".join(_set_lines(rows)), encoding="utf-8")
     listed = int(person.listed.sum())
-    facts = {"sample": person.name}
+    own = {"sample": person.name}
     return [
         FileEntry.of(
             run.folder, big, "bigbed", rows=summary.rows, statistic="edits",
-            values=None if summary.rows else 0, **facts,
+            values=None if summary.rows else 0, **own,
         ),
-        FileEntry.of(run.folder, table, "edits-table", rows=listed, statistic="edits", **facts),
-        FileEntry.of(run.folder, sets, "phase-sets", statistic="phase_sets", **facts),
+        FileEntry.of(run.folder, table, "edits-table", rows=listed, statistic="edits", **own),
+        FileEntry.of(run.folder, sets, "phase-sets", statistic="phase_sets", **own),
     ]  # fmt: skip
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tracksmith.errors import UsageError
-from tracksmith.haplotypes.files import edit_paths, forecast_bytes, write_edit_files
+from tracksmith.haplotypes.files import edit_paths, forecast_bytes
+from tracksmith.haplotypes.finish import PeopleWorker
 from tracksmith.haplotypes.reader import HaplotypeReader, NoHaplotypes
 from tracksmith.haplotypes.source import VCF
-from tracksmith.haplotypes.worker import HaplotypeWorker
 from tracksmith.models.registry import Registry
 from tracksmith.progress import Progress
-from tracksmith.runs.counts import CoreCounts, PersonCounts
-from tracksmith.runs.estimate import Disk
 from tracksmith.runs.inputs import HaplotypesRecord
 from tracksmith.runs.kind import Draft, Worker
-from tracksmith.runs.predict import Models, Predict
+from tracksmith.runs.predict import Predict
 from tracksmith.runs.reader import Reader
-from tracksmith.runs.record import Limits, Results
+from tracksmith.runs.record import Limits
 from tracksmith.runs.request import HAPLOTYPES, Request
 from tracksmith.runs.run import Run
 
@@ -47,14 +45,14 @@ class Haplotypes:
             plan=replace(draft.plan, haplotypes=reader.haplotypes),
             places=replace(draft.places, files=files),
             files=(*draft.files, *paths),
-            disk=draft.disk + Disk(0, size, size),
+            disk=replace(draft.disk, files=draft.disk.files + size, sorting=size),
             limits=Limits(request.strict, request.max_skipped),
             cure=f"fewer people with --sample, {draft.cure}",
         )
 
     def open(self, run: Run, device: str, progress: Progress) -> Worker:
         """See :meth:`tracksmith.runs.kind.Kind.open`."""
-        return _PeopleWorker(HaplotypeReader(), run, device, progress)
+        return PeopleWorker(HaplotypeReader(), run, device, progress)
 
     def finishes_on(self, run: Run) -> str:
         """Finish it anywhere: parts are joined, no network runs."""
@@ -62,34 +60,6 @@ class Haplotypes:
 
     def accept(self, run: Run) -> None:
         """Accept it: its limits were held when the people were read."""
-
-
-class _PeopleWorker(Models):
-    """The models of a run, and the files of people that all models share."""
-
-    def __init__(self, reader: HaplotypeReader, run: Run, device: str, progress: Progress) -> None:
-        super().__init__({"windows": reader, "regions": NoHaplotypes()}, run, device, progress)
-        self._reader = reader
-
-    def finish(self, progress: Progress) -> Results:
-        """Write the files of all models, then those of the people."""
-        results = super().finish(progress)
-        models = [model for model in self.models if isinstance(model, HaplotypeWorker)]
-        people = self._reader.people.people
-        files = write_edit_files(self.store.run, people, models)
-        return replace(
-            results,
-            files=(*results.files, *files),
-            people={
-                person.name: PersonCounts(
-                    person.edits, person.skipped, dict(person.counts), len(person.phase_sets)
-                )
-                for person in people
-            },
-            haplotype_cores={
-                model.plan.planned.name: CoreCounts(*model.tally()) for model in models
-            },
-        )
 
 
 def _refuse_shared_names(record: HaplotypesRecord) -> None:

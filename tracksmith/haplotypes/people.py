@@ -267,6 +267,7 @@ def _haplotype(person: Person, bit: int, genome: Genome) -> Haplotype:
     contigs = person.rows["contig"][rows]
     order = np.lexsort((ends, starts, contigs))
     rows, starts, ends, contigs = rows[order], starts[order], ends[order], contigs[order]
+    # decision: indels-as-far-left-as-they-go (a repeat has many places for one indel)
     pure = (ends == starts) | (person.rows["size"][rows] == 0)
     for number in np.flatnonzero(pure).tolist():
         before = number and contigs[number - 1] == contigs[number]

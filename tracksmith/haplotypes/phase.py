@@ -19,8 +19,8 @@ def _phased(person: Person, contig: int) -> NDArray[np.int64]:
     first, last = np.searchsorted(person.rows["contig"], [contig, contig + 1])
     rows = person.rows[first:last]
     apart = (rows["applied"] != 0) & (rows["carried"] != BOTH)
-    found: NDArray[np.int64] = first + np.flatnonzero(apart)
-    return found
+    numbers: NDArray[np.int64] = first + np.flatnonzero(apart)
+    return numbers
 
 
 def phase_sets(person: Person, contig: int) -> Iterator[tuple[int, int, int, int]]:
@@ -30,12 +30,12 @@ def phase_sets(person: Person, contig: int) -> Iterator[tuple[int, int, int, int
     all the same. The number is -1 where the file names no set.
     """
     rows = person.rows[_phased(person, contig)]
-    found = []
+    sets = []
     for number in np.unique(rows["phase_set"]).tolist():
         own = rows[rows["phase_set"] == number]
         start = int(own["start"].min())
-        found.append((start, max(int(own["end"].max()), start + 1), number, len(own)))
-    yield from sorted(found)
+        sets.append((start, max(int(own["end"].max()), start + 1), number, len(own)))
+    yield from sorted(sets)
 
 
 def spanning_cores(
@@ -50,8 +50,8 @@ def spanning_cores(
     first = np.clip((right - reach.high) // stride + 1, begin, end) - begin
     last = np.clip(-(-(left - reach.low) // stride), begin, end) - begin
     edges = np.zeros(end - begin + 1, np.int64)
-    held = first < last
-    np.add.at(edges, first[held], 1)
-    np.add.at(edges, last[held], -1)
+    both = first < last
+    np.add.at(edges, first[both], 1)
+    np.add.at(edges, last[both], -1)
     spanning: NDArray[np.bool_] = np.cumsum(edges[:-1]) > 0
     return spanning

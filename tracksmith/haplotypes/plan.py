@@ -67,9 +67,9 @@ def haplotype_outputs(
     return outputs
 
 
-def register_of(geometry: WindowGeometry, stride: int, asked: str) -> str:
-    """Return ``exact`` or ``core``: what was asked, or what fits the length of the cores."""
-    if asked != "auto":
-        return asked
+def register_of(geometry: WindowGeometry, stride: int, wanted: str) -> str:
+    """Return ``exact`` or ``core``: what was wanted, or what fits the length of the cores."""
+    if wanted != "auto":
+        return wanted
     # decision: register-by-core (an indel costs a window of each core it lies in)
     return "exact" if min(stride, geometry.core_length) < SHORT_CORE else "core"

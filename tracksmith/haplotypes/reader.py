@@ -55,8 +55,8 @@ class HaplotypeReader(WindowReader):
     def record(self, chosen: ChosenModel, context: Context) -> ModelRecord:
         """Return the record of a model, with every default filled in."""
         record = super().record(chosen, context)
-        asked = context.request.of(record.name).register
-        register = register_of(chosen.card.window_geometry, record.stride, asked)
+        wanted = context.request.of(record.name).register
+        register = register_of(chosen.card.window_geometry, record.stride, wanted)
         return replace(record, register=register)
 
     def plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import numpy as np
 from tracksmith.errors import InputError, TrustError
 from tracksmith.files import digest_of_file
 from tracksmith.genome.aliases import ContigNames, read_aliases
-from tracksmith.genome.allele_kinds import Reason
-from tracksmith.genome.alleles import AlleleReader
-from tracksmith.genome.contigs import shown
 from tracksmith.genome.fasta import Genome, Notify, silent
 from tracksmith.genome.genotypes import GenotypeFile, choose_samples, read_sample_names
 from tracksmith.genome.intervals import Regions
 from tracksmith.genome.vcf import VariantFile, VariantRecord, check_assembly
-from tracksmith.haplotypes.called import DUPLICATE, OVERLAP, UNPHASED, Caller
+from tracksmith.haplotypes.called import callers_of
+from tracksmith.haplotypes.checks import RecordOrder, check_person, note_person
 from tracksmith.haplotypes.people import Person, PersonBuilder
 from tracksmith.runs.planned import check_file
 from tracksmith.runs.record import ALIAS, FileRecord, HaplotypesRecord, Limits, SampleRecord
@@ -29,13 +26,6 @@ __all__ = ["VCF", "People", "chosen_samples", "open_people", "read_people", "reg
 
 VCF = "vcf"
 """Under which name a run remembers where its file of genotypes is."""
-
-_LONGEST = 1 << 31
-_OF_PERSON = (OVERLAP, UNPHASED, DUPLICATE)
-_WRONG_GENOME = {
-    reason.value for reason in (Reason.REF_MISMATCH, Reason.UNKNOWN_CONTIG, Reason.OUTSIDE_CONTIG)
-}
-"""Reasons that another assembly would give."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +68,8 @@ def read_people(
         _check_assembly(path, names, allow_truncated=request.allow_truncated)
     people = _read(path, record, genome, names, near, notify)
     for person in people.people:
-        _check(person, path.name, record, Limits(request.strict, request.max_skipped))
-        _note(person, notify)
+        check_person(person, path.name, record, Limits(request.strict, request.max_skipped))
+        note_person(person, notify)
     edits = tuple(SampleRecord(person.name, person.edits) for person in people.people)
     return people, HaplotypesRecord(
         record.file, edits, record.unphased, record.alias, record.allow_truncated
@@ -140,10 +130,9 @@ def _read(
         names.declare(file.header.contigs)
     samples = [sample.name for sample in record.samples]
     file_of = GenotypeFile(path, samples, allow_truncated=record.allow_truncated)
-    reader = AlleleReader(genome, names, _LONGEST)
-    callers = [Caller(reader, record.unphased) for _ in samples]
+    callers = callers_of(genome, names, record.unphased, len(samples))
     builders = [PersonBuilder(name) for name in samples]
-    order = _Order()
+    order = RecordOrder()
     for called in file_of:
         order.see(called.record)
         counted = near is None or _is_near(called.record, names, near)
@@ -177,76 +166,3 @@ def regions_near(regions: Regions | None, widest: int) -> Regions | None:
     return Regions(
         regions.contigs, regions.contig, starts, np.minimum(regions.ends + widest, lengths)
     )
-
-
-class _Order:
-    """Watches the order and the contigs of records."""
-
-    def __init__(self) -> None:
-        self.contig, self.position = "", -1
-        self.seen: set[str] = set()
-        self.sorted = True
-
-    def see(self, record: VariantRecord) -> None:
-        """Take the next record."""
-        if record.contig != self.contig:
-            self.sorted &= record.contig not in self.seen
-            self.seen.add(record.contig)
-            self.contig, self.position = record.contig, -1
-        self.sorted &= record.position >= self.position
-        self.position = record.position
-
-    def tell(self, name: str, names: ContigNames, notify: Notify) -> None:
-        """Say what is odd; raises InputError where no contig is the genome's."""
-        if self.seen and all(names.find(contig) is None for contig in self.seen):
-            raise InputError(
-                f"{name}: none of its contigs is one of the genome. The file has "
-                f"{shown(sorted(self.seen))}, the genome {shown(names.contigs.names)}. Give the "
-                "genome that the variants were called on, or --alias FILE with two columns of "
-                "names."
-            )
-        if not self.sorted:
-            notify(f"{name} is not sorted; the edits of each person are sorted before they apply.")
-
-
-def _check(person: Person, name: str, record: HaplotypesRecord, limits: Limits) -> None:
-    """Refuse a person of whom too much is not known or cannot be applied."""
-    unphased = person.counts.get("unphased", 0)
-    if unphased and record.unphased == "refuse":
-        raise InputError(
-            f"{name}: {unphased:,} heterozygous genotypes of {person.name} are not phased, the "
-            f"first at {person.first_unphased}: nobody knows on which haplotype their alleles "
-            "are. Phase the file (whatshap, SHAPEIT, Beagle), or say what is to become of them: "
-            "--unphased reference leaves them out, --unphased two-hot reads both bases of an SNV "
-            "at once."
-        )
-    reasons = {code: n for code, n in person.skipped.items() if code not in _OF_PERSON}
-    skipped, total = sum(reasons.values()), int(np.count_nonzero(person.listed))
-    if not skipped or (not limits.strict and skipped <= limits.most_skipped * total):
-        return
-    listed = ", ".join(f"{n:,} {code}" for code, n in Counter(reasons).most_common())
-    hint = "Leave out --strict" if limits.strict else "--max-skipped 1"
-    wrong = "Is it the right genome (assembly, strand)? " if reasons.keys() & _WRONG_GENOME else ""
-    raise InputError(
-        f"{name}: {skipped:,} of {total:,} alleles of {person.name} cannot be applied ({listed}). "
-        f"{wrong}{hint} to go on without them."
-    )
-
-
-def _note(person: Person, notify: Notify) -> None:
-    counts, skipped = person.counts, person.skipped
-    told = [
-        (counts.get("missing"), "genotypes are missing and read as the reference"),
-        (counts.get("half_missing"), "have one allele missing, which is read as the reference"),
-        (counts.get("haploid"), "are of one copy, which both haplotypes show"),
-        (counts.get("two_hot"), "are not phased SNVs whose bases are read both at once"),
-        (skipped.get(UNPHASED), "alleles are not phased and left out"),
-        (skipped.get(OVERLAP), "overlap an earlier edit of their haplotype and are left out"),
-        (skipped.get(DUPLICATE), "are there twice"),
-    ]
-    said = [f"{number:,} {what}" for number, what in told if number]
-    others = {code: n for code, n in skipped.items() if code not in _OF_PERSON}
-    if others:
-        said.append("left out: " + ", ".join(f"{n:,} {code}" for code, n in others.items()))
-    if said:
-        notify(f"{person.name}: {person.edits:,} edits are applied; {'; '.join(said)}.")

@@ -66,9 +66,9 @@ class HaplotypeWorker(WindowWorker):
         """Return windows and time of the model, timing two batches."""
         plan, record = self.haplotypes, self.plan.record
         ways = len(record.shifts) * (2 if record.reverse_complement else 1)
-        found = forecast(plan, self.people.people, Reach.of(self.forward))
-        windows = (plan.cores + found.windows) * ways
-        share = found.computed / found.cores if found.cores else 0.0
+        tally = forecast(plan, self.people.people, Reach.of(self.forward))
+        windows = (plan.cores + tally.windows) * ways
+        share = tally.computed / tally.cores if tally.cores else 0.0
         bases = int(plan.chunks.bases.sum())
         work = (
             f"{bases:,} bp, of the reference and on {2 * len(plan.samples)} haplotypes, "

@@ -51,11 +51,11 @@ def is_edits(output: Output) -> bool:
 
 def haplotype_pairs(outputs: Iterable[Output]) -> list[Pair]:
     """Return first and second haplotype of every track and person, in order."""
-    found: dict[tuple[str, str], dict[str, Output]] = {}
+    by_track: dict[tuple[str, str], dict[str, Output]] = {}
     for output in outputs:
         if output.statistic in (FIRST, SECOND):
-            found.setdefault((output.sample, output.track_id), {})[output.statistic] = output
-    return [(both[FIRST], both[SECOND]) for both in found.values() if len(both) == 2]
+            by_track.setdefault((output.sample, output.track_id), {})[output.statistic] = output
+    return [(both[FIRST], both[SECOND]) for both in by_track.values() if len(both) == 2]
 
 
 def in_order(outputs: Sequence[Output]) -> list[Pair | Output]:

@@ -45,6 +45,7 @@ _STATISTICS = {
     "letters": "attribution",
     "letters-sd": "standard deviation over folds of the attribution",
     "absmax": "strongest variant effect",
+    "quantile": "quantile among all bases",
     "ref": "reference allele",
     "alt": "alternative allele",
     "delta": "alternative minus reference",
@@ -57,7 +58,7 @@ _STATISTICS = {
 }
 _OF_EDITS = {"ref": "without", "alt": "with", "delta": "difference made by"}
 _NO_TRACK = Track(id="", label="", transform="")
-_NEGATED = ("mean", "ref", "alt", "delta")
+_NEGATED = ("mean", "quantile", "ref", "alt", "delta")
 DELTA_UP = {1: "up is a gain", -1: "up is a loss"}
 """What the direction of a difference means, by the sign in which it is stored."""
 

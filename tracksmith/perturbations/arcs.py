@@ -19,8 +19,8 @@ from tracksmith.tracks.options import Compressor
 
 __all__ = ["Arcs", "shown_place"]
 
+# decision: arcs-in-hexadecimal (igv.js takes no red,green,blue here)
 INCREASE, DECREASE = "#ca0020", "#0571b0"
-"""As browsers all read colours: igv.js takes no red,green,blue here."""
 
 LONGEST_NAME = 100
 
@@ -46,12 +46,12 @@ class Arcs:
         """Let go of the file."""
         self._effects.close()
 
-    def add(self, found: ReadoutResults) -> None:
+    def add(self, results: ReadoutResults) -> None:
         """Take the pairs of a readout that have a value."""
-        readout = self.plan.inputs.readouts[found.number]
-        span = self.plan.pairs.places[found.number].span
-        effect = found.effect.astype(np.float32)
-        for at, pair in enumerate(found.pairs[number] for number in found.scored):
+        readout = self.plan.inputs.readouts[results.number]
+        span = self.plan.pairs.places[results.number].span
+        effect = results.effect.astype(np.float32)
+        for at, pair in enumerate(results.pairs[number] for number in results.scored):
             edit = self.plan.inputs.edits[pair.edit]
             place = shown_place(self.plan, pair.edit)
             if place is None:

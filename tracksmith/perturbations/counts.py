@@ -23,18 +23,18 @@ class Counts:
     store: PartStore
     _of_pairs: Counter[str] = field(default_factory=Counter)
 
-    def add(self, found: ReadoutResults) -> None:
+    def add(self, results: ReadoutResults) -> None:
         """Count the pairs of a readout."""
-        self._of_pairs["pairs"] += len(found.pairs)
-        self._of_pairs["pairs with a value"] += len(found.scored)
-        for pair in found.pairs:
+        self._of_pairs["pairs"] += len(results.pairs)
+        self._of_pairs["pairs with a value"] += len(results.scored)
+        for pair in results.pairs:
             self._of_pairs[f"in reach: {pair.reach}"] += 1
             if pair.why and pair.reach != NO:
                 self._of_pairs[f"without a value: {pair.why}"] += 1
 
     @property
     def values(self) -> int:
-        """Effects that were found: one a pair and track."""
+        """Effects that were computed: one a pair and track."""
         return self._of_pairs["pairs with a value"] * len(self.plan.rows)
 
     def table(self) -> tuple[bytes, str]:

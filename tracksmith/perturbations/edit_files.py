@@ -55,21 +55,21 @@ def read_edit_rows(path: Path, operation: str) -> Iterator[Row]:
 
 def _titles(cells: Sequence[str], place: str) -> dict[str, int]:
     """Return which column holds what; nothing for a line that is no line of titles."""
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     words = [cell.strip().lstrip("#").strip().lower() for cell in cells]
     if words[0] not in TITLES["contig"] or len(words) < 3 or words[1].isdecimal():
         return {}
     for at, word in enumerate(words):
         for name, known in TITLES.items():
-            if word in known and name in found:
+            if word in known and name in columns:
                 raise InputError(f"{place}: two columns are the {name}; name one of them so.")
             if word in known:
-                found[name] = at
-    if missing := [name for name in _NEEDED if name not in found]:
+                columns[name] = at
+    if missing := [name for name in _NEEDED if name not in columns]:
         raise InputError(
             f"{place}: no column is the {missing[0]}: call it {TITLES[missing[0]][0]}."
         )
-    return found
+    return columns
 
 
 def _row(place: str, cells: Sequence[str], columns: dict[str, int], operation: str) -> Row:

@@ -97,13 +97,13 @@ class _ModelFiles:
     def _every(self, tracks: TrackFiles) -> Iterator[list[Row]]:
         """Yield the rows of every readout, and feed all other files on the way."""
         seen: set[int] = set()
-        for found in ModelResults(self.plan, self.store).readouts():
-            seen.update(pair.edit for pair in found.pairs)
-            self.counts.add(found)
-            self.top.add(found)
+        for results in ModelResults(self.plan, self.store).readouts():
+            seen.update(pair.edit for pair in results.pairs)
+            self.counts.add(results)
+            self.top.add(results)
             if not self.plan.recipe.table_only:
-                tracks.add(found)
-            yield self._taken(self.rows.of_readout(found))
+                tracks.add(results)
+            yield self._taken(self.rows.of_readout(results))
         yield self._taken(self.rows.lonely_edits(seen))
 
     def _taken(self, rows: Iterable[Row]) -> list[Row]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tracksmith.engine.forward import Forward
 
-__all__ = ["Asked", "EditForward", "Group"]
+__all__ = ["EditForward", "Group", "Reading"]
 
 log = logging.getLogger(__name__)
 Values = NDArray[np.float32]
@@ -32,7 +32,7 @@ SHARED_BATCH = 16
 
 
 @dataclass
-class Asked:
+class Reading:
     """A sequence to predict: its bases over the windows of all orientations, the bins to keep.
 
     ``masks`` is uint8 ``(bases,)``; ``bins`` are those of the core, half-open; ``values``, float32
@@ -44,20 +44,20 @@ class Asked:
     name: str
     values: Values = field(default_factory=lambda: np.empty(0, np.float32))
 
-    def add(self, found: Values) -> None:
+    def add(self, predicted: Values) -> None:
         """Add the values of one orientation."""
-        self.values += found
+        self.values += predicted
 
 
 @dataclass(frozen=True)
 class Group:
     """A readout's reference and what edits make of it, all on one contig.
 
-    ``needed`` says that the reference's own values are asked for.
+    ``needed`` says that the reference's own values are wanted.
     """
 
-    reference: Asked
-    edited: list[Asked]
+    reference: Reading
+    edited: list[Reading]
     folds: tuple[str, ...]
     needed: bool = True
 
@@ -93,40 +93,42 @@ class EditForward:
             self._refuse_unfinite(one)
         return spent
 
-    def _windows(self, asked: list[Asked], folds: tuple[str, ...], spent: Spent) -> None:
+    def _windows(self, readings: list[Reading], folds: tuple[str, ...], spent: Spent) -> None:
         """Predict windows one by one, whatever they are of."""
-        masks = np.stack([one.masks for one in asked])
+        masks = np.stack([one.masks for one in readings])
         plain = not odd_bases(masks).any()
         for way in self.forward.orientations:
             windows = self._cut(masks, way)
 
             def forward(first: int, last: int, way: Orientation = way, w: Masks = windows) -> None:
-                found = self.forward.windows(w[first:last], folds, reverse=way.reverse, plain=plain)
-                self._put(found, asked[first:last], way)
+                predicted = self.forward.windows(
+                    w[first:last], folds, reverse=way.reverse, plain=plain
+                )
+                self._put(predicted, readings[first:last], way)
 
-            self._run(forward, asked)
-        spent.windows += len(asked) * len(self.forward.orientations)
+            self._run(forward, readings)
+        spent.windows += len(readings) * len(self.forward.orientations)
 
     def _pairs(self, group: Group, spent: Spent) -> None:
         """Predict the edits of a readout by the networks' shortcut, near ones together."""
         first_time = True
         changed = [_columns(group.reference.masks, one.masks) for one in group.edited]
         for run in _near(changed, self.forward.tiling.window):
-            asked = [group.edited[number] for number in run]
+            readings = [group.edited[number] for number in run]
             columns = (min(changed[n][0] for n in run), max(changed[n][1] for n in run))
-            self._run_of_pairs(group, asked, columns, first_time=first_time)
+            self._run_of_pairs(group, readings, columns, first_time=first_time)
             first_time = False
             ways = len(self.forward.orientations)
-            calls = -(-len(asked) // self.forward.batch.windows)
+            calls = -(-len(readings) // self.forward.batch.windows)
             spent.windows += calls * ways
-            spent.parts += len(asked) * ways
-            spent.anew += len(asked) * ways * (columns[1] - columns[0])
-            spent.bases += len(asked) * ways * self.forward.tiling.window
+            spent.parts += len(readings) * ways
+            spent.anew += len(readings) * ways * (columns[1] - columns[0])
+            spent.bases += len(readings) * ways * self.forward.tiling.window
 
     def _run_of_pairs(
-        self, group: Group, asked: list[Asked], columns: tuple[int, int], *, first_time: bool
+        self, group: Group, readings: list[Reading], columns: tuple[int, int], *, first_time: bool
     ) -> None:
-        masks = np.stack([group.reference.masks, *(one.masks for one in asked)])
+        masks = np.stack([group.reference.masks, *(one.masks for one in readings)])
         plain, window = not odd_bases(masks).any(), self.forward.tiling.window
         for way in self.forward.orientations:
             windows, start = self._cut(masks, way), way.delta - self.low
@@ -144,26 +146,26 @@ class EditForward:
                     w[:1], w[1 + first : 1 + last], changed, group.folds, reverse=way.reverse,
                     plain=plain,
                 )  # fmt: skip
-                self._put(other, asked[first:last], way)
+                self._put(other, readings[first:last], way)
                 if group.needed and first_time and first == 0:
                     self._put(own, [group.reference], way)
 
-            self._run(forward, asked)
+            self._run(forward, readings)
 
     def _cut(self, masks: Masks, way: Orientation) -> Masks:
         """Return the windows of one orientation."""
         start = way.delta - self.low
         return masks[:, start : start + self.forward.tiling.window]
 
-    def _put(self, found: Tensor, asked: Sequence[Asked], way: Orientation) -> None:
+    def _put(self, predicted: Tensor, readings: Sequence[Reading], way: Orientation) -> None:
         """Add the bins that are kept of ``(sets, tracks, windows, bins)``."""
         moved = 0 if self.forward.tiling.network.whole_window else way.moved_bins
-        low, high = min(one.bins[0] for one in asked), max(one.bins[1] for one in asked)
-        values = found[0, :, :, low - moved : high - moved].cpu().numpy()
-        for number, one in enumerate(asked):
+        low, high = min(one.bins[0] for one in readings), max(one.bins[1] for one in readings)
+        values = predicted[0, :, :, low - moved : high - moved].cpu().numpy()
+        for number, one in enumerate(readings):
             one.add(values[:, number, one.bins[0] - low : one.bins[1] - low])
 
-    def _run(self, forward: Callable[[int, int], None], asked: Sequence[Asked]) -> None:
+    def _run(self, forward: Callable[[int, int], None], readings: Sequence[Reading]) -> None:
         """Fill batches; a plugin that raises gets a second try before it fails."""
 
         def twice(first: int, last: int) -> None:
@@ -176,20 +178,20 @@ class EditForward:
                     if is_of_device(error):
                         raise
                     if attempt == 2:
-                        raise self._failed(error, asked[first:last]) from error
+                        raise self._failed(error, readings[first:last]) from error
                     log.warning("%s raised %r; trying once more", self.forward.card.name, error)
                 else:
                     return
 
-        self.forward.in_batches(twice, len(asked))
+        self.forward.in_batches(twice, len(readings))
 
-    def _failed(self, error: BaseException, asked: Sequence[Asked]) -> PluginError:
+    def _failed(self, error: BaseException, readings: Sequence[Reading]) -> PluginError:
         return PluginError(
             f"{self.forward.card.name} raised {type(error).__name__}: {error}\n"
-            f"It happened on {len(asked)} windows, the first of {asked[0].name}."
+            f"It happened on {len(readings)} windows, the first of {readings[0].name}."
         )
 
-    def _refuse_unfinite(self, one: Asked) -> None:
+    def _refuse_unfinite(self, one: Reading) -> None:
         if np.isfinite(one.values).all():
             return
         track, place = np.argwhere(~np.isfinite(one.values))[0].tolist()
@@ -200,7 +202,7 @@ class EditForward:
         )
 
 
-def _every(groups: Sequence[Group]) -> list[Asked]:
+def _every(groups: Sequence[Group]) -> list[Reading]:
     return [
         one
         for group in groups

@@ -61,8 +61,8 @@ def read_inputs(
     edits: list[Perturbation] = []
     skipped: list[SkippedEdit] = []
     strict = not _is_vcf(paths)
-    for found in _rows(recipe, paths, maker, regions, readouts):
-        made = _made(maker, found, strict=strict) if isinstance(found, Row) else found
+    for row in _rows(recipe, paths, maker, regions, readouts):
+        made = _made(maker, row, strict=strict) if isinstance(row, Row) else row
         if isinstance(made, SkippedEdit):
             skipped.append(made)
         else:

@@ -77,11 +77,11 @@ class Pairs:
     def _touched(self) -> dict[int, NDArray[np.int64]]:
         """By contig: number of the edit, start and end of every stretch that is changed."""
         lengths = self.placer.plan.contigs.lengths
-        found: dict[int, list[tuple[int, int, int]]] = {}
+        spans_of: dict[int, list[tuple[int, int, int]]] = {}
         for number, edit in enumerate(self.edits):
             spans = edit.touched(int(lengths[edit.contig]))
-            found.setdefault(edit.contig, []).extend((number, *span) for span in spans)
-        return {contig: np.array(rows, np.int64) for contig, rows in found.items()}
+            spans_of.setdefault(edit.contig, []).extend((number, *span) for span in spans)
+        return {contig: np.array(rows, np.int64) for contig, rows in spans_of.items()}
 
     def of_readout(self, number: int) -> Iterator[Pair]:
         """Yield the pairs of a readout, in the order of the edits."""

@@ -76,6 +76,7 @@ class Placer:
         tiling = self.plan.tiling
         length = int(self.plan.contigs.lengths[readout.contig])
         span = readout.span(self.around, length)
+        # decision: read-around-readouts (one reference a readout, whatever is edited)
         core = readout.middle - self.middle
         bins = self.bins_of(span, core)
         if bins[0] < self.frame[0] or bins[1] > self.frame[1]:

@@ -33,10 +33,10 @@ def predict_items(
 
 def pieces_of(model: ModelPlan, cut: Cut) -> list[bytes]:
     """Return the value of every track that was asked for, float64, and all bins where drawn."""
-    values = cut.asked.values[model.rows]
-    first = cut.asked.bins[0]
+    values = cut.reading.values[model.rows]
+    first = cut.reading.bins[0]
     bins = values[:, cut.register.bins[0] - first : cut.register.bins[1] - first]
     wide: NDArray[np.float64] = bins.astype(np.float64)
     value = wide.sum(axis=1) if model.reduce == "sum" else wide.mean(axis=1)
-    drawn = cut.asked.bins == model.pairs.placer.frame and model.drawn
+    drawn = cut.reading.bins == model.pairs.placer.frame and model.drawn
     return [value.tobytes(), values.tobytes() if drawn else b""]

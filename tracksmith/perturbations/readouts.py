@@ -83,8 +83,8 @@ def read_readouts(
         A line that is no region or feature, with its number.
     """
     if is_gtf(path):
-        found = list(_gtf_sites(path, contigs, notify, alias, feature))
-        if not found:
+        readouts = list(_gtf_sites(path, contigs, notify, alias, feature))
+        if not readouts:
             raise InputError(f"{path} holds no line of the feature {feature!r}.")
     else:
         bed = read_bed(path, contigs, notify, alias)
@@ -92,9 +92,9 @@ def read_readouts(
             bed.names, bed.contig.tolist(), bed.starts.tolist(), bed.ends.tolist(), bed.strands,
             strict=True,
         )  # fmt: skip
-        found = [_region(*row, sites=sites, contigs=contigs) for row in rows]
-    found.sort(key=lambda one: (one.contig, one.start, one.end, one.name))
-    return tuple(_numbered(list(dict.fromkeys(found))))
+        readouts = [_region(*row, sites=sites, contigs=contigs) for row in rows]
+    readouts.sort(key=lambda one: (one.contig, one.start, one.end, one.name))
+    return tuple(_numbered(list(dict.fromkeys(readouts))))
 
 
 def _region(

@@ -58,11 +58,11 @@ class Recipe:
         TrustError
             A file is gone, or another one.
         """
-        found = {}
+        checked = {}
         for name, known in self.files.items():
             record = FileRecord(known["name"], 0, known["sha256"])
-            found[name] = check_file(places.file(name), record, f"file of {name}")
-        return found
+            checked[name] = check_file(places.file(name), record, f"file of {name}")
+        return checked
 
 
 def recipe_of(request: Request) -> tuple[Recipe, dict[str, Path]]:

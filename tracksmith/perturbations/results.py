@@ -66,25 +66,25 @@ class ModelResults:
             empty = np.empty((0, tracks))
             return ReadoutResults(number, pairs, [], np.full(tracks, np.nan), empty, empty, {})
         seeds = [self.plan.inputs.edits[pairs[at].edit].seeds for at in scored]
-        found = np.stack([np.frombuffer(raw) for raw in islice(values, 1 + sum(seeds))])
+        every = np.stack([np.frombuffer(raw) for raw in islice(values, 1 + sum(seeds))])
         ends = np.cumsum([1, *seeds])
-        own = [found[first:last] for first, last in pairwise(ends)]
+        own = [every[first:last] for first, last in pairwise(ends)]
         mean = np.stack([rows[0] if len(rows) == 1 else rows.mean(axis=0) for rows in own])
         sd = np.stack(
             [np.full(tracks, np.nan) if len(rows) < 2 else rows.std(axis=0, ddof=1) for rows in own]
         )
         numbers = [REFERENCE, *(pairs[at].edit for at in scored)]
         drawn = self._bins(numbers, [1, *seeds], bins)
-        return ReadoutResults(number, pairs, scored, found[0], mean, sd, drawn)
+        return ReadoutResults(number, pairs, scored, every[0], mean, sd, drawn)
 
     def _bins(self, numbers: list[int], seeds: list[int], bins: Iterator[bytes]) -> dict[int, Bins]:
         """Return the bins of whole windows, of the edits that get tracks."""
-        found = {}
+        drawn = {}
         for number, count in zip(numbers, seeds, strict=True):
             raws = list(islice(bins, count))
             wanted = number in self.plan.drawn or number == REFERENCE
             if wanted and all(raws):
                 rows = [np.frombuffer(raw, np.float32) for raw in raws]
                 mean = rows[0] if count == 1 else np.mean(rows, axis=0, dtype=np.float64)
-                found[number] = mean.astype(np.float32).reshape(len(self.plan.rows), -1)
-        return found
+                drawn[number] = mean.astype(np.float32).reshape(len(self.plan.rows), -1)
+        return drawn

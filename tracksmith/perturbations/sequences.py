@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tracksmith.genome.bases import Masks
 from tracksmith.genome.edited import ReadBases
-from tracksmith.perturbations.forward import Asked, Group
+from tracksmith.perturbations.forward import Group, Reading
 from tracksmith.perturbations.model import ModelPlan
 from tracksmith.perturbations.pairs import REFERENCE, Item, Register
 
@@ -20,7 +20,7 @@ class Cut:
     """An item with its sequence, which equal items share, and how the readout lies in it."""
 
     item: Item
-    asked: Asked
+    reading: Reading
     register: Register
 
 
@@ -66,7 +66,7 @@ class _Cutter:
         pairs, name = self.plan.pairs, self.plan.inputs.readouts[self.readout].name
         own = Item(self.readout, REFERENCE, 0)
         register = pairs.register(self.readout, REFERENCE)
-        reference = Asked(
+        reference = Reading(
             self.bases(own, register),
             pairs.placer.frame if self.drawn(own) else register.bins,
             f"the readout {name}",
@@ -79,16 +79,16 @@ class _Cutter:
             bins = pairs.placer.frame if self.drawn(item) else register.bins
             masks = reference.masks if item.edit == REFERENCE else self.bases(item, register)
             alike = known.setdefault(masks.tobytes(), [])
-            asked = next((one for one in alike if _holds(one.bins, bins)), None)
-            if asked is None:
+            reading = next((one for one in alike if _holds(one.bins, bins)), None)
+            if reading is None:
                 edit = self.plan.inputs.edits[item.edit]
-                asked = Asked(masks, bins, f"the readout {name} with the edit {edit.name}")
-                alike.append(asked)
-                edited.append(asked)
+                reading = Reading(masks, bins, f"the readout {name} with the edit {edit.name}")
+                alike.append(reading)
+                edited.append(reading)
             elif item.edit != REFERENCE:
                 saved += 1
-            needed = needed or asked is reference
-            cuts.append(Cut(item, asked, register))
+            needed = needed or reading is reference
+            cuts.append(Cut(item, reading, register))
         contig = self.plan.inputs.readouts[self.readout].contig
         return Group(reference, edited, self.plan.folds[contig], needed), cuts, saved
 

@@ -62,13 +62,13 @@ def read_variants(path: Path, maker: Maker) -> Iterator[Row | SkippedEdit]:
                 yield SkippedEdit(record.id, place, what)
                 continue
             for number, alternative in enumerate(record.alts, 1):
-                found = _Allele(record, number, alternative, info, place).row(maker)
-                if isinstance(found, Row) and ("[" in alternative or "]" in alternative):
-                    key = (found.contig, found.start, found.end, found.operation)
+                row = _Allele(record, number, alternative, info, place).row(maker)
+                if isinstance(row, Row) and ("[" in alternative or "]" in alternative):
+                    key = (row.contig, row.start, row.end, row.operation)
                     if key in junctions:
-                        found = SkippedEdit(found.name, place, "the mate of an earlier breakend")
+                        row = SkippedEdit(row.name, place, "the mate of an earlier breakend")
                     junctions.add(key)
-                yield found
+                yield row
 
 
 def _info(line: bytes) -> dict[str, str]:

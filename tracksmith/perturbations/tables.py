@@ -49,37 +49,37 @@ class PairRows:
 
     plan: ModelPlan
 
-    def of_readout(self, found: ReadoutResults) -> Iterator[Row]:
+    def of_readout(self, results: ReadoutResults) -> Iterator[Row]:
         """Yield the rows of a readout: of a pair with a value one a track, else one."""
-        if not found.pairs:
-            yield self._lonely_readout(found.number)
-        rank = {at: number for number, at in enumerate(found.scored)}
-        log2fc = self.log2fc(found)
-        for at, pair in enumerate(found.pairs):
+        if not results.pairs:
+            yield self._lonely_readout(results.number)
+        rank = {at: number for number, at in enumerate(results.scored)}
+        log2fc = self.log2fc(results)
+        for at, pair in enumerate(results.pairs):
             head = self._head(pair)
             if at not in rank:
                 yield (*head, "*", pair.reach, pair.why, self._distance(pair), ".", *[None] * 8)
                 continue
-            yield from self._scored(head, pair, found, rank[at], log2fc)
+            yield from self._scored(head, pair, results, rank[at], log2fc)
 
     def _scored(
         self,
         head: Row,
         pair: Pair,
-        found: ReadoutResults,
+        results: ReadoutResults,
         at: int,
         log2fc: NDArray[np.float64],
     ) -> Iterator[Row]:
         bins = self.plan.pairs.register(pair.readout, pair.edit).bins
         seeds, distance = self.plan.inputs.edits[pair.edit].seeds, self._distance(pair)
-        effect, reference = found.effect[at], found.reference
+        effect, reference = results.effect[at], results.reference
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(reference != 0, effect / reference, np.nan)
         for track, name in enumerate(self.plan.record.tracks):
             yield (
                 *head, name, pair.reach, ".", distance, self.plan.reduce, bins[1] - bins[0],
-                reference[track], found.mean[at, track], found.sd[at, track], seeds, effect[track],
-                relative[track], log2fc[at, track],
+                reference[track], results.mean[at, track], results.sd[at, track], seeds,
+                effect[track], relative[track], log2fc[at, track],
             )  # fmt: skip
 
     def _head(self, pair: Pair) -> Row:
@@ -120,11 +120,11 @@ class PairRows:
         by_id = {track.id: track for track in self.plan.windows.card.tracks}
         return [by_id[name] for name in self.plan.record.tracks]
 
-    def log2fc(self, found: ReadoutResults) -> NDArray[np.float64]:
+    def log2fc(self, results: ReadoutResults) -> NDArray[np.float64]:
         """Return the log2 of mean over reference; NaN for tracks that may be negative."""
         more = self.plan.windows.card.variants.pseudocount
         signed = np.array([track.signed for track in self.tracks], np.bool_)
-        above, below = found.mean + more, found.reference + more
+        above, below = results.mean + more, results.reference + more
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log2(above / below)
         known = (above > 0) & (below > 0) & ~signed
@@ -139,29 +139,29 @@ class Top:
     _heap: list[tuple[float, int, Row]] = field(default_factory=list)
     _count: int = 0
 
-    def add(self, found: ReadoutResults) -> None:
+    def add(self, results: ReadoutResults) -> None:
         """Take the strongest of a readout."""
-        size = np.abs(found.effect)
-        log2fc = self.rows.log2fc(found)
+        size = np.abs(results.effect)
+        log2fc = self.rows.log2fc(results)
         for cell in np.argsort(-size, axis=None, kind="stable")[:TOP].tolist():
             at, track = divmod(cell, size.shape[1])
             strength = float(size[at, track])
             self._count -= 1
             if len(self._heap) == TOP and strength <= self._heap[0][0]:
                 return
-            row = self._row(found, at, track, float(log2fc[at, track]))
+            row = self._row(results, at, track, float(log2fc[at, track]))
             push = heapq.heappush if len(self._heap) < TOP else heapq.heappushpop
             push(self._heap, (strength, self._count, row))
 
-    def _row(self, found: ReadoutResults, at: int, track: int, log2fc: float) -> Row:
-        plan, pair = self.rows.plan, found.pairs[found.scored[at]]
+    def _row(self, results: ReadoutResults, at: int, track: int, log2fc: float) -> Row:
+        plan, pair = self.rows.plan, results.pairs[results.scored[at]]
         edit, readout = plan.inputs.edits[pair.edit], plan.inputs.readouts[pair.readout]
         contig, (start, end) = plan.contigs.names[edit.contig], edit.place
         span = plan.pairs.places[pair.readout].span
         region = f"{contig}:{min(start, span[0]) + 1}-{max(end, span[1])}"
         return (
             contig, start + 1, end, edit.name, edit.operation, readout.name,
-            plan.record.tracks[track], float(found.effect[at, track]), log2fc,
+            plan.record.tracks[track], float(results.effect[at, track]), log2fc,
             readout.distance(start, end), region,
         )  # fmt: skip
 

@@ -26,21 +26,22 @@ Pieces = Iterator[tuple[int, EncodedPiece]]
 Intervals = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def effect_intervals(plan: ModelPlan, found: ReadoutResults) -> Intervals:
+def effect_intervals(plan: ModelPlan, results: ReadoutResults) -> Intervals:
     """Return starts, ends, and the effect of every track, ``(intervals, tracks)``, on a readout.
 
     Where edits overlap it is the mean of their effects.
     """
-    places = [shown_place(plan, found.pairs[at].edit) for at in found.scored]
+    places = [shown_place(plan, results.pairs[at].edit) for at in results.scored]
     shown = [(number, place) for number, place in enumerate(places) if place is not None]
     edges = np.unique(np.array([edge for _, place in shown for edge in place], np.int64))
     total = np.zeros((max(len(edges) - 1, 0), len(plan.rows)))
     count = np.zeros(len(total), np.int64)
-    effect = found.effect
+    effect = results.effect
     for number, place in shown:
         first, last = np.searchsorted(edges, place)
         total[first:last] += effect[number]
         count[first:last] += 1
+    # decision: mean-where-edits-overlap (a sum would count sliding tiles many times over)
     kept = count > 0
     return edges[:-1][kept], edges[1:][kept], total[kept] / count[kept, None]
 
@@ -57,7 +58,7 @@ def effect_piece(
         yield contig, encode_intervals(starts, ends, values, length, options, contig=contig)
 
 
-def window_lines(plan: ModelPlan, found: ReadoutResults, drawn: Drawn) -> dict[str, Any]:
+def window_lines(plan: ModelPlan, results: ReadoutResults, drawn: Drawn) -> dict[str, Any]:
     """Return where a window begins, and by statistic the value of every base of the reference.
 
     ``start`` is in bp; ``ref``, ``alt`` and ``delta`` are float32 ``(tracks, bases)``. A deleted
@@ -69,7 +70,7 @@ def window_lines(plan: ModelPlan, found: ReadoutResults, drawn: Drawn) -> dict[s
     length = int(plan.contigs.lengths[plan.inputs.readouts[drawn.readout].contig])
     start, end = place.core + first * size, place.core + last * size
     low, high = max(0, start), min(end, length)
-    reference, alternative = found.bins[REFERENCE], found.bins[drawn.edit]
+    reference, alternative = results.bins[REFERENCE], results.bins[drawn.edit]
     bases = np.arange(low, high)
     edit = plan.inputs.edits[drawn.edit].shape(length, (place.low, place.high))
     moved, survives = edit.to_edited(bases)

@@ -49,25 +49,27 @@ class TrackFiles:
     ) -> None:
         self.arcs.close()
 
-    def add(self, found: ReadoutResults) -> None:
+    def add(self, results: ReadoutResults) -> None:
         """Write the tracks of a readout, and keep its arcs."""
-        self.arcs.add(found)
-        self._write_effects(found)
-        self._write_windows(found)
+        self.arcs.add(results)
+        self._write_effects(results)
+        self._write_windows(results)
 
-    def _write_effects(self, found: ReadoutResults) -> None:
-        if not found.scored:
+    def _write_effects(self, results: ReadoutResults) -> None:
+        if not results.scored:
             return
-        intervals = effect_intervals(self.plan, found)
+        intervals = effect_intervals(self.plan, results)
         for number, track in enumerate(self.plan.record.tracks):
-            path = self.names.effect(track, found.number)
-            pieces = partial(effect_piece, self.plan, found.number, intervals, number, self.options)
+            path = self.names.effect(track, results.number)
+            pieces = partial(
+                effect_piece, self.plan, results.number, intervals, number, self.options
+            )
             about: dict[str, Any] = {"track": track, "statistic": "effect", "stored_sign": 1}
-            self._write_track(path, pieces, INTERVAL_BIN, readout=found.number, **about)
+            self._write_track(path, pieces, INTERVAL_BIN, readout=results.number, **about)
 
-    def _write_windows(self, found: ReadoutResults) -> None:
-        for drawn in (one for one in self.names.drawn if one.readout == found.number):
-            lines = window_lines(self.plan, found, drawn)
+    def _write_windows(self, results: ReadoutResults) -> None:
+        for drawn in (one for one in self.names.drawn if one.readout == results.number):
+            lines = window_lines(self.plan, results, drawn)
             for number, track in enumerate(self.plan.record.tracks):
                 for statistic in STATISTICS:
                     path = self.names.window(track, drawn, statistic)
@@ -90,8 +92,8 @@ class TrackFiles:
         crash_point("track-finished")
         name = self.plan.inputs.readouts[readout].name
         about = {**about, "model": self.plan.record.name, "readout": name}
-        entry = FileEntry.of(self.folder, path, form.name, **about, **value_facts(summary))
-        self.entries.append(entry)
+        written = FileEntry.of(self.folder, path, form.name, **about, **value_facts(summary))
+        self.entries.append(written)
 
     def write_arcs(self) -> None:
         """Write the arcs of every track, once all readouts were taken."""
@@ -100,8 +102,8 @@ class TrackFiles:
             count, most = self.arcs.write(self.folder / path, number, self.options.compressor)
             crash_point("track-finished")
             about = {"model": self.plan.record.name, "track": track, "statistic": "arcs"}
-            entry = FileEntry.of(
+            written = FileEntry.of(
                 self.folder, path, "biginteract", rows=count, max=most,
                 values=None if count else 0, **about,
             )  # fmt: skip
-            self.entries.append(entry)
+            self.entries.append(written)

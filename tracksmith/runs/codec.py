@@ -103,13 +103,17 @@ def _printable(where: str) -> str:
     return plain if len(plain) <= 300 else f"{plain[:240]}...{plain[-57:]}"
 
 
+LARGEST = 1e300
+"""No number of a record is larger: a whole one beyond what a float holds breaks sums."""
+
+
 def _plain_reader(kind: Any) -> Reader:
     if kind is Any:
         return lambda value, where: value
     accepted = (int, float) if kind is float else (kind,)
 
     def read(value: Any, where: str) -> Any:
-        if type(value) not in accepted:
+        if type(value) not in accepted or (kind is float and abs(value) > LARGEST):
             raise _refuse(where, value, PLAIN.get(kind, str(kind)))
         return value
 

@@ -19,6 +19,7 @@ __all__ = [
     "OpenTrack",
     "open_track",
     "read_contigs",
+    "read_entries",
     "read_summary",
     "read_values",
 ]
@@ -161,3 +162,19 @@ def _check_interval(handle: Any, path: Path, contig: str, start: int, end: int) 
             f"{contig}:{start}-{end} (0-based) does not lie inside the contig, "
             f"which has {length} bp in {path}."
         )
+
+
+def read_entries(path: Path, contig: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    """Return the rows of a bigBed that touch ``[start, end)``: start, end, the other columns.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is a bigWig.
+    """
+    with open_track(path) as handle:
+        if not handle.isBigBed():
+            raise InputError(f"{path} is a bigWig. Give a bigBed.")
+        if handle.chroms(contig) is None:
+            return []
+        return [tuple(row) for row in handle.entries(contig, start, end) or ()]

@@ -43,7 +43,7 @@ def score(network, sequence):
 def test_the_same_seed_gives_the_same_bytes(demo, tmp_path):
     again = write_demo_genome(tmp_path / "again")
     other = write_demo_genome(tmp_path / "other", seed=2)
-    for name in ("fasta", "promoters_bed", "variants_vcf"):
+    for name in ("fasta", "promoters_bed", "variants_vcf", "person_vcf"):
         assert getattr(again, name).read_bytes() == getattr(demo, name).read_bytes()
         assert getattr(other, name).read_bytes() != getattr(demo, name).read_bytes()
     assert hashlib.sha256(demo.fasta.read_bytes()).hexdigest() == FASTA_SHA256

@@ -123,6 +123,11 @@ def _say_variants(scored: Path, planted: DemoGenome) -> None:
 def _say_next(out: Path, planted: DemoGenome) -> None:
     folder = out / "hub"
     click.echo(f"Session for IGV desktop: {folder / 'session.xml'}")
+    person = f"-g {shlex.quote(str(planted.fasta))} --vcf {shlex.quote(str(planted.person_vcf))}"
+    click.echo("Both haplotypes of a planted person:")
+    click.echo(
+        f"{_program()} predict -m core-promoter {person} -o {shlex.quote(str(out / 'person'))}"
+    )
     click.echo("A page with both runs and the planted promoters, on this machine:")
     shown = [out / "run", out / "variants", "--add", f"{planted.promoters_bed}=Planted promoters"]
     click.echo(f"{_program()} view {shlex.join(map(str, shown))}")

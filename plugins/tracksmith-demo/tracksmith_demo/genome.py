@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracksmith_demo.plugin import ELEMENTS, INITIATOR, IUPAC, Element
 
-__all__ = ["DemoGenome", "PlantedPromoter", "PlantedVariant", "write_demo_genome"]
+__all__ = ["PERSON", "DemoGenome", "PlantedPromoter", "PlantedVariant", "write_demo_genome"]
 
 CONTIGS = {"demo1": 300_000, "demo2": 120_000}
 GAPS = {
@@ -21,6 +21,8 @@ GAPS = {
     "demo2": ((60_000, 61_000),),
 }
 SPACING = 9_000
+PERSON = "demo_person"
+GENOTYPES = ("1|0", "0|1", "0|1", "1|1", "1|0", "0|0", "1|1")
 LINE = 60
 """Bases a line of the FASTA."""
 KINDS = {
@@ -63,6 +65,7 @@ class DemoGenome:
     fasta: Path
     promoters_bed: Path
     variants_vcf: Path
+    person_vcf: Path
     promoters: tuple[PlantedPromoter, ...]
     variants: tuple[PlantedVariant, ...]
 
@@ -91,7 +94,10 @@ class _Dice:
 
 
 def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
-    """Write ``demo.fa`` and its index, ``promoters.bed`` and ``variants.vcf`` into ``folder``.
+    """Write a genome and what belongs to it into ``folder``.
+
+    ``demo.fa`` and its index, ``promoters.bed``, ``variants.vcf``, and ``person.vcf``: the
+    phased genotypes of a person who carries most of these variants.
 
     Two contigs of 300 and 120 kb with runs of N, repeats in lower case, and
     core promoters on both strands. The variants break or make some of them, or
@@ -121,12 +127,14 @@ def write_demo_genome(folder: Path, seed: int = 1) -> DemoGenome:
     alive = tuple(promoter for promoter in promoters if promoter.kind != "silent")
     folder.mkdir(parents=True, exist_ok=True)
     demo = DemoGenome(
-        folder / "demo.fa", folder / "promoters.bed", folder / "variants.vcf", alive, variants
-    )
+        folder / "demo.fa", folder / "promoters.bed", folder / "variants.vcf",
+        folder / "person.vcf", alive, variants,
+    )  # fmt: skip
     _write(demo.fasta, _fasta_text(genome))
     _write(folder / "demo.fa.fai", _index_text(genome))
     _write(demo.promoters_bed, _bed_text(alive))
     _write(demo.variants_vcf, _vcf_text(variants))
+    _write(demo.person_vcf, _vcf_text(variants, PERSON))
     return demo
 
 
@@ -275,15 +283,27 @@ def _bed_text(promoters: Sequence[PlantedPromoter]) -> str:
     )
 
 
-def _vcf_text(variants: Sequence[PlantedVariant]) -> str:
+def _vcf_text(variants: Sequence[PlantedVariant], person: str = "") -> str:
+    """Return variants as VCF; those of a person with genotypes, a phase set for each contig."""
     header = ["##fileformat=VCFv4.3", "##source=tracksmith demonstration genome"]
     header += [f"##contig=<ID={name},length={length}>" for name, length in CONTIGS.items()]
-    header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    if person:
+        header.append('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">')
+        header.append('##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set">')
+    columns = f"\tFORMAT\t{person}" if person else ""
+    header.append(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO{columns}")
+    sets = list(CONTIGS)
     records = [
         f"{v.contig}\t{v.position + 1}\t{v.name}\t{v.reference}\t{v.alternative}\t.\tPASS\t."
-        for v in variants
+        + (f"\tGT:PS\t{_genotype(number)}:{sets.index(v.contig) + 1}" if person else "")
+        for number, v in enumerate(variants)
     ]
     return "\n".join([*header, *records]) + "\n"
+
+
+def _genotype(number: int) -> str:
+    """Return the genotype of the person's variants in turn, some of them homozygous."""
+    return GENOTYPES[number % len(GENOTYPES)]
 
 
 def _write(path: Path, text: str) -> None:

@@ -75,7 +75,7 @@ def test_tiles_of_2_kb_share_the_tower_of_their_start_site(inputs, counted, monk
     assert (counts["windows predicted in full"], counts["windows predicted in part"]) == ("1", "8")
     assert counted["tokens"] == 9 * TOKENS
     # The tower read one window, and of each tile the 16 kb that all of them change.
-    assert spent["tokens"] < 2 * TOKENS
+    assert spent["tokens"] == 2_576
     for row, other in zip(rows, plain, strict=True):
         for name in ("reference", "mean"):
             assert abs(float(row[name]) - float(other[name])) <= TOLERANCE * float(other[name])

@@ -64,8 +64,7 @@ def check_alleles(subject: Subject) -> Verdict:
         return open_("No predict_alleles is offered.")
     worst = 0.0
     for number, (first, last) in enumerate(_places(subject.geometry, quick=subject.seconds < SLOW)):
-        reference = subject.windows(2 if number == 0 else 1, first)
-        alternative = _changed(reference, first, last)
+        reference, alternative = _alleles(subject, (first, last), several=number == 0)
         with torch.inference_mode():
             pair = network.predict_alleles(
                 subject.bases(reference), subject.bases(alternative), first, last
@@ -76,6 +75,11 @@ def check_alleles(subject: Subject) -> Verdict:
             pair, (reference, alternative), ("reference", "alternative"), strict=True
         ):
             plain = subject.chosen(subject.raw(masks))
+            if len(raw) != len(masks):
+                return fails(
+                    f"predict_alleles returned {len(raw)} windows for the {name}, of which it got "
+                    f"{len(masks)}."
+                )
             distance = difference(subject.chosen(raw), plain)
             if not distance <= TOLERANCE:
                 return fails(
@@ -85,6 +89,18 @@ def check_alleles(subject: Subject) -> Verdict:
                 )
             worst = max(worst, distance)
     return passes(f"predict_alleles equals plain windows to {worst:.1g} of the largest value.")
+
+
+def _alleles(
+    subject: Subject, columns: tuple[int, int], *, several: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return references and alternatives; one for two where the network says it takes that."""
+    shared = getattr(subject.network, "one_reference", False)
+    reference = subject.windows(2 if several and not shared else 1, columns[0])
+    alternative = _changed(reference, *columns)
+    if several and shared:
+        alternative = np.concatenate([alternative, _changed(alternative, *columns)])
+    return reference, alternative
 
 
 def _places(geometry: WindowGeometry, *, quick: bool) -> list[tuple[int, int]]:

@@ -175,7 +175,7 @@ def _interact_fields(track: ParsedStanza, head: BbiHead) -> Iterator[Finding]:
                     "Write it with bedToBigBed -as=interact.as -type=bed5+13.")  # fmt: skip
         return
     pairs = zip(_INTERACT_FIELDS, names, strict=False)
-    wrong = next(((due, found) for due, found in pairs if due != found), None)
+    wrong = next(((due, name) for due, name in pairs if due != name), None)
     if wrong is not None:
         yield _here(track, "type", "warning",
                     f"its field {wrong[1]!r} stands where a bigInteract has {wrong[0]!r}.",
