@@ -64,7 +64,8 @@ class References:
     def shuffles(self, stretch: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
         """Return dinucleotide shuffles of a stretch, uint8 ``(count, length)``.
 
-        What is no A, C, G or T is shuffled as one kind of unknown base.
+        What is no A, C, G or T is shuffled as one kind of unknown base. A stretch that has one
+        order only, such as N throughout, is its own shuffle.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,8 +73,14 @@ class References:
 
             bases = torch.from_numpy((stretch[None] == PLAIN[:, None]).astype(np.float32))
             seed = (self.seed * 1_000_003 + number) % (1 << 31)
-            shuffled = dinucleotide_shuffle(
-                bases[None], n=self.count, random_state=seed, allow_N=True
-            )[0].numpy()
+            try:
+                shuffled = dinucleotide_shuffle(
+                    bases[None], n=self.count, random_state=seed, allow_N=True
+                )[0].numpy()
+            except ValueError as error:
+                if "identical" not in str(error):
+                    raise
+                # There is no other order: one base throughout, or N.
+                shuffled = np.stack([bases.numpy()] * self.count)
         masks = np.where(shuffled.any(1), PLAIN[shuffled.argmax(1)], np.uint8(N))
         return np.ascontiguousarray(masks)
