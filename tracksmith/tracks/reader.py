@@ -177,4 +177,6 @@ def read_entries(path: Path, contig: str, start: int, end: int) -> list[tuple[in
             raise InputError(f"{path} is a bigWig. Give a bigBed.")
         if handle.chroms(contig) is None:
             return []
-        return [tuple(row) for row in handle.entries(contig, start, end) or ()]
+        with _damage_told(path, f", {contig}:{start + 1}-{end},"):
+            rows = handle.entries(contig, start, end) or ()
+        return [tuple(row) for row in rows]
