@@ -79,7 +79,7 @@ def test_the_package_itself_runs_as_a_program(folder):
     ("typed", "says"),
     [
         (["preidct"], "No such command 'preidct'. Did you mean 'predict'?"),
-        (["pl"], "Did you mean 'plan' or 'plugin'?"),
+        (["pl"], "Did you mean 'plan', 'plot' or 'plugin'?"),
         (["hub", "chekc"], "Did you mean 'check'?"),
         (["plugin", "newx"], "Did you mean 'new'?"),
         (["xyzzy"], "No such command 'xyzzy'. `main --help` lists all."),
