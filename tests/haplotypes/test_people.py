@@ -202,6 +202,16 @@ def test_a_record_that_is_there_twice_is_applied_once_and_said(predict, write_pe
     assert any("that were there already, left out: 1" in said for said in notes.said)
 
 
+def test_it_is_said_that_no_edit_is_applied(predict, write_people):
+    """A file of other contigs, or a sample of nothing but 0|0, would go unnoticed."""
+    notes = Notes()
+    predict(write_people([("chr1", 101, "A", "C", ["0|0"])]), progress=notes)
+    assert any(
+        said == "ann: edits that are applied: 0; the tracks of both haplotypes are those of the "
+        "reference." for said in notes.said
+    )  # fmt: skip
+
+
 def test_a_file_out_of_order_is_said(predict, write_people):
     rows = [("chr1", 201, "A", "C", ["1|0"]), ("chr1", 101, "A", "C", ["1|0"])]
     notes = Notes()

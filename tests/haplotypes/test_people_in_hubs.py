@@ -91,6 +91,20 @@ def test_a_hub_overlays_the_haplotypes_and_has_no_faults(demo, tmp_path):
         assert told in page
 
 
+def test_long_labels_name_the_person_and_what_is_shown(demo, tmp_path):
+    """A label that is too long loses its middle, which was the person."""
+    _, run = demo
+    tracksmith.build_hub(run.folder, out=tmp_path / "hub", email="a@b.org")
+    labels = [
+        line.split(" ", 1)[1]
+        for line in map(str.strip, (tmp_path / "hub" / "hub.txt").read_text().splitlines())
+        if line.startswith("longLabel ") and "haplotype" in line
+    ]
+    for what in ("both haplotypes of demo_person", "demo_person, first haplotype",
+                 "demo_person, second haplotype", "demo_person, first minus second haplotype"):  # fmt: skip
+        assert sum(what in label for label in labels) == 2, what
+
+
 def test_a_session_overlays_the_haplotypes_with_the_difference_below(demo):
     _, run = demo
     rows = igv_tracks(open_runs([run.folder]), lambda output: output.file.path)

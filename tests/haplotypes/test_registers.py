@@ -147,3 +147,42 @@ def test_inserted_bases_are_summed_up_in_the_table(
             strongest = expected[[0, 2], np.abs(expected[[0, 2]]).argmax(axis=1)]
             assert np.allclose(np.array(most, float), strongest, atol=2e-5 * scale)
     assert told > 5
+
+
+@pytest.mark.parametrize("start", [600, 598])
+def test_a_last_bin_that_passes_the_contigs_end_is_a_gap_where_its_bases_are_deleted(
+    start, register, write_genome, write_people, random_sequence, tmp_path
+):
+    """What lies beyond the end is no base that survives."""
+    geometry = GEOMETRIES[1]
+    network = Dense(geometry, 1)
+    register(Model(toy_card(geometry, ("1",)), lambda request: Predictor({"1": network})))
+    sequence = random_sequence(609, 1)
+    sequence += "A" if sequence[start - 1] != "A" else "C"  # no room to the left
+    edits = [(start, 610, "")]
+    people = write_people(rows_of(sequence, edits, []))
+    tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", vcf=people)
+    found = tracks(tmp_path / "run", len(sequence), geometry.bin, ".ann.hap1")
+    assert np.isnan(found[:, -1]).all()
+    close(found, haplotype(network, geometry, sequence, edits))
+
+
+def test_inserted_bases_that_pass_a_chunks_end_are_read_with_the_edits_behind_it(
+    monkeypatch, register, write_genome, write_people, random_sequence, tmp_path
+):
+    monkeypatch.setattr("tracksmith.engine.tiling.SMALL_CHUNK_BASES", 64)
+    geometry = GEOMETRIES[0]
+    network = Dense(geometry, 1)
+    register(Model(toy_card(geometry, ("1",)), lambda request: Predictor({"1": network})))
+    sequence = random_sequence(500, 8)
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    # Chunks of two cores: the windows of the chunk end at 336, those of the insertion behind.
+    insertion = (319, 319, "ACGTAC" + other[sequence[318]])
+    edits = [insertion, (345, 346, other[sequence[345]])]
+    people = write_people(rows_of(sequence, edits, []))
+    tracksmith.predict("toy", write_genome(chr1=sequence), tmp_path / "run", vcf=people)
+    with (tmp_path / "run" / "edits" / "ann.edits.tsv").open() as table:
+        row = next(csv.DictReader(table, delimiter="\t"))
+    sums = [float(row[f"toy.{track}.hap1.inserted_sum"]) for track in ("plus", "minus", "both")]
+    expected = inserted(network, geometry, sequence, edits, insertion)
+    assert np.allclose(sums, expected.sum(axis=1), atol=2e-5 * np.abs(expected).max())

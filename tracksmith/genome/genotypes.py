@@ -145,8 +145,8 @@ def _problem(text: bytes, alleles: int) -> str:
     too_high = next((number for number in map(int, numbers) if number > alleles), None)
     if too_high is not None:
         return (
-            f"the genotype {text.decode()} names allele {too_high}; the record has {alleles} "
-            "alternative alleles."
+            f"the genotype {text.decode()} names allele {too_high}; ALT of the record holds "
+            f"{alleles}."
         )
     copies = len(re.findall(rb"[0-9]+|\.", text))
     if copies > 2:

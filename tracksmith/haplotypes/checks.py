@@ -96,5 +96,7 @@ def note_person(person: Person, notify: Notify) -> None:
     others = {code: n for code, n in skipped.items() if code not in _OF_PERSON}
     if others:
         said.append("left out: " + ", ".join(f"{n:,} {code}" for code, n in others.items()))
+    if not person.edits:
+        said.append("the tracks of both haplotypes are those of the reference")
     if said:
         notify(f"{person.name}: edits that are applied: {person.edits:,}; {'; '.join(said)}.")

@@ -96,7 +96,8 @@ class HaplotypeChunk:
         """Return what tells the haplotype from others here, and its edits."""
         stride, reach = self.tiling.stride, self.task.reach
         low = self.cores[0] * stride + reach.low
-        high = (self.cores[1] - 1) * stride + reach.high
+        # A core more than the chunk has: an insertion at its end passes into the next one.
+        high = self.cores[1] * stride + reach.high
         first, last = haplotype.around(self.chunk.contig, low, high)
         edits = [haplotype.edit(number) for number in range(first, last)]
         length = int(self.task.plan.contigs.lengths[self.chunk.contig])

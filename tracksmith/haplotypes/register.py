@@ -61,6 +61,8 @@ def bin_sources(
 def _first_bases(edits: EditedContig, start: int, end: int, size: int) -> _Bins:
     count = -(-(end - start) // size)
     offsets, survives = edits.offsets(start, start + count * size)
+    # The last bin may pass the contig's end; no base lies there that could survive.
+    survives[max(edits.length - start, 0) :] = False
     kept: NDArray[np.bool_] = survives.reshape(count, size)
     first = kept.argmax(axis=1).astype(np.int64)
     number = start // size + np.arange(count, dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from tracksmith.hub.runs import Output, ShownModel, ShownRun, owner_of
 from tracksmith.hub.scale import Limits, Scale, scale_key, strongest_limits, value_range
 from tracksmith.hub.stanza import Stanza, number
 from tracksmith.hub.tree import Names, Node, node
-from tracksmith.hub.values import SHORT_LABEL, first_short, safe_name
+from tracksmith.hub.values import LONG_LABEL, SHORT_LABEL, first_short, safe_name
 
 __all__ = ["BASE_COLOURS", "FACETED_FROM", "Maker"]
 
@@ -22,6 +23,7 @@ SHOWN_FACETED = 10
 HEIGHT = "128:48:8"
 MUTATION_HEIGHT = "128:20:8"
 BASE_COLOURS = {"A": "0,150,0", "C": "0,0,220", "G": "230,140,0", "T": "220,0,0"}
+_BRACKETED = re.compile(r" \([^()]*\)$")
 _FACETS = ("assay", "cell_type", "strand", "statistic", "units")
 _GROUPS = {"cell": "cell_type", "assay": "assay", "statistic": "statistic"}
 """What tells the tracks of a composite apart, by the name of its subgroup."""
@@ -76,8 +78,9 @@ class Maker:
         """Return a bigWig's node without its scale."""
         of = (output.run, output.model)
         made = node(
-            "leaf", name, _title(output), of, short=self.labels.of(output), outputs=[output]
-        )
+            "leaf", name, _title(output), of, short=self.labels.of(output),
+            long=_long_label(output), outputs=[output],
+        )  # fmt: skip
         made.stanza.add("type", _type([output]))
         made.stanza.add("bigDataUrl", self.url(output))
         made.stanza.add("visibility", visibility)
@@ -244,6 +247,20 @@ def _relabelled(child: Node, short: str, title: str) -> Node:
 def _title(output: Output) -> str:
     units = output.track.units
     return f"{output.owner}: {output.title}" + (f" ({units})" if units else "")
+
+
+def _long_label(output: Output) -> str:
+    """Return the title; that of a person goes without what its page says as well, where it is long.
+
+    Cut in its middle, it would lose the person.
+    """
+    full = _title(output)
+    if not output.sample:
+        return full
+    bare = _BRACKETED.sub("", output.title)
+    return first_short(
+        full, f"{output.owner}: {output.title}", f"{output.owner}: {bare}", bare, limit=LONG_LABEL
+    )
 
 
 def _text(limits: Limits) -> str:
