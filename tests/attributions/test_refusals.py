@@ -153,3 +153,23 @@ def test_what_has_no_meaning_is_refused_in_a_sentence(register, genome, tmp_path
     with pytest.raises(UsageError, match=said):
         explain(genome, tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+class Silent(Wrapped):
+    """Refuses gradients without a word."""
+
+    def forward(self, bases):
+        assert not bases.requires_grad
+        return self.network(bases)
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated", "deeplift"])
+def test_an_error_that_says_nothing_is_told_by_its_kind(register, genome, tmp_path, method):
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    register(model_of(Silent()))
+    options = {"references": 1, "path_points": 1, "tracks": ["plus"], "baseline": "shuffled"}
+    if method == "integrated":
+        options["baseline"] = "uniform"
+    with pytest.raises(UsageError, match="toy.*: AssertionError"):
+        explain(genome, tmp_path / "run", method=method, **options)

@@ -29,7 +29,7 @@ from tracksmith.models.encoding import encoding_table
 from tracksmith.runs.failures import is_of_device
 from tracksmith.runs.record import ModelRecord
 
-__all__ = ["Differentiable"]
+__all__ = ["AGREE", "Differentiable", "first_line"]
 
 Function = Callable[[Tensor], Tensor]
 AGREE = 1e-4
@@ -169,7 +169,7 @@ class Differentiable:
         except Exception as error:
             if is_of_device(error):
                 raise
-            return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            return first_line(error)
         size = plain.abs().max().item()
         if not torch.allclose(values, plain, rtol=0, atol=AGREE * size, equal_nan=True):
             return "its operations in place give other values when they are made functional"
@@ -189,6 +189,12 @@ class Differentiable:
             f"The network of {where} cannot be differentiated: {reason}. "
             "Use --method ism, which needs no gradient."
         )
+
+
+def first_line(error: Exception) -> str:
+    """Return the kind of an error and the first line of what it says, if it says anything."""
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _pulled(

@@ -55,8 +55,8 @@ class Perturbation:
 
     @property
     def place(self) -> Span:
-        """Where its effect belongs: the bases, or where they are moved to."""
-        if self.operation == "move" and self.target is not None:
+        """Where its effect belongs: the bases, or where they or their copy are put in."""
+        if self.target is not None:
             return self.target, self.target
         return self.start, self.end
 
