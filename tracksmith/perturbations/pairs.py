@@ -188,13 +188,14 @@ class Pairs:
         if fate := change.fate(place.anchor):
             return Register(0, place.bins, f"the edit {fate} the readout")
         length = int(self.placer.plan.contigs.lengths[readout.contig])
-        edited = change.shape(length, (place.low, place.high))
-        return self._in_register(edited, readout, place)
+        edits, (low, high) = change.lengths(length, (place.low, place.high)), place.span
+        if all(edit.end <= low or edit.start >= high for edit in edits):  # beside the readout
+            return Register(sum(edit.change for edit in edits if edit.end <= low), place.bins)
+        return self._in_register(EditedContig(length, edits), readout, place)
 
     def _in_register(self, edited: EditedContig, readout: Readout, place: Place) -> Register:
+        """Return the same of edits that reach into the readout."""
         first, last = (place.anchor, place.anchor + 1) if readout.site else place.span
-        if not edited.edits:
-            return Register(0, place.bins)
         anchor = _nearest(edited, first, last, place.anchor)
         if anchor is None:
             return Register(0, place.bins, "the edit deletes the readout")
