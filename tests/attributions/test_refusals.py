@@ -8,7 +8,7 @@ from engine_toys import Dense
 from torch import nn
 
 import tracksmith
-from tracksmith.errors import UsageError
+from tracksmith.errors import PluginError, UsageError
 from tracksmith.models.card import WindowGeometry
 
 GEOMETRY = WindowGeometry(64, 16, 32, 1)
@@ -152,4 +152,67 @@ def test_what_has_no_meaning_is_refused_in_a_sentence(register, genome, tmp_path
     register(model_of(Dense(GEOMETRY, 1)))
     with pytest.raises(UsageError, match=said):
         explain(genome, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+class Silent(Wrapped):
+    """Refuses gradients without a word."""
+
+    def forward(self, bases):
+        assert not bases.requires_grad
+        return self.network(bases)
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated", "deeplift"])
+def test_an_error_that_says_nothing_is_told_by_its_kind(register, genome, tmp_path, method):
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    register(model_of(Silent()))
+    options = {"references": 1, "path_points": 1, "tracks": ["plus"], "baseline": "shuffled"}
+    if method == "integrated":
+        options["baseline"] = "uniform"
+    with pytest.raises(UsageError, match=r"toy.*: AssertionError"):
+        explain(genome, tmp_path / "run", method=method, **options)
+
+
+class Returns(Wrapped):
+    """Makes something else of what another network returns."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def forward(self, bases):
+        return self.change(self.network(bases))
+
+
+def _raise(values):
+    raise KeyError("x")
+
+
+BROKEN = {
+    "dict": (lambda values: {"x": values}, "toy returned dict, not a tensor"),
+    "tuple": (lambda values: (values,), "toy returned tuple, not a tensor"),
+    "nan": (lambda values: values * float("nan"), "toy returned numbers that are not finite"),
+    "float64": (lambda values: values.double(), "toy returned torch.float64"),
+    "float16": (lambda values: values.half(), "toy returned torch.float16"),
+    "raises": (_raise, "toy raised KeyError: 'x'"),
+    "mixed": (lambda values: values / values.mean(0, keepdim=True), "other windows beside it"),
+}
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated", "deeplift"])
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_network_that_predictions_would_refuse_is_refused_as_the_plugins_fault(
+    register, genome, tmp_path, case, method
+):
+    if method == "deeplift":
+        pytest.importorskip("tangermeme")
+    change, said = BROKEN[case]
+    register(model_of(Returns(change)))
+    options = {"references": 1, "path_points": 1, "tracks": ["plus"]}
+    if method == "integrated":
+        options["baseline"] = "uniform"
+    with pytest.raises(PluginError, match=said):
+        explain(genome, tmp_path / "run", method=method, **options)
     assert not (tmp_path / "run").exists()

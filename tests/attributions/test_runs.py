@@ -213,3 +213,20 @@ def test_reductions_are_the_sum_the_mean_and_the_largest_of_the_scored_bins(worl
     bins = GEOMETRY.bins
     np.testing.assert_allclose(each["sum"], each["mean"] * bins, rtol=1e-4, atol=1e-7)
     assert not np.allclose(each["max"], each["sum"], equal_nan=True)
+
+
+def test_the_page_of_letters_defines_every_number(world, tmp_path):
+    pages = {}
+    for method, options in {
+        "gradient": {}, "ism": {"reduce": "max"},
+        "integrated": {"baseline": "uniform", "path_points": 4},
+    }.items():  # fmt: skip
+        run = explain(world, tmp_path / method, method=method, tracks=["plus"], **options)
+        hub = tmp_path / f"{method}-hub"
+        build_hub([run.folder], hub, email="hub@example.org", name="toyhub")
+        pages[method] = "".join(page.read_text() for page in (hub / "html").rglob("*letters.html"))
+    assert "gradient times input, gradients centred over the four bases" in pages["gradient"]
+    assert "minus the mean effect of the three substitutions" in pages["ism"]
+    assert "the log2 of the max of the scored bins plus" in pages["ism"]
+    assert "from 1/4 of every base, 4 points of each path" in pages["integrated"]
+    assert "weighted by those of the sequence itself" in pages["gradient"]

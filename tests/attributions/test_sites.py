@@ -9,6 +9,7 @@ from tracksmith_demo.genome import write_demo_genome
 from tracksmith_demo.plugin import ELEMENTS, INITIATOR, IUPAC
 
 import tracksmith
+from tracksmith.attributions.sites import read_motifs
 from tracksmith.errors import InputError, TrustError, UsageError
 from tracksmith.hub.build import build_hub
 from tracksmith.hub.check import check_hub
@@ -156,3 +157,35 @@ def test_at_the_strongest_promoter_the_planted_elements_stand_out(demo, tmp_path
     assert set(strongest.tolist()) <= places
     assert INITIATOR.first <= strongest[-1] < INITIATOR.first + len(INITIATOR.consensus)
     assert line[strongest + 120].mean() > 8 * np.abs(np.delete(line, strongest + 120)).mean()
+
+
+MATRIX = "letter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n1 0 0 0\n0 1 0 0\n"
+ODD_MOTIFS = {
+    "nan": ("MOTIF a\n" + MATRIX.replace("1 0 0 0", "nan 1 0 0"), "'a' are no probabilities"),
+    "negative": ("MOTIF a\n" + MATRIX.replace("1 0 0 0", "-1 2 0 0"), "'a' are no probabilities"),
+    "counts": ("MOTIF a\n" + MATRIX.replace("1 0 0 0", "9 9 9 9"), "'a' are no probabilities"),
+    "twice": (f"MOTIF a\n{MATRIX}\nMOTIF  a\n{MATRIX}", "2 motifs are called 'a'"),
+    "cut off": (f"MOTIF a\n{MATRIX}\nMOTIF b\n{MATRIX[:-8]}", "'b' is missing or cut off"),
+    "no matrix": (f"MOTIF a\n{MATRIX}\nMOTIF b\n", "'b' is missing or cut off"),
+    "no width": ("MOTIF a\n" + MATRIX.replace("w= 2 ", ""), "no file of motifs in MEME's format"),
+    "protein": ("MOTIF a\n" + MATRIX.replace("1 0 0 0", "0.05 " * 20), "in MEME's format"),
+    "short": ("MOTIF a\n" + MATRIX[:-8].replace("w= 2", "w= 1"), "shorter than 2 bp"),
+    "nothing": ("", "holds no motifs"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_MOTIFS)
+def test_a_broken_file_of_motifs_is_refused_by_the_motif(case, tmp_path):
+    content, said = ODD_MOTIFS[case]
+    path = tmp_path / "odd.meme"
+    path.write_text(f"MEME version 4\n\nALPHABET= ACGT\n\n{content}")
+    with pytest.raises(InputError, match=said):
+        read_motifs(path)
+
+
+def test_motifs_in_lines_of_windows_are_those_of_lines_of_unix(tmp_path):
+    path = tmp_path / "m.meme"
+    path.write_text(f"MEME version 4\n\nMOTIF a b\n{MATRIX}")
+    plain = read_motifs(path)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_motifs(path).names == plain.names == ("a b",)

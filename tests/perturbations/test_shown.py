@@ -157,3 +157,13 @@ def test_view_and_hub_take_the_run_by_the_command(run, tmp_path):
     assert done.exit_code == 0, done.output
     checked = CliRunner().invoke(main, ["hub", "check", str(tmp_path / "hub")])
     assert checked.exit_code == 0, checked.output
+
+
+def test_the_pages_say_what_an_effect_is_and_count_arcs_as_arcs(run, tmp_path):
+    build_hub([run], tmp_path / "hub", email="hub@example.org", name="toyhub")
+    (page,) = (tmp_path / "hub").rglob("*_plus_arcs.html")
+    text = page.read_text()
+    assert "the sum of a readout&#39;s bins with the edit minus that without it" in text
+    assert ">Arcs<" in text
+    assert ">Largest effect<" in text
+    assert ">Variants<" not in text

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tracksmith.attributions.differentiable import AGREE, Differentiable
+from tracksmith.attributions.differentiable import AGREE, Differentiable, first_line
 from tracksmith.attributions.methods import Contribution, Pass, contribution, hypothetical, joined
 from tracksmith.attributions.references import References
 from tracksmith.attributions.rules import Elementwise, Ruled
@@ -61,7 +61,7 @@ class DeepLift:
             except Exception as error:
                 if is_of_device(error):
                     raise
-                self._refuse(f"{type(error).__name__}: {str(error).splitlines()[0]}", fold)
+                self._refuse(first_line(error), fold)
 
     def _check(self, fold: str, way: Orientation, stretch: NDArray[np.uint8]) -> None:
         channels = self.model.channels(np.stack([stretch, stretch[::-1]]), way)
@@ -69,7 +69,8 @@ class DeepLift:
         bases = (channels / self.model.known).requires_grad_()
         self._own = self.model.own(fold, channels, way)
         values = self._rule(fold, way)(bases)
-        if not torch.allclose(values, due, rtol=0, atol=AGREE * due.abs().max().item()):
+        size = due.nan_to_num().abs().max().item()
+        if not torch.allclose(values, due, rtol=0, atol=AGREE * size, equal_nan=True):
             self._refuse("its operations in place give other values when they are not", fold)
         self._own = self.model.own(fold, channels[:1], way)
         self._multipliers(self._rule(fold, way), channels[:1], channels[1:], 0)

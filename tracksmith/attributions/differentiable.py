@@ -23,13 +23,13 @@ from tracksmith.engine.feed import Feed, on_device
 from tracksmith.engine.returned import Returned
 from tracksmith.engine.tiling import Orientation, Tiling, orientations, tile
 from tracksmith.engine.windows import as_read
-from tracksmith.errors import TracksmithError, UsageError
+from tracksmith.errors import PluginError, TracksmithError, UsageError
 from tracksmith.models.contract import Predictor
 from tracksmith.models.encoding import encoding_table
 from tracksmith.runs.failures import is_of_device
 from tracksmith.runs.record import ModelRecord
 
-__all__ = ["Differentiable"]
+__all__ = ["AGREE", "Differentiable", "first_line"]
 
 Function = Callable[[Tensor], Tensor]
 AGREE = 1e-4
@@ -136,6 +136,26 @@ class Differentiable:
 
         return _pulled(function, channels, functional=self._functional[fold])
 
+    def call_plainly(self, stretch: NDArray[np.uint8], folds: Sequence[str]) -> None:
+        """Call every network once, as predictions do, on one stretch and its reverse.
+
+        Raises
+        ------
+        PluginError
+            It raises, returns what predictions refuse, or mixes the windows of a batch.
+        """
+        channels = self.channels(np.stack([stretch, stretch[::-1]]), self.ways[0])
+        for fold in folds:
+            name = f"fold {fold} of {self.card.name}" if fold else self.card.name
+            both, alone = (_called(self.networks[fold], name, c) for c in (channels, channels[:1]))
+            size = both.abs().max().item()
+            if both[:1].shape != alone.shape or (both[:1] - alone).abs().max() > AGREE * size:
+                raise PluginError(
+                    f"{name} gives a window other values with other windows beside it in a batch, "
+                    "so that no gradient is of one window alone. Use --method ism with -b 1, or "
+                    "mend the plugin."
+                )
+
     def probe(self, stretch: NDArray[np.uint8], folds: Sequence[str]) -> None:
         """Find out how each network can be differentiated, on one stretch.
 
@@ -169,8 +189,8 @@ class Differentiable:
         except Exception as error:
             if is_of_device(error):
                 raise
-            return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        size = plain.abs().max().item()
+            return first_line(error)
+        size = plain.nan_to_num().abs().max().item()
         if not torch.allclose(values, plain, rtol=0, atol=AGREE * size, equal_nan=True):
             return "its operations in place give other values when they are made functional"
         if not all(bool(torch.isfinite(g).all()) for g in every):
@@ -189,6 +209,35 @@ class Differentiable:
             f"The network of {where} cannot be differentiated: {reason}. "
             "Use --method ism, which needs no gradient."
         )
+
+
+def _called(network: nn.Module, name: str, channels: Tensor) -> Tensor:
+    """Return what a network makes of windows, as it returns it."""
+    try:
+        with torch.no_grad():
+            raw: Any = network(channels)
+    except TracksmithError:
+        raise
+    except Exception as error:
+        if is_of_device(error):
+            raise
+        raise PluginError(
+            f"{name} raised {first_line(error)}\nIt happened on {len(channels)} windows of random "
+            "bases, with which each network is tried before a run begins."
+        ) from error
+    if not isinstance(raw, Tensor) or raw.ndim < 1:
+        raise PluginError(f"{name} returned {type(raw).__name__}, not a tensor.")
+    if raw.dtype is not channels.dtype:
+        raise PluginError(f"{name} returned {raw.dtype}; a network returns float32.")
+    if not torch.isfinite(raw).all():
+        raise PluginError(f"{name} returned numbers that are not finite. Check the weights.")
+    return raw
+
+
+def first_line(error: Exception) -> str:
+    """Return the kind of an error and the first line of what it says, if it says anything."""
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _pulled(

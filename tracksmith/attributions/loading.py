@@ -71,6 +71,7 @@ def _method(model: ExplainedModel, network: Differentiable) -> Method:
     recipe, length = model.recipe, model.windows.placement.length
     stretch = np.random.default_rng(1).choice(PLAIN, length)
     references = References(recipe.baseline, recipe.references, recipe.reference_seed)
+    network.call_plainly(stretch, list(network.networks))
     if recipe.method == "deeplift":
         ruled = DeepLift(network, references)
         ruled.probe(stretch)

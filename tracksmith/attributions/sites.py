@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ THRESHOLD = 0.01
 """Largest p-value of a stretch, as tangermeme's recursive seqlets count it."""
 
 LONGEST_NAME = 200
+
+ROUNDED = 0.05
+"""How far from 1 the probabilities of a position may add up: files hold few digits."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,19 @@ def read_motifs(path: Path) -> Motifs:
     Raises
     ------
     InputError
-        It holds no motif.
+        It holds no motif, or one that is not whole or no table of probabilities.
     """
     from memelite.io import read_meme
 
     try:
         motifs = read_meme(str(path))
-    except (OSError, ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
+        _refuse_odd_names(path, motifs)
+    except (OSError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is no file of motifs in MEME's format: {error}.") from None
+    for name, matrix in motifs.items():
+        _refuse_odd_matrix(path, name, matrix)
     matrices = [np.asarray(matrix, np.float32) for matrix in motifs.values()]
-    if not matrices or any(m.ndim != 2 or m.shape[0] != 4 or m.shape[1] < 2 for m in matrices):
+    if not matrices:
         raise InputError(f"{path} holds no motifs over A, C, G and T in MEME's format.")
     names = tuple(" ".join(name.split())[:LONGEST_NAME] for name in motifs)
     # decision: names-against-decoys (a best match always exists)
@@ -82,6 +89,28 @@ def read_motifs(path: Path) -> Motifs:
     wanted = max(len(matrices), FEWEST - len(matrices))
     decoys = [random.permutation(matrices[n % len(matrices)].T).T for n in range(wanted)]
     return Motifs(names, tuple(np.ascontiguousarray(m) for m in (*matrices, *decoys)))
+
+
+def _refuse_odd_names(path: Path, motifs: Mapping[str, NDArray[np.float64]]) -> None:
+    """Refuse what the reader leaves out without a word: a name twice, a motif cut off."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = Counter(" ".join(line[5:].split()) for line in lines if line.startswith("MOTIF"))
+    for name, count in names.items():
+        if count > 1:
+            raise InputError(f"{path}: {count} motifs are called {name!r}: give each its own name.")
+        if name not in motifs:
+            raise InputError(f"{path}: the matrix of the motif {name!r} is missing or cut off.")
+
+
+def _refuse_odd_matrix(path: Path, name: str, matrix: NDArray[np.float64]) -> None:
+    """Refuse what holds no probabilities of A, C, G and T."""
+    if matrix.shape[1] < 2:
+        raise InputError(f"{path}: the motif {name!r} is shorter than 2 bp.")
+    if not ((matrix >= 0) & (matrix <= 1)).all() or (abs(matrix.sum(0) - 1) > ROUNDED).any():
+        raise InputError(
+            f"{path}: the rows of the motif {name!r} are no probabilities: four numbers from 0 to "
+            "1 that add up to 1 are due."
+        )
 
 
 def sites_of(

@@ -81,7 +81,7 @@ class Targets:
             if name not in FUNCTIONS:
                 raise UsageError(
                     f"--score {name} is no difference of one number of each allele, so it has no "
-                    f"gradient: use {', '.join(FUNCTIONS)}, or --method ism."
+                    f"gradient and no letters: use {', '.join(FUNCTIONS)}."
                 )
             if reason := self.card.unfit(function_facts(name)):
                 raise UsageError(f"--score {name} does not fit {self.card.name}: {reason}.")

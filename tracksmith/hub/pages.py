@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tracksmith.hub.haplotypes import EDITS_TEXT, is_edits, person_rows
 from tracksmith.hub.legend import legend
+from tracksmith.hub.recipes import recipe_rows
 from tracksmith.hub.runs import Output, ShownModel, ShownRun
 from tracksmith.hub.templates import Templates
 from tracksmith.hub.tree import Node
@@ -61,7 +62,7 @@ def track_facts(output: Output) -> list[Row]:
         ("Score", file.score),
         ("Readout", file.readout),
         ("Edit", file.edit),
-        ("Edits" if output.sample else "Variants", _counted(file.variants or file.rows)),
+        (_rows_of(output), _counted(file.variants or file.rows)),
         ("Strand", f"{strand} (stored negative)" if output.stored_sign < 0 else strand),
         ("Assay", track.assay),
         ("Cell type", track.cell_type),
@@ -69,9 +70,19 @@ def track_facts(output: Output) -> list[Row]:
         ("Units", track.units),
         ("Transform", track.transform),
         ("Bases with a value", _counted(file.values)),
-        ("Minimum, mean, maximum", _distribution(output)),
+        (
+            "Largest effect" if output.statistic == "arcs" else "Minimum, mean, maximum",
+            _distribution(output),
+        ),
     ]
     return [(name, plain_text(value)) for name, value in rows if value]
+
+
+def _rows_of(output: Output) -> str:
+    """Return what the rows of a file are."""
+    if output.sample:
+        return "Edits"
+    return {"arcs": "Arcs", "sites": "Stretches"}.get(output.statistic, "Variants")
 
 
 def _counted(number: int | None) -> str:
@@ -97,6 +108,7 @@ def methods_of(run: ShownRun, model: ShownModel) -> list[Row]:
         ("Options", ", ".join(f"{k}={v}" for k, v in record.options.items())),
         *_variant_rows(run, model),
         *person_rows(run, model),
+        *recipe_rows(run, model),
         ("Arithmetic", record.dtype),
         ("Rounding", plan.precision or "none"),
         ("Device", plan.device),

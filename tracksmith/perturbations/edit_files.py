@@ -106,20 +106,25 @@ def _position(place: str, what: str, text: str) -> int:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number, from 1, and the columns of every line that says something."""
+    """Yield the number, from 1, and the columns of every line that says something.
+
+    Titles may have a # before them, also below comments.
+    """
+    begun = False
     with ByteStream(path) as stream:
         for number, raw in enumerate(stream.lines(), 1):
             stream.place = f"line {number}"
             if number == 1 and (kind := kind_of_bytes(raw)) is not None:
                 raise InputError(f"{path} is no plain text; its first bytes are {kind}.")
             text = raw.rstrip(b"\r\n").decode("utf-8-sig", "backslashreplace")
-            titled = number == 1 and text.startswith("#")
+            titled = not begun and text.startswith("#")
             skipped = (text.startswith("#") and not titled) or text.startswith(
                 ("track ", "browser ")
             )
             if text.strip() and not skipped:
                 cells = text.split("\t")
                 if not titled or _titles(cells, f"{path}:{number}"):
+                    begun = True
                     yield number, cells
 
 

@@ -31,7 +31,7 @@ def forecast(models: Sequence[ModelPlan]) -> Disk:
 
 def _of_model(model: ModelPlan) -> Disk:
     tracks, items = len(model.rows), len(model.pairs.items)
-    pairs = sum(1 for n in range(len(model.inputs.readouts)) for _ in model.pairs.of_readout(n))
+    pairs = sum(map(model.pairs.count_of, range(len(model.inputs.readouts))))
     rows = pairs + items * tracks
     first, last = model.pairs.placer.frame
     drawn = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -35,13 +36,14 @@ class FileNames:
         self.plan = plan
         self._readouts = _words([one.name for one in plan.inputs.readouts])
         self._edits = _words([one.name for one in plan.inputs.edits])
-        self.scored: list[int] = []
+        items = plan.pairs.items
+        self.scored = list(dict.fromkeys(item.readout for item in items))
         """The readouts that an edit in reach has a value in."""
-        self.drawn: list[Drawn] = []
-        for number in range(len(plan.inputs.readouts)):
-            pairs = [pair for pair in plan.pairs.of_readout(number) if not pair.why]
-            self.scored += [number] * bool(pairs)
-            self.drawn += [Drawn(number, p.edit) for p in pairs if p.edit in plan.drawn]
+        pairs = (Drawn(item.readout, item.edit) for item in items if item.edit in plan.drawn)
+        self.drawn = list(dict.fromkeys(pairs))
+        words = [f"{self._readouts[one.readout]}.{self._edits[one.edit]}" for one in self.drawn]
+        # Names may hold dots: b.c and d make the same word as b and c.d.
+        self._windows = dict(zip(self.drawn, _each_once(words), strict=True))
 
     def of_model(self, end: str) -> str:
         """Return the name of a file of the model."""
@@ -57,8 +59,7 @@ class FileNames:
 
     def window(self, track: str, drawn: Drawn, statistic: str) -> str:
         """Return the name of a track of a whole window."""
-        words = f"{self._readouts[drawn.readout]}.{self._edits[drawn.edit]}"
-        return self.of_model(f"{track}.{words}.{statistic}.bw")
+        return self.of_model(f"{track}.{self._windows[drawn]}.{statistic}.bw")
 
     def tracks(self) -> Iterator[str]:
         """Yield the names of all tracks and arcs."""
@@ -94,10 +95,14 @@ class FileNames:
 
 def _words(names: list[str]) -> list[str]:
     """Return names that a file may have, each once."""
+    return _each_once([_ODD.sub("_", name)[:_LONGEST].strip(".") or "unnamed" for name in names])
+
+
+def _each_once(names: list[str]) -> list[str]:
+    """Return names with a number behind those that were there before, in capitals or not."""
     taken: set[str] = set()
     words = []
-    for name in names:
-        plain = _ODD.sub("_", name)[:_LONGEST].strip(".") or "unnamed"
+    for plain in names:
         word, count = plain, 1
         while word.lower() in taken:
             count += 1
@@ -108,8 +113,18 @@ def _words(names: list[str]) -> list[str]:
 
 
 def file_names(models: list[ModelPlan]) -> tuple[str, ...]:
-    """Return the names of all files of a run."""
-    return (
-        f"{FOLDER}/edits.tsv",
-        *(name for model in models for name in FileNames(model).every()),
-    )
+    """Return the names of all files of a run.
+
+    Raises
+    ------
+    UsageError
+        Two files would have one name, or there are too many.
+    """
+    names = [f"{FOLDER}/edits.tsv", *(name for one in models for name in FileNames(one).every())]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise UsageError(
+                f"Two tracks would both be written to {name}, since names of tracks and readouts "
+                "hold dots. Read them in two runs, or leave one out with --tracks."
+            )
+    return tuple(names)

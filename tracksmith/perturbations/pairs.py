@@ -20,6 +20,9 @@ __all__ = ["NO", "PARTLY", "REFERENCE", "YES", "Item", "Pair", "Pairs", "Registe
 YES, PARTLY, NO = "yes", "partly", "no"
 """Whether the window of a readout holds what an edit changes: all, a part, nothing of it."""
 
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
 REFERENCE = -1
 """In the place of an edit: the genome without any."""
 
@@ -53,6 +56,48 @@ class Register(NamedTuple):
     why: str = ""
 
 
+class _Changes(NamedTuple):
+    """What the edits of one contig change, in bp of the reference.
+
+    ``edits`` are their numbers, ``place`` where their effects belong, int64 ``(edits, 2)``;
+    ``restricted`` says which are for some readouts only. ``spans``, int64 ``(spans, 2)``, are the
+    stretches that are changed; those of an edit begin at its ``first``.
+    """
+
+    edits: Whole
+    place: Whole
+    restricted: Flags
+    spans: Whole
+    first: Whole
+
+    @classmethod
+    def of(cls, edits: Sequence[Perturbation], numbers: list[int], length: int) -> _Changes:
+        """Return those of some edits, by number, of a contig of ``length`` bp."""
+        some = [edits[number] for number in numbers]
+        # To keep a whole contig changes nothing, which every window sees.
+        spans = [edit.touched(length) or ((0, length),) for edit in some]
+        counts = [len(own) for own in spans]
+        return cls(
+            np.array(numbers, np.int64),
+            np.array([edit.place for edit in some], np.int64),
+            np.array([bool(edit.readouts) for edit in some], np.bool_),
+            np.array([span for own in spans for span in own], np.int64),
+            np.cumsum([0, *counts[:-1]]),
+        )
+
+    def seen(self, low: int, high: int) -> tuple[Flags, Flags]:
+        """Say of each edit whether ``[low, high)`` holds some of its changes, and whether all."""
+        start, end = self.spans.T
+        meets = np.logical_or.reduceat((start < high) & (end > low), self.first)
+        return meets, np.logical_and.reduceat((start >= low) & (end <= high), self.first)
+
+    def distances(self, readout: Readout) -> Whole:
+        """Return how far away each edit is, in bp: see :meth:`Readout.distance`, without a sign."""
+        start, end = self.place.T
+        away: Whole = np.maximum(np.maximum(readout.start - end, start - readout.end) + 1, 0)
+        return away
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Edits and readouts of a run, seen through the windows of one model.
@@ -74,34 +119,55 @@ class Pairs:
         return [self.placer.place(readout) for readout in self.readouts]
 
     @cached_property
-    def _touched(self) -> dict[int, NDArray[np.int64]]:
-        """By contig: number of the edit, start and end of every stretch that is changed."""
-        lengths = self.placer.plan.contigs.lengths
-        spans_of: dict[int, list[tuple[int, int, int]]] = {}
+    def _changes(self) -> dict[int, _Changes]:
+        """What the edits of each contig change."""
+        of_contig: dict[int, list[int]] = {}
         for number, edit in enumerate(self.edits):
-            spans = edit.touched(int(lengths[edit.contig]))
-            spans_of.setdefault(edit.contig, []).extend((number, *span) for span in spans)
-        return {contig: np.array(rows, np.int64) for contig, rows in spans_of.items()}
+            of_contig.setdefault(edit.contig, []).append(number)
+        lengths = self.placer.plan.contigs.lengths
+        return {
+            contig: _Changes.of(self.edits, numbers, int(lengths[contig]))
+            for contig, numbers in of_contig.items()
+        }
 
     def of_readout(self, number: int) -> Iterator[Pair]:
         """Yield the pairs of a readout, in the order of the edits."""
-        readout, place = self.readouts[number], self.places[number]
-        rows = self._touched.get(readout.contig)
-        if rows is None:
-            return
-        edit, start, end = rows.T
-        numbers, first = np.unique(edit, return_index=True)
-        meets = np.logical_or.reduceat((start < place.high) & (end > place.low), first)
-        inside = np.logical_and.reduceat((start >= place.low) & (end <= place.high), first)
-        for one, near, whole in zip(numbers.tolist(), meets, inside, strict=True):
-            if self._wanted(self.edits[one], readout):
-                reach = NO if not near else YES if whole else PARTLY
-                yield Pair(number, one, reach, self._why(number, one, reach))
+        return self._pairs(number, reached=False)
 
-    def _wanted(self, edit: Perturbation, readout: Readout) -> bool:
-        if edit.readouts and readout.name not in edit.readouts:
-            return False
-        return self.within is None or abs(readout.distance(*edit.place)) <= self.within
+    def count_of(self, number: int) -> int:
+        """Return how many pairs a readout has."""
+        changes = self._changes.get(self.readouts[number].contig)
+        return 0 if changes is None else int(self._wanted(number, changes).sum())
+
+    def _pairs(self, number: int, *, reached: bool) -> Iterator[Pair]:
+        """Yield the pairs of a readout, or those alone whose window holds a change."""
+        place, changes = self.places[number], self._changes.get(self.readouts[number].contig)
+        if changes is None:
+            return
+        meets, inside = changes.seen(place.low, place.high)
+        wanted = self._wanted(number, changes) & (meets | (not reached))
+        rows = (changes.edits[wanted], meets[wanted], inside[wanted])
+        for edit, near, whole in zip(*(row.tolist() for row in rows), strict=True):
+            reach = NO if not near else YES if whole else PARTLY
+            yield Pair(number, edit, reach, self._why(number, edit, reach))
+
+    def _wanted(self, number: int, changes: _Changes) -> Flags:
+        """Say of every edit of a readout's contig whether both are a pair, bool ``(edits,)``."""
+        readout = self.readouts[number]
+        meant = self._meant.get(readout.name, [])
+        wanted: Flags = ~changes.restricted | np.isin(changes.edits, np.array(meant, np.int64))
+        if self.within is not None:
+            wanted &= changes.distances(readout) <= self.within
+        return wanted
+
+    @cached_property
+    def _meant(self) -> dict[str, list[int]]:
+        """The edits that are restricted to a readout, by its name."""
+        meant: dict[str, list[int]] = {}
+        for number, edit in enumerate(self.edits):
+            for name in edit.readouts:
+                meant.setdefault(name, []).append(number)
+        return meant
 
     def _why(self, number: int, edit: int, reach: str) -> str:
         readout, place = self.readouts[number], self.places[number]
@@ -122,13 +188,14 @@ class Pairs:
         if fate := change.fate(place.anchor):
             return Register(0, place.bins, f"the edit {fate} the readout")
         length = int(self.placer.plan.contigs.lengths[readout.contig])
-        edited = change.shape(length, (place.low, place.high))
-        return self._in_register(edited, readout, place)
+        edits, (low, high) = change.lengths(length, (place.low, place.high)), place.span
+        if all(edit.end <= low or edit.start >= high for edit in edits):  # beside the readout
+            return Register(sum(edit.change for edit in edits if edit.end <= low), place.bins)
+        return self._in_register(EditedContig(length, edits), readout, place)
 
     def _in_register(self, edited: EditedContig, readout: Readout, place: Place) -> Register:
+        """Return the same of edits that reach into the readout."""
         first, last = (place.anchor, place.anchor + 1) if readout.site else place.span
-        if not edited.edits:
-            return Register(0, place.bins)
         anchor = _nearest(edited, first, last, place.anchor)
         if anchor is None:
             return Register(0, place.bins, "the edit deletes the readout")
@@ -143,7 +210,7 @@ class Pairs:
     def items_of(self, number: int) -> Iterator[Item]:
         """Yield what is predicted for a readout: the reference, then its edits, seed by seed."""
         begun = False
-        for pair in self.of_readout(number):
+        for pair in self._pairs(number, reached=True):
             if pair.why:
                 continue
             if not begun:

@@ -55,8 +55,8 @@ class Perturbation:
 
     @property
     def place(self) -> Span:
-        """Where its effect belongs: the bases, or where they are moved to."""
-        if self.operation == "move" and self.target is not None:
+        """Where its effect belongs: the bases, or where they or their copy are put in."""
+        if self.target is not None:
             return self.target, self.target
         return self.start, self.end
 
@@ -109,8 +109,14 @@ class Perturbation:
         """Return the contig with the edits, as it reads around the bases ``within``."""
         return EditedContig(length, self.edits(read, length, within, seed))
 
-    def shape(self, length: int, within: Span) -> EditedContig:
-        """Return the contig with edits of the right lengths, and bases that say nothing."""
+    def lengths(self, length: int, within: Span) -> tuple[Edit, ...]:
+        """Return edits of the right lengths, and bases that say nothing: none if none changes."""
         if self.operation in ("mask", "keep", "shuffle", "invert"):
-            return EditedContig(length, ())
-        return self.edited(lambda low, high: np.zeros(high - low, np.uint8), length, within)
+            return ()
+        return tuple(
+            self.edits(lambda low, high: np.zeros(high - low, np.uint8), length, within, 1)
+        )
+
+    def shape(self, length: int, within: Span) -> EditedContig:
+        """Return the contig with the edits of :meth:`lengths`."""
+        return EditedContig(length, self.lengths(length, within))

@@ -17,7 +17,7 @@ from tracksmith.genome.stream import ByteStream
 
 __all__ = ["Readout", "is_gtf", "read_readouts"]
 
-_ATTRIBUTE = re.compile(r'([A-Za-z_]+)[ =]"?([^";]*)"?')
+_ATTRIBUTE = re.compile(r'([A-Za-z_]+)[ =](?:"([^"]*)"|([^";]*))')
 _NAMES = {"gene": ("gene_name", "Name", "gene_id", "ID"), "transcript": ("transcript_id", "ID")}
 _FEATURES = {"transcript": ("transcript", "mRNA")}
 
@@ -60,12 +60,16 @@ class Readout:
 
 
 def is_gtf(path: Path) -> bool:
-    """Say whether a file is a GTF or GFF, by its first line with columns."""
+    """Say whether a file is a GTF or GFF, by its first line with columns.
+
+    A BED file has places where these have a feature and a strand; its names may be numbers.
+    """
     with ByteStream(path) as stream:
         for raw in stream.lines():
             cells = raw.split(b"\t")
             if raw.strip() and not raw.startswith((b"#", b"track ", b"browser ")):
-                return len(cells) >= 9 and cells[3].isdigit() and cells[4].isdigit()
+                places = len(cells) >= 9 and cells[3].isdigit() and cells[4].isdigit()
+                return places and cells[6].strip() in (b"+", b"-", b".", b"?")
     return False
 
 
@@ -135,6 +139,8 @@ def _gtf_sites(
         for number, raw in enumerate(stream.lines(), 1):
             stream.place = f"line {number}"
             text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+            if text.startswith("##FASTA"):  # a GFF3 may hold the sequences behind its features
+                return
             if not text.strip() or text.startswith("#"):
                 continue
             cells = text.split("\t")
@@ -156,7 +162,7 @@ def _gtf_site(place: str, cells: list[str], names: ContigNames, feature: str) ->
         )
     if cells[6] not in ("+", "-"):
         raise InputError(f"{place}: strand {cells[6]!r}: a start site needs + or -.")
-    attributes = dict(_ATTRIBUTE.findall(cells[8]))
+    attributes = {key: quoted or bare for key, quoted, bare in _ATTRIBUTE.findall(cells[8])}
     keys = _NAMES.get(feature, _NAMES["gene"])
     name = next((attributes[key] for key in keys if attributes.get(key)), "")
     site = start - 1 if cells[6] == "+" else end - 1

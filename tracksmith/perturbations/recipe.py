@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tracksmith.errors import InputError, UsageError
+from tracksmith.genome.contigs import MAX_CONTIG
 from tracksmith.genome.kinds import require_file
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.perturbations.perturbation import OPERATIONS
 from tracksmith.runs.codec import encode
 from tracksmith.runs.planned import check_file
@@ -106,9 +108,9 @@ def recipe_of(request: Request) -> tuple[Recipe, dict[str, Path]]:
 def _around(texts: tuple[str, ...]) -> int | None:
     if not texts:
         return None
-    if len(texts) > 1 or not texts[0].isdecimal():
+    if len(texts) > 1 or not (texts[0].isascii() and texts[0].isdecimal()):
         raise UsageError(f"--around {' '.join(texts)}: give one number of bp, 0 or more.")
-    return int(texts[0])
+    return clipped_number(texts[0], MAX_CONTIG)
 
 
 def check_request(request: Request) -> None:

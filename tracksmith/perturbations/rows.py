@@ -9,6 +9,7 @@ from tracksmith.errors import InputError
 from tracksmith.genome.aliases import ContigNames
 from tracksmith.genome.bases import ILLEGAL, OUTSIDE, N, encode
 from tracksmith.genome.fasta import Genome
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.perturbations.perturbation import OPERATIONS, RANDOM, Perturbation
 
 __all__ = ["NO_BASE", "Maker", "Row", "split_names"]
@@ -108,13 +109,13 @@ class Maker:
             if row.operation == "move":
                 raise _fault(row, "move needs a place to go to: give the column `to`.")
             return None
-        length = int(self.genome.contigs.lengths[contig])
-        if not row.target.isdecimal() or int(row.target) > length:
+        length, text = int(self.genome.contigs.lengths[contig]), row.target
+        target = clipped_number(text, length) if text.isdecimal() and text.isascii() else None
+        if target is None or target > length:
             raise _fault(
-                row, f"to {row.target!r} is no place of the contig: give a position from 0 to "
+                row, f"to {text[:40]!r} is no place of the contig: give a position from 0 to "
                 f"{length}; the bases are put in before it.",
             )  # fmt: skip
-        target = int(row.target)
         if row.start < target < row.end or (
             row.operation == "move" and target in (row.start, row.end)
         ):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracksmith.genome.bases import decode
+from tracksmith.genome.contigs import MAX_CONTIG
+from tracksmith.genome.numbers import clipped_number
 from tracksmith.genome.stream import ByteStream
 from tracksmith.genome.vcf import VariantFile, VariantRecord
 from tracksmith.perturbations.rows import Maker, Row
@@ -19,6 +21,7 @@ from tracksmith.perturbations.rows import Maker, Row
 __all__ = ["SkippedEdit", "is_variant_file", "read_variants"]
 
 _SYMBOLIC = re.compile(r"<(DEL|DUP|INV|INS)(:[^>]*)?>", re.IGNORECASE)
+_WHOLE = re.compile(r"[0-9]+")
 _BASES = re.compile(r"[ACGTNacgtn]+")
 _BREAKEND = re.compile(
     r"(?P<before>[ACGTNacgtn.]*)(?P<bracket>[\[\]])(?P<contig>[^\[\]:]+):(?P<at>[0-9]{1,10})"
@@ -97,7 +100,7 @@ class _Allele:
             text if len(text) <= 20 else f"{text[:8]}..{len(text)}"
             for text in (self.record.ref, self.alternative)
         )
-        return f"{self.record.place}:{ref}>{alt}"
+        return f"{self.record.place}:{ref}>{alt}" + several * (".." in ref + alt)
 
     def row(self, maker: Maker) -> Row | SkippedEdit:
         """Return what the allele does to the genome, or why that cannot be told."""
@@ -126,7 +129,19 @@ class _Allele:
             return self._skipped(f"REF is {ref[:20]}, the genome has {there[:20]}")
         if self.alternative.upper() == ref:
             return self._skipped("both alleles are the same")
-        return self._row(start, end, "replace", self.alternative)
+        return self._trimmed(start, ref, self.alternative.upper())
+
+    def _trimmed(self, start: int, ref: str, alt: str) -> Row:
+        """Return the row without the bases at the end that both alleles share.
+
+        Else a base that is still there would be taken for a deleted one: CA>A deletes the C. A
+        first base that both share stays, as it does in VCF.
+        """
+        kept = int(ref[0] == alt[0])
+        while min(len(ref), len(alt)) > kept and ref[-1] == alt[-1]:
+            ref, alt = ref[:-1], alt[:-1]
+        operation = "replace" if ref and alt else "delete" if ref else "insert"
+        return self._row(start, start + len(ref), operation, alt)
 
     def _symbolic(self, kind: str) -> Row | SkippedEdit:
         # POS is the base before the event, so that its first base is at POS, counted from 0.
@@ -143,11 +158,11 @@ class _Allele:
     def _end(self, start: int) -> int | None:
         """Return the end in bp, 0-based, by END or by SVLEN."""
         end = self.info.get("END", "")
-        if end.isdecimal():
-            return int(end)
+        if _WHOLE.fullmatch(end):
+            return clipped_number(end, MAX_CONTIG)
         lengths = self.info.get("SVLEN", "").split(",")
         text = lengths[min(self.number, len(lengths)) - 1].lstrip("-")
-        return start + int(text) if text.isdecimal() else None
+        return start + clipped_number(text, MAX_CONTIG) if _WHOLE.fullmatch(text) else None
 
     def _insertion(self, start: int) -> Row | SkippedEdit:
         bases = next((self.info[key] for key in _INSERTED if self.info.get(key)), "")
