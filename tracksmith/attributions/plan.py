@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.attributions.alleles import (
+    Alleles,
+    WithAlleles,
+    nearest,
+    steps_of_alleles,
+    take_alleles,
+)
 from tracksmith.attributions.references import BASELINES
 from tracksmith.attributions.steps import Steps, Windows, steps_of, windows_of
 from tracksmith.attributions.targets import Targets, default_functions
+from tracksmith.effects.records import RecordSource
 from tracksmith.effects.windows import Frame
 from tracksmith.engine.plan import WindowPlan
 from tracksmith.errors import TrustError, UsageError
 from tracksmith.files import digest_of_file
 from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
 from tracksmith.genome.kinds import require_file
+from tracksmith.genome.readable import Readable
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord, Stage
@@ -35,7 +48,10 @@ BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run was asked: stored in its plan; ``motifs`` is the sha256 of their file."""
+    """What a run was asked: stored in its plan; ``motifs`` is the sha256 of their file.
+
+    ``flank`` is in bp, 0 of a run without alleles.
+    """
 
     method: str
     reduce: str
@@ -45,6 +61,7 @@ class Recipe:
     path_points: int
     hypothetical: bool
     motifs: str = ""
+    flank: int = 0
 
     @classmethod
     def of(cls, request: Request) -> Recipe:
@@ -56,13 +73,15 @@ class Recipe:
             A number below 1.
         """
         numbers = {"--references": request.references, "--path-points": request.path_points}
+        if request.alleles is not None:
+            numbers["--flank"] = request.flank
         for flag, value in numbers.items():
             if value is None or value < 1:
                 raise UsageError(f"{flag} {value}: give 1 or more.")
         recipe = cls(
             request.method, request.reduce, request.baseline, request.references or 1,
             request.reference_seed or 0, request.path_points or 1, request.hypothetical,
-            _digest(request.motifs),
+            _digest(request.motifs), (request.flank or 0) if request.alleles else 0,
         )  # fmt: skip
         if recipe.method == "deeplift" and recipe.baseline == "uniform":
             raise UsageError(
@@ -112,12 +131,13 @@ def _digest(path: Path | None) -> str:
 
 @dataclass(frozen=True)
 class ExplainedModel:
-    """One model over windows of a run of explanations."""
+    """One model over windows of a run of explanations, of regions or of ``alleles``."""
 
     planned: PlannedModel
     recipe: Recipe
     contigs: Contigs
-    regions: Regions
+    regions: Regions | None
+    alleles: Alleles | None = None
 
     @property
     def record(self) -> ModelRecord:
@@ -148,8 +168,17 @@ class ExplainedModel:
 
     @cached_property
     def steps(self) -> Steps:
-        """The steps of all regions."""
-        return steps_of(self.regions, self.windows.longest)
+        """The steps of all regions, or two for each allele."""
+        if self.alleles is not None:
+            every, contigs = self.alleles.every, len(self.contigs)
+            return steps_of_alleles(every, contigs, self.recipe.flank, self.windows.placement)
+        regions = Regions.whole(self.contigs) if self.regions is None else self.regions
+        return steps_of(regions, self.windows.longest)
+
+    @cached_property
+    def shown(self) -> list[NDArray[np.bool_]]:
+        """Which bases of each allele's step tracks show."""
+        return [] if self.alleles is None else nearest(self.alleles.every, self.steps)
 
     @property
     def together(self) -> int:
@@ -175,8 +204,19 @@ class ExplainedModel:
 
     @property
     def folds(self) -> list[tuple[str, ...]]:
-        """The folds that predict each contig, by its number."""
-        return [self.plan.folds_for(name) for name in self.contigs.names]
+        """The folds that predict each contig, by its number; behind them, each allele's."""
+        folds = [self.plan.folds_for(name) for name in self.contigs.names]
+        every = () if self.alleles is None else self.alleles.every
+        return folds + [folds[allele.contig] for allele in every]
+
+    def reader(self, genome: Genome) -> Readable:
+        """Return what its steps are read from."""
+        return genome if self.alleles is None else WithAlleles(genome, self.alleles.every)
+
+    def take(self, source: RecordSource, records: int) -> ExplainedModel:
+        """Return the same with the alleles of a file."""
+        blind = np.array([not self.plan.folds_for(name) for name in self.contigs.names], np.bool_)
+        return replace(self, alleles=take_alleles(source, records, blind))
 
     def stage(self, number: int) -> Stage:
         """Return the parts of the model: so many steps each that a kill loses little."""
