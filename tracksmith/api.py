@@ -191,9 +191,9 @@ def explain(
     Parameters
     ----------
     **options
-        As in :func:`predict`; ``regions`` or ``alleles`` (a file of variants), ``method`` (``"ism"`` by default), ``scores``,
-        ``reduce``, ``references``, ``baseline``, ``hypothetical`` and the other fields of
-        explanations.
+        As in :func:`predict`; ``regions`` or ``alleles`` (a file of variants), ``method``
+        (``"ism"`` by default), ``scores``, ``reduce``, ``references``, ``baseline``,
+        ``hypothetical`` and the other fields of explanations.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from attribution_toys import Positive, letters, model_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tracksmith
-from tracksmith.attributions import drafts
+from tracksmith.attributions import allele_drafts
 from tracksmith.attributions.plan import ExplainedModel
 from tracksmith.errors import InputError, UsageError
 from tracksmith.hub.build import build_hub
@@ -271,7 +271,7 @@ def test_more_alleles_than_one_run_explains_are_refused_with_their_number(
     register, write_genome, bases, tmp_path, monkeypatch
 ):
     register(model_of(Positive()))
-    monkeypatch.setattr(drafts, "MOST_ALLELES", 3)
+    monkeypatch.setattr(allele_drafts, "MOST_ALLELES", 3)
     genome, vcf = write_genome(chr1=bases), str(write_vcf(tmp_path, rows_of(bases)))
     with pytest.raises(UsageError, match="4 alleles here; one run explains up to 3"):
         explain(genome, tmp_path / "run", method="ism", alleles=vcf)

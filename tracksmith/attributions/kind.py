@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tracksmith.attributions.drafts import (
-    allele_places,
-    disk_of,
-    draft_model,
-    refuse_equal_names,
-    refuse_unfit,
-    variants_asked,
-)
+from tracksmith.attributions.allele_drafts import allele_places, refuse_unfit, variants_asked
+from tracksmith.attributions.drafts import disk_of, draft_model, refuse_equal_names
 from tracksmith.attributions.outputs import file_names
-from tracksmith.attributions.plan import Recipe
+from tracksmith.attributions.recipe import Recipe
 from tracksmith.attributions.references import require_extra
 from tracksmith.attributions.site_files import motif_places, read_motifs
 from tracksmith.attributions.worker import ExplainWorker

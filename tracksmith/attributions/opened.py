@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from tracksmith.attributions.plan import ExplainedModel, Recipe
+from tracksmith.attributions.plan import ExplainedModel
+from tracksmith.attributions.recipe import Recipe
 from tracksmith.effects.sources import open_records, planned_file
 from tracksmith.errors import TrustError
 from tracksmith.genome.contigs import Contigs

@@ -1,11 +1,9 @@
-"""A planned run of explanations: what was asked, its models, its steps."""
+"""A model of a planned run of explanations: its targets, its steps."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,116 +15,27 @@ from tracksmith.attributions.alleles import (
     steps_of_alleles,
     take_alleles,
 )
-from tracksmith.attributions.references import BASELINES
+from tracksmith.attributions.recipe import Recipe
 from tracksmith.attributions.steps import Steps, Windows, steps_of, windows_of
 from tracksmith.attributions.targets import Targets, default_functions
 from tracksmith.effects.records import RecordSource
 from tracksmith.effects.windows import Frame
 from tracksmith.engine.plan import WindowPlan
-from tracksmith.errors import TrustError, UsageError
-from tracksmith.files import digest_of_file
 from tracksmith.genome.contigs import Contigs
 from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
-from tracksmith.genome.kinds import require_file
 from tracksmith.genome.readable import Readable
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord, Stage
-from tracksmith.runs.request import Request
 
-__all__ = ["METHODS", "ExplainedModel", "Recipe", "functions_of"]
-
-METHODS = ("ism", "gradient", "integrated", "deeplift")
+__all__ = ["ExplainedModel", "functions_of"]
 
 PART_BASES = 1 << 24
 """Windows of a part read about so many bases: the work that a kill can lose."""
 
 BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
 """Steps whose windows go through a network together: so many bases, so many steps at most."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a run was asked: stored in its plan; ``motifs`` is the sha256 of their file.
-
-    ``flank`` is in bp, 0 of a run without alleles.
-    """
-
-    method: str
-    reduce: str
-    baseline: str
-    references: int
-    reference_seed: int
-    path_points: int
-    hypothetical: bool
-    motifs: str = ""
-    flank: int = 0
-
-    @classmethod
-    def of(cls, request: Request) -> Recipe:
-        """Return what a request asks; what the method does not use has its default.
-
-        Raises
-        ------
-        UsageError
-            A number below 1.
-        """
-        numbers = {"--references": request.references, "--path-points": request.path_points}
-        if request.alleles is not None:
-            numbers["--flank"] = request.flank
-        for flag, value in numbers.items():
-            if value is None or value < 1:
-                raise UsageError(f"{flag} {value}: give 1 or more.")
-        recipe = cls(
-            request.method, request.reduce, request.baseline, request.references or 1,
-            request.reference_seed or 0, request.path_points or 1, request.hypothetical,
-            _digest(request.motifs), (request.flank or 0) if request.alleles else 0,
-        )  # fmt: skip
-        if recipe.method == "deeplift" and recipe.baseline == "uniform":
-            raise UsageError(
-                "--baseline uniform: DeepLIFT is defined here over shuffled references. Leave it "
-                "out, or use --method integrated."
-            )
-        return recipe
-
-    @classmethod
-    def read(cls, details: Any) -> Recipe:
-        """Read what a plan holds.
-
-        Raises
-        ------
-        TrustError
-            It is none of this version's.
-        """
-        try:
-            recipe = cls(**details)
-        except TypeError as error:
-            raise TrustError(
-                f"run.json does not say what was asked: {error}. Start anew."
-            ) from None
-        if recipe.method not in METHODS or recipe.baseline not in BASELINES:
-            raise TrustError("run.json names a method of another version. Start anew.")
-        return recipe
-
-    def details(self) -> dict[str, Any]:
-        """Return it as a plan holds it."""
-        return asdict(self)
-
-    @property
-    def needs_shuffles(self) -> bool:
-        """Whether references are dinucleotide shuffles."""
-        return self.method == "deeplift" or (
-            self.method == "integrated" and self.baseline == "shuffled"
-        )
-
-
-def _digest(path: Path | None) -> str:
-    """Return the sha256 of a file that was named, '' where none was."""
-    if path is None:
-        return ""
-    require_file(path, "file of motifs")
-    return digest_of_file(path)
 
 
 @dataclass(frozen=True)
