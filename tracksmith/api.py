@@ -184,14 +184,16 @@ def explain(
     keep_parts: bool = False,
     **options: Any,
 ) -> Run:
-    """Write how much each base of regions adds to what a model predicts there, as letters.
+    """Write how much each base adds to what a model predicts, as letters.
+
+    Of regions, or of both alleles of variants.
 
     Parameters
     ----------
     **options
-        As in :func:`predict`; ``regions``, ``method`` (``"ism"`` by default), ``scores``,
-        ``reduce``, ``references``, ``baseline``, ``hypothetical`` and the other fields of
-        explanations.
+        As in :func:`predict`; ``regions`` or ``alleles`` (a file of variants), ``method``
+        (``"ism"`` by default), ``scores``, ``reduce``, ``references``, ``baseline``,
+        ``hypothetical`` and the other fields of explanations.
 
     Returns
     -------

@@ -87,6 +87,12 @@ def _said_of_variants(run: Run) -> dict[str, Any]:
     variants = run.plan.variants
     if variants is None:
         return {}
+    if run.plan.kind == EXPLAIN:
+        return {
+            "alleles": run.places.files.get("variants"),
+            "allow_truncated": variants.allow_truncated or None,
+            "allow_other_lengths": run.places.allow_other_lengths or None,
+        }
     shared = {"max_n": variants.max_n}
     if variants.saturation:
         return {**shared, "saturate": _region_file(run, run.places.saturate or REGIONS_FILE)}

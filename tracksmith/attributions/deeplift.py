@@ -110,7 +110,9 @@ class DeepLift:
         stretch = job.stretches[number]
         channels = model.channels(stretch[None], way)
         self._own = own = model.own(fold, channels, way)
-        away = model.channels(self.references.shuffles(stretch, job.numbers[number]), way)
+        away = model.channels(
+            self.references.shuffles(job.shuffled[number], job.seeds[number]), way
+        )
         prediction = model.values(fold, channels, way, own)[:, 0].double()
         baseline = torch.stack([
             model.values(fold, one[None], way, own)[:, 0] for one in away

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tracksmith.attributions.plan import ExplainedModel, Recipe, functions_of
+from tracksmith.attributions.allele_drafts import with_alleles
+from tracksmith.attributions.plan import ExplainedModel, functions_of
+from tracksmith.attributions.recipe import Recipe
 from tracksmith.effects.planned import larger_batch
 from tracksmith.engine.folds import check_mean_only
 from tracksmith.engine.record import window_record
@@ -12,6 +14,7 @@ from tracksmith.errors import UsageError
 from tracksmith.runs.begin import Context
 from tracksmith.runs.estimate import Disk
 from tracksmith.runs.planned import ChosenModel, PlannedModel, reads_regions
+from tracksmith.runs.record import VariantsRecord
 from tracksmith.tracks.formats import FORMATS
 
 __all__ = ["disk_of", "draft_model", "refuse_equal_names"]
@@ -20,7 +23,9 @@ ARRAY_BYTES = 17
 """Of a base of a target in the arrays: four float32, and its share of the one-hot bases."""
 
 
-def draft_model(chosen: ChosenModel, recipe: Recipe, context: Context) -> ExplainedModel:
+def draft_model(
+    chosen: ChosenModel, recipe: Recipe, context: Context, variants: VariantsRecord | None
+) -> ExplainedModel:
     """Return a model of a new run.
 
     Raises
@@ -44,14 +49,14 @@ def draft_model(chosen: ChosenModel, recipe: Recipe, context: Context) -> Explai
     else:  # each fold is explained by itself, and then the mean is taken
         names = record.folds.names
         check_mean_only(card, record.options, record.folds.rule, names, spread=True)
-    said = context.request.of(card.name).scores
-    record = replace(record, scores=functions_of(card, said))
+    said = context.request.of(card.name)
+    record = replace(record, scores=functions_of(card, said.scores))
+    if variants is not None:
+        record = replace(record, max_allele=said.max_allele or card.variants.max_allele)
     planned = PlannedModel(chosen.registered.model, card, record, chosen.weights)
-    if context.regions is None:
-        raise UsageError("Name what to explain: -r peaks.bed, or -r chr1:1,000-1,200.")
     model = ExplainedModel(planned, recipe, context.genome.contigs, context.regions)
     model.targets  # noqa: B018 - what does not fit is refused
-    return model
+    return model if variants is None else with_alleles(model, variants, context)
 
 
 def disk_of(model: ExplainedModel, context: Context) -> Disk:
@@ -60,6 +65,8 @@ def disk_of(model: ExplainedModel, context: Context) -> Disk:
     spread = model.record.folds.spread
     parts = bases * targets * 4 * (5 if spread else 4) + 400 * len(model.steps) * targets
     files = FORMATS["bigwig"].forecast(bases, context.options) * targets * (2 if spread else 1)
+    if model.alleles is not None:  # two steps for each, in three tracks, and rows of tables
+        files = 2 * files + 400 * (len(model.alleles) * targets + len(model.alleles.skipped))
     if model.recipe.hypothetical:
         files += len(model.steps) * model.steps.longest * targets * ARRAY_BYTES
     return Disk(parts, files + 200 * len(model.steps) * targets)

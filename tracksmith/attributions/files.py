@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from tracksmith.attributions.allele_files import write_allele_tables
 from tracksmith.attributions.opened import OpenedRun
 from tracksmith.attributions.outputs import (
     COMPLETE,
     FilesJob,
     array_path,
     file_names,
-    kinds_of_track,
+    statistics,
     steps_path,
     table_path,
 )
@@ -40,8 +41,10 @@ def write_files(opened: OpenedRun, store: PartStore, progress: Progress) -> Iter
     for number, model in enumerate(opened.models):
         job = FilesJob(opened, store, number, options)
         for row, target in enumerate(model.targets.items):
-            for spread in kinds_of_track(model):
-                yield write_track(job, row, target, spread=spread)
+            for statistic in statistics(model):
+                yield write_track(job, row, target, statistic)
+        if model.alleles is not None:
+            yield from write_allele_tables(job, progress)
         if model.recipe.hypothetical:
             yield from _write_arrays(job)
         if model.recipe.motifs:
@@ -74,7 +77,7 @@ def _write_arrays(job: FilesJob) -> Iterator[FileEntry]:
     with aside(folder / path) as temporary, temporary.open("w", encoding="utf-8") as out:
         for step in range(len(steps)):
             contig = job.genome.contigs.names[int(steps.contig[step])]
-            out.write(f"{contig}\t{steps.start[step]}\t{steps.end[step]}\n")
+            out.write(f"{contig}\t{steps.starts[step]}\t{steps.ends[step]}\n")
     crash_point("track-finished")
     yield FileEntry.of(folder, path, "bed", model=name, rows=len(steps))
 
@@ -102,12 +105,12 @@ def _write_table(job: FilesJob, progress: Progress) -> FileEntry:
     with aside(folder / path) as temporary, temporary.open("w", encoding="utf-8") as out:
         out.write("\t".join(COLUMNS) + "\n")
         for step, explained in job.explained():
-            contig = job.genome.contigs.names[int(steps.contig[step])]
+            contig = job.reader.contigs.names[int(steps.contig[step])]
             for target, checks in zip(job.model.targets.items, explained.checks, strict=True):
                 prediction, reference, total, delta = checks.tolist()
                 difference = total - (prediction - reference)
                 numbers = (prediction, reference, total, difference, delta)
-                cells = [contig, steps.start[step], steps.end[step], target.name]
+                cells = [contig, steps.starts[step], steps.ends[step], target.name]
                 out.write("\t".join([*map(str, cells), *(f"{n:.6g}" for n in numbers)]) + "\n")
                 rows += 1
                 worst = max(worst, abs(difference))

@@ -18,13 +18,13 @@ from tracksmith.effects.saturation import SaturationSource
 from tracksmith.effects.scorer import Scorer
 from tracksmith.engine.guard import guard_windows
 from tracksmith.engine.loading import load_forward, load_predictor
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.readable import Readable
 
 __all__ = ["load_explainer"]
 
 
 def load_explainer(
-    model: ExplainedModel, genome: Genome, device: torch.device
+    model: ExplainedModel, genome: Readable, device: torch.device
 ) -> tuple[Explainer, list[str]]:
     """Load a model; also return the sha256 of the weight files that were unpickled.
 
@@ -38,7 +38,7 @@ def load_explainer(
 
 
 def _mutations(
-    model: ExplainedModel, genome: Genome, device: torch.device
+    model: ExplainedModel, genome: Readable, device: torch.device
 ) -> tuple[Explainer, list[str]]:
     bases = int(model.steps.first[-1])
     forward, trusted = load_forward(model.plan, device, 4 * bases)
@@ -46,12 +46,12 @@ def _mutations(
         forward, genome, model.targets.scores(), model.folds, model.record.tracks,
         max_allele=1, keep_folds=model.record.folds.spread,
     )  # fmt: skip
-    source = SaturationSource(genome, model.regions)
+    source = SaturationSource(genome, model.steps)
     return ByMutations(Mutations(scorer, source), model.steps), trusted
 
 
 def _gradients(
-    model: ExplainedModel, genome: Genome, device: torch.device
+    model: ExplainedModel, genome: Readable, device: torch.device
 ) -> tuple[Explainer, list[str]]:
     recipe = model.recipe
     if recipe.needs_shuffles:

@@ -30,14 +30,15 @@ BATCH_POINTS = 1 << 19
 class Pass:
     """Windows of some steps on their way through one fold in one orientation.
 
-    ``stretches`` are the masks of the steps, uint8 ``(steps, placement.length)``; ``numbers``
-    the steps' numbers in the run, which seed their references.
+    ``stretches`` are the masks of the steps, uint8 ``(steps, placement.length)``; ``shuffled``
+    those whose shuffles are their references, and ``seeds`` the numbers of these in the run.
     """
 
     fold: str
     way: Orientation
     stretches: NDArray[np.uint8]
-    numbers: Sequence[int]
+    shuffled: NDArray[np.uint8]
+    seeds: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,7 @@ class Integrated:
         model, way = self.model, job.way
         channels = model.channels(job.stretches[number : number + 1], way)
         own = model.own(job.fold, channels, way)
-        references = self.references.channels(
-            model, job.stretches[number], job.numbers[number], way
-        )
+        references = self.references.channels(model, job, number)
         prediction = model.values(job.fold, channels, way, own)[:, 0].double()
         baseline = torch.stack([
             model.values(job.fold, one[None], way, own)[:, 0] for one in references

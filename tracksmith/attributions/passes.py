@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from tracksmith.attributions.methods import Contribution, Method, Pass
 from tracksmith.attributions.mutate import Mutations, spread_of
 from tracksmith.attributions.steps import Steps
 from tracksmith.genome.bases import Masks
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.readable import Readable
 
 __all__ = ["CHECKS", "PLAIN", "ByGradients", "ByMutations", "Explained", "Explainer", "letters_of"]
 
@@ -100,7 +100,7 @@ class ByGradients:
 
     model: Differentiable
     method: Method
-    genome: Genome
+    genome: Readable
     steps: Steps
     folds: Sequence[tuple[str, ...]]
     spread: bool
@@ -108,29 +108,34 @@ class ByGradients:
     def explain(self, first: int, last: int) -> list[Explained]:
         """See :class:`Explainer`."""
         explained: list[Explained] = []
-        contigs = self.steps.contig[first:last]
-        cuts = np.flatnonzero(np.diff(contigs)) + 1
-        for some in np.split(np.arange(first, last), cuts):
-            explained += self._of_contig(some.tolist())
+        for _, some in groupby(range(first, last), self._folds_of):
+            explained += self._together(list(some))
         return explained
 
-    def _of_contig(self, numbers: list[int]) -> list[Explained]:
+    def _folds_of(self, step: int) -> tuple[str, ...]:
+        return self.folds[int(self.steps.contig[step])]
+
+    def _together(self, numbers: list[int]) -> list[Explained]:
         """Explain steps that the same folds predict."""
-        folds = self.folds[int(self.steps.contig[numbers[0]])]
+        folds = self._folds_of(numbers[0])
         placement = self.model.windows.placement
-        stretches = np.stack([
-            self.steps.stretch(self.genome, number, placement) for number in numbers
-        ])  # fmt: skip
+        stretches = self._stretches(numbers)
+        sources = self.steps.shuffled[numbers].tolist()
+        shuffled = stretches if sources == numbers else self._stretches(sources)
         sums = [_Sum(self, number, folds) for number in numbers]
         # decision: letters-of-each-fold (the spread comes with it; one graph in memory at a time)
         for place, fold in enumerate(folds):
             for way in self.model.ways:
-                job = Pass(fold, way, stretches, numbers)
+                job = Pass(fold, way, stretches, shuffled, sources)
                 skip = placement.start(way.delta)
                 for target, contribution in enumerate(self._batches(job)):
                     for row, total in enumerate(sums):
                         total.add((target, place), contribution, row, skip)
         return [total.mean(stretch) for total, stretch in zip(sums, stretches, strict=True)]
+
+    def _stretches(self, numbers: Sequence[int]) -> Masks:
+        placement = self.model.windows.placement
+        return np.stack([self.steps.stretch(self.genome, step, placement) for step in numbers])
 
     def _batches(self, job: Pass) -> Iterator[Contribution]:
         return self.method.explain(job)
@@ -143,7 +148,7 @@ class _Sum:
         self.owner, self.folds = owner, folds
         self.ways = len(owner.model.ways)
         self.offset = owner.steps.offset(number, owner.model.windows.placement)
-        self.bases = int(owner.steps.end[number] - owner.steps.start[number])
+        self.bases = int(owner.steps.ends[number] - owner.steps.starts[number])
         targets = len(owner.model.targets)
         self.values = np.zeros((max(1, len(folds)), targets, 4, self.bases))
         self.checks = np.zeros((targets, len(CHECKS)))

@@ -1,30 +1,35 @@
-"""A planned run of explanations: what was asked, its models, its steps."""
+"""A model of a planned run of explanations: its targets, its steps."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
-from tracksmith.attributions.references import BASELINES
+import numpy as np
+from numpy.typing import NDArray
+
+from tracksmith.attributions.alleles import (
+    Alleles,
+    WithAlleles,
+    nearest,
+    steps_of_alleles,
+    take_alleles,
+)
+from tracksmith.attributions.recipe import Recipe
 from tracksmith.attributions.steps import Steps, Windows, steps_of, windows_of
 from tracksmith.attributions.targets import Targets, default_functions
+from tracksmith.effects.records import RecordSource
 from tracksmith.effects.windows import Frame
 from tracksmith.engine.plan import WindowPlan
-from tracksmith.errors import TrustError, UsageError
-from tracksmith.files import digest_of_file
 from tracksmith.genome.contigs import Contigs
+from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
-from tracksmith.genome.kinds import require_file
+from tracksmith.genome.readable import Readable
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.planned import PlannedModel
 from tracksmith.runs.record import ModelRecord, Stage
-from tracksmith.runs.request import Request
 
-__all__ = ["METHODS", "ExplainedModel", "Recipe", "functions_of"]
-
-METHODS = ("ism", "gradient", "integrated", "deeplift")
+__all__ = ["ExplainedModel", "functions_of"]
 
 PART_BASES = 1 << 24
 """Windows of a part read about so many bases: the work that a kill can lose."""
@@ -34,90 +39,14 @@ BATCH_BASES, MOST_TOGETHER = 1 << 16, 64
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a run was asked: stored in its plan; ``motifs`` is the sha256 of their file."""
-
-    method: str
-    reduce: str
-    baseline: str
-    references: int
-    reference_seed: int
-    path_points: int
-    hypothetical: bool
-    motifs: str = ""
-
-    @classmethod
-    def of(cls, request: Request) -> Recipe:
-        """Return what a request asks; what the method does not use has its default.
-
-        Raises
-        ------
-        UsageError
-            A number below 1.
-        """
-        numbers = {"--references": request.references, "--path-points": request.path_points}
-        for flag, value in numbers.items():
-            if value is None or value < 1:
-                raise UsageError(f"{flag} {value}: give 1 or more.")
-        recipe = cls(
-            request.method, request.reduce, request.baseline, request.references or 1,
-            request.reference_seed or 0, request.path_points or 1, request.hypothetical,
-            _digest(request.motifs),
-        )  # fmt: skip
-        if recipe.method == "deeplift" and recipe.baseline == "uniform":
-            raise UsageError(
-                "--baseline uniform: DeepLIFT is defined here over shuffled references. Leave it "
-                "out, or use --method integrated."
-            )
-        return recipe
-
-    @classmethod
-    def read(cls, details: Any) -> Recipe:
-        """Read what a plan holds.
-
-        Raises
-        ------
-        TrustError
-            It is none of this version's.
-        """
-        try:
-            recipe = cls(**details)
-        except TypeError as error:
-            raise TrustError(
-                f"run.json does not say what was asked: {error}. Start anew."
-            ) from None
-        if recipe.method not in METHODS or recipe.baseline not in BASELINES:
-            raise TrustError("run.json names a method of another version. Start anew.")
-        return recipe
-
-    def details(self) -> dict[str, Any]:
-        """Return it as a plan holds it."""
-        return asdict(self)
-
-    @property
-    def needs_shuffles(self) -> bool:
-        """Whether references are dinucleotide shuffles."""
-        return self.method == "deeplift" or (
-            self.method == "integrated" and self.baseline == "shuffled"
-        )
-
-
-def _digest(path: Path | None) -> str:
-    """Return the sha256 of a file that was named, '' where none was."""
-    if path is None:
-        return ""
-    require_file(path, "file of motifs")
-    return digest_of_file(path)
-
-
-@dataclass(frozen=True)
 class ExplainedModel:
-    """One model over windows of a run of explanations."""
+    """One model over windows of a run of explanations, of regions or of ``alleles``."""
 
     planned: PlannedModel
     recipe: Recipe
     contigs: Contigs
-    regions: Regions
+    regions: Regions | None
+    alleles: Alleles | None = None
 
     @property
     def record(self) -> ModelRecord:
@@ -148,8 +77,17 @@ class ExplainedModel:
 
     @cached_property
     def steps(self) -> Steps:
-        """The steps of all regions."""
-        return steps_of(self.regions, self.windows.longest)
+        """The steps of all regions, or two for each allele."""
+        if self.alleles is not None:
+            every, contigs = self.alleles.every, len(self.contigs)
+            return steps_of_alleles(every, contigs, self.recipe.flank, self.windows.placement)
+        regions = Regions.whole(self.contigs) if self.regions is None else self.regions
+        return steps_of(regions, self.windows.longest)
+
+    @cached_property
+    def shown(self) -> list[NDArray[np.bool_]]:
+        """Which bases of each allele's step tracks show."""
+        return [] if self.alleles is None else nearest(self.alleles.every, self.steps)
 
     @property
     def together(self) -> int:
@@ -175,8 +113,19 @@ class ExplainedModel:
 
     @property
     def folds(self) -> list[tuple[str, ...]]:
-        """The folds that predict each contig, by its number."""
-        return [self.plan.folds_for(name) for name in self.contigs.names]
+        """The folds that predict each contig, by its number; behind them, each allele's."""
+        folds = [self.plan.folds_for(name) for name in self.contigs.names]
+        every = () if self.alleles is None else self.alleles.every
+        return folds + [folds[allele.contig] for allele in every]
+
+    def reader(self, genome: Genome) -> Readable:
+        """Return what its steps are read from."""
+        return genome if self.alleles is None else WithAlleles(genome, self.alleles.every)
+
+    def take(self, source: RecordSource, records: int) -> ExplainedModel:
+        """Return the same with the alleles of a file."""
+        blind = np.array([not self.plan.folds_for(name) for name in self.contigs.names], np.bool_)
+        return replace(self, alleles=take_alleles(source, records, blind))
 
     def stage(self, number: int) -> Stage:
         """Return the parts of the model: so many steps each that a kill loses little."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracksmith.engine.tiling import Orientation
 from tracksmith.errors import UsageError
 from tracksmith.genome.bases import N
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tracksmith.attributions.differentiable import Differentiable
+    from tracksmith.attributions.methods import Pass
 
 __all__ = ["BASELINES", "References", "require_extra"]
 
@@ -51,15 +51,13 @@ class References:
     count: int
     seed: int
 
-    def channels(
-        self, model: Differentiable, stretch: NDArray[np.uint8], number: int, way: Orientation
-    ) -> Tensor:
-        """Return references as a network reads them, ``(references, 4, window)``."""
+    def channels(self, model: Differentiable, job: Pass, row: int) -> Tensor:
+        """Return references of a step as a network reads them, ``(references, 4, window)``."""
         if self.baseline == "uniform":
-            own = model.channels(stretch[None], way)
+            own = model.channels(job.stretches[row][None], job.way)
             known = (own != 0).sum(1, keepdim=True) == 1
             return torch.where(known, torch.full_like(own, model.known / 4), own)
-        return model.channels(self.shuffles(stretch, number), way)
+        return model.channels(self.shuffles(job.shuffled[row], job.seeds[row]), job.way)
 
     def shuffles(self, stretch: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
         """Return dinucleotide shuffles of a stretch, uint8 ``(count, length)``.

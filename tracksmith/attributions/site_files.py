@@ -81,8 +81,8 @@ def _row(job: FilesJob, site: Site) -> tuple[object, ...]:
     """Return the row of a stretch."""
     steps = job.model.steps
     contig = job.genome.contigs.names[int(steps.contig[site.step])]
-    first = int(steps.start[site.step])
-    end = min(first + site.end, int(steps.end[site.step]))
+    first = int(steps.starts[site.step])
+    end = min(first + site.end, int(steps.ends[site.step]))
     start = first + site.start
     colour = (RAISES if site.contribution > 0 else LOWERS) if site.name else UNNAMED
     bases: NDArray[np.uint8] = job.genome.read(contig, start, end)

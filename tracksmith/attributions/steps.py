@@ -7,6 +7,7 @@ into steps of nearly equal length, each in the middle of a window of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from tracksmith.effects.windows import Frame, Placement, frame_of, place
 from tracksmith.engine.tiling import orientations, tile
 from tracksmith.errors import UsageError
-from tracksmith.genome.fasta import Genome
 from tracksmith.genome.intervals import Regions
+from tracksmith.genome.readable import Readable
 from tracksmith.models.card import ModelCard
 from tracksmith.runs.record import ModelRecord
 
@@ -49,7 +50,7 @@ def windows_of(record: ModelRecord) -> Windows:
     ways = orientations(tile(geometry), record.shifts, reverse=record.reverse_complement)
     offset = geometry.window // 2 if card.variants.position is None else card.variants.position
     deltas = [way.delta for way in ways]
-    placement = place(geometry.window, offset, deltas, 1)
+    placement = place(geometry.window, offset, deltas, record.max_allele or 1)
     frame = frame_of(card, [way.moved_bins for way in ways])
     first, last = frame.scored
     span = geometry.window if frame.whole else (last - first) * frame.size
@@ -64,39 +65,41 @@ def windows_of(record: ModelRecord) -> Windows:
 
 @dataclass(frozen=True)
 class Steps:
-    """Stretches of regions that are explained at once, in the order of the genome.
+    """Stretches of contigs that are explained at once, in the order in which they are computed.
 
-    ``contig``, ``start`` and ``end`` (bp) are int64, ``(steps,)``; ``first`` is the number of a
-    step's first base, counted through all regions, with the number of all bases behind it.
+    ``contig``, ``starts``, ``ends`` and ``anchor``, the base that takes the place of a variant in
+    the window (bp), are int64, ``(steps,)``. ``shuffled`` is the number of the step whose window
+    is shuffled to give a step's references: its own, or that of the other allele.
     """
 
     contig: Whole
-    start: Whole
-    end: Whole
-    first: Whole
+    starts: Whole
+    ends: Whole
+    anchor: Whole
+    shuffled: Whole
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.starts)
 
-    @property
-    def middle(self) -> Whole:
-        """The base in the middle of each step, which takes the place of a variant; bp."""
-        return (self.start + self.end) // 2
+    @cached_property
+    def first(self) -> Whole:
+        """The number of each step's first base, counted through all, and of all bases behind."""
+        return np.concatenate([[0], np.cumsum(self.ends - self.starts)]).astype(np.int64)
 
     @property
     def longest(self) -> int:
         """Bases of the longest step."""
-        return int((self.end - self.start).max(initial=0))
+        return int((self.ends - self.starts).max(initial=0))
 
-    def stretch(self, genome: Genome, step: int, placement: Placement) -> NDArray[np.uint8]:
+    def stretch(self, genome: Readable, step: int, placement: Placement) -> NDArray[np.uint8]:
         """Return the masks of the union of a step's windows, uint8 ``(placement.length,)``."""
         name = genome.contigs.names[int(self.contig[step])]
-        start = int(self.middle[step]) - placement.lead
+        start = int(self.anchor[step]) - placement.lead
         return genome.read(name, start, start + placement.length)
 
     def offset(self, step: int, placement: Placement) -> int:
         """Return where in its stretch a step begins, bp."""
-        return int(self.start[step] - self.middle[step]) + placement.lead
+        return int(self.starts[step] - self.anchor[step]) + placement.lead
 
 
 def steps_of(regions: Regions, longest: int) -> Steps:
@@ -110,5 +113,5 @@ def steps_of(regions: Regions, longest: int) -> Steps:
         starts += edges[:-1]
         ends += edges[1:]
     start, end = np.array(starts, np.int64), np.array(ends, np.int64)
-    first = np.concatenate([[0], np.cumsum(end - start)]).astype(np.int64)
-    return Steps(np.array(contigs, np.int64), start, end, first)
+    numbers = np.arange(len(start), dtype=np.int64)
+    return Steps(np.array(contigs, np.int64), start, end, (start + end) // 2, numbers)

@@ -40,7 +40,7 @@ class ExplainWorker:
     def _model(self, number: int) -> tuple[Explainer, list[str]]:
         if number not in self._loaded:
             device = resolve_device(self._device)
-            model, genome = self.opened.models[number], self.opened.genome
+            model, genome = self.opened.models[number], self.opened.reader(number)
             self._loaded[number] = load_explainer(model, genome, device)
         return self._loaded[number]
 

@@ -22,6 +22,7 @@ Examples:
   tracksmith explain -m MODEL -g genome.fa -r peaks.bed -t TRACK -o letters
   tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method gradient -o letters
   tracksmith explain -m MODEL -g genome.fa -r peaks.bed --method deeplift --hypothetical -o shap
+  tracksmith explain -m MODEL -g genome.fa --alleles variants.vcf -t TRACK -o letters
 """
 
 
@@ -44,6 +45,8 @@ def explain(
     **options: Any,
 ) -> None:
     """Write how much each base of the regions of -r adds to what a model predicts there.
+
+    Or, with --alleles, around variants: of both alleles, and their difference.
 
     By every substitution (--method ism, the default, for every model), or by gradients:
     gradient, integrated, deeplift. Letters are drawn in UCSC and IGV.

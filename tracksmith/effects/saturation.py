@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.effects.records import ROW, Taken
 from tracksmith.effects.stretches import Alleles
-from tracksmith.genome.fasta import Genome
-from tracksmith.genome.intervals import Regions
+from tracksmith.genome.readable import Readable
 
 __all__ = ["SaturationSource"]
 
 PLAIN = np.array([1, 2, 4, 8], dtype=np.uint8)
 
 
+class Stretches(Protocol):
+    """Stretches of contigs, such as regions: int64, ``(stretches,)``."""
+
+    @property
+    def contig(self) -> NDArray[np.int64]:
+        """The contigs' numbers."""
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """First bases, 0-based."""
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Ends, half-open."""
+
+
 class SaturationSource:
     """Hands out the substitutions of regions; a record is one base, by its number from 0.
 
-    Bases are counted through all regions, in the order of the genome. One that is not A, C,
+    Bases are counted through all regions, in their order. One that is not A, C,
     G or T has no substitution.
     """
 
-    def __init__(self, genome: Genome, regions: Regions) -> None:
+    def __init__(self, genome: Readable, regions: Stretches) -> None:
         self.genome = genome
         self.regions = regions
         self._ends = np.cumsum(regions.ends - regions.starts)

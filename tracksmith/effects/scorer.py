@@ -27,7 +27,7 @@ from tracksmith.effects.stretches import (
 from tracksmith.effects.units import chosen_units, units_of
 from tracksmith.effects.windows import Frame, Placement, Positions, frame_of, place
 from tracksmith.genome.allele_kinds import Reason
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.readable import Readable
 from tracksmith.runs.behind import Behind
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Scorer:
     """
 
     forward: Forward
-    genome: Genome
+    genome: Readable
     scores: Sequence[Score]
     folds: Sequence[tuple[str, ...]]
     wanted: Collection[str] | None = None

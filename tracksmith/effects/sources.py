@@ -32,6 +32,7 @@ __all__ = [
     "planned_file",
     "planned_variants",
     "records_of",
+    "requested_records",
     "source_places",
     "survey_source",
 ]
@@ -151,6 +152,22 @@ def open_records(
     """
     variants = planned_variants(run)
     names = _contig_names(genome.contigs, path.name, planned_alias(run, variants), notify)
+    return _records(path, names, variants, genome, regions, limit)
+
+
+def requested_records(
+    request: Request, variants: VariantsRecord, genome: Genome, regions: Regions | None, limit: int
+) -> RecordSource:
+    """Return the same reader while the run is planned: of the request's file."""
+    path = cast("Path", request.variants)
+    names = _contig_names(genome.contigs, path.name, request.alias, silent)
+    return _records(path, names, variants, genome, regions, limit)
+
+
+def _records(
+    path: Path, names: ContigNames, variants: VariantsRecord, genome: Genome,
+    regions: Regions | None, limit: int,
+) -> RecordSource:  # fmt: skip
     with VariantFile(path, allow_truncated=variants.allow_truncated) as file:
         names.declare(file.header.contigs)  # as in planning: MT is chrM if the lengths agree
     reader = AlleleReader(genome, names, limit, cast("OnMismatch", variants.ref_mismatch))

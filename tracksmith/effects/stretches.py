@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tracksmith.effects.windows import Placement, Positions, splice, splice_left
 from tracksmith.engine.windows import odd_bases
 from tracksmith.genome.bases import OUTSIDE, Masks, N
-from tracksmith.genome.fasta import Genome
+from tracksmith.genome.readable import Readable
 
 __all__ = ["Alleles", "Bases", "Block", "blocks_of", "edge_and_span", "read_bases"]
 
@@ -179,7 +179,7 @@ class Bases:
 
 
 def read_bases(
-    genome: Genome, block: Block, placement: Placement, *, both_registers: bool = False
+    genome: Readable, block: Block, placement: Placement, *, both_registers: bool = False
 ) -> Bases:
     """Read the stretches of a block's sites and put its alleles into them.
 
@@ -262,7 +262,7 @@ def _alternatives(wide: Masks, block: Block, placement: Placement) -> Masks:
     return rows
 
 
-def _read(genome: Genome, contig: Positions, start: Positions, length: int) -> tuple[Masks, bool]:
+def _read(genome: Readable, contig: Positions, start: Positions, length: int) -> tuple[Masks, bool]:
     """Read stretches of equal length, near ones in one go; say whether all bases are known.
 
     Shape (stretches, length).

@@ -45,7 +45,7 @@ __all__ = ["SHOWN", "Config", "Reference", "Row", "UrlOf", "igv_tracks", "rows_o
 SHOWN = 20
 """Tracks that a session opens with; a page lists the others."""
 
-_PLACED = ("mean", "absmax", "letters", "saturation")
+_PLACED = ("mean", "absmax", "saturation")
 UrlOf = Callable[[Output], str]
 Config = dict[str, Any]
 
@@ -223,11 +223,11 @@ class _Maker:
             self.overlay(pair, allele_title(pair), allele_tail(pair), alpha=0.5) for pair in alleles
         ]
         placed = {id(item) for pair in alleles for item in pair}
-        rest = [item for item in signals if item.statistic not in _PLACED]
+        rest = [item for item in signals if item.statistic not in _PLACED and not item.letters]
         rows += [self.wig(item) for item in rest if id(item) not in placed]
         rows += [self.variants(item) for item in outputs if item.kind in ("bigbed", "sites")]
         rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
-        rows += [self.letters(item) for item in signals if item.statistic == "letters"]
+        rows += [self.letters(item) for item in signals if item.letters]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]
         rows += [self.folds(item) for item in outputs if item.kind == "folds"]
         for sample in samples_of(people):

@@ -112,7 +112,7 @@ def _base_level_nodes(
 ) -> list[Node]:
     """Return letters, mutations, and whatever else a run wrote as a bigWig, in this order."""
     bigwigs = [out for out in outputs if out.kind == "bigwig"]
-    nodes = [maker.letters(out) for out in bigwigs if out.statistic == "letters"]
+    nodes = [maker.letters(out) for out in bigwigs if out.letters]
     saturation: dict[str, list[Output]] = {}
     for output in bigwigs:
         if output.statistic == "saturation":
@@ -121,10 +121,10 @@ def _base_level_nodes(
     pairs = allele_pairs(bigwigs)
     nodes += [maker.alleles(pair) for pair in pairs]
     placed = {id(out) for pair in pairs for out in pair}
-    known = ("letters", "saturation", "absmax")
+    known = ("saturation", "absmax")
     kinds: dict[tuple[str, ...], list[Output]] = {}
     for output in bigwigs:
-        if output.statistic not in known and id(output) not in placed:
+        if output.statistic not in known and not output.letters and id(output) not in placed:
             kinds.setdefault(scale_key(output), []).append(output)
     for members in kinds.values():
         if len(members) > 1:

@@ -173,7 +173,7 @@ def _display(shown: Node) -> str:
     if stanza.track_type in ("bigBed", "bigLolly", "bigInteract"):
         return _display_items(shown)
     if stanza.get("logo") == "on":
-        return f"Contributions of single bases, drawn as letters in close views. {_GAPS}"
+        return _display_letters({output.statistic for output in shown.outputs})
     statistics = {output.statistic for output in shown.outputs}
     if "saturation" in statistics:
         return (
@@ -181,6 +181,19 @@ def _display(shown: Node) -> str:
             f"Up is a gain on both strands. Values are never averaged in wide views. {_GAPS}"
         )
     return " ".join(text for text in (_what(shown, statistics), _scale(shown), _GAPS) if text)
+
+
+def _display_letters(statistics: set[str]) -> str:
+    """Say what letters are; of an alternative, browsers draw the wrong ones where it differs."""
+    text = "Contributions of single bases, drawn as letters in close views."
+    if "letters-alt" in statistics:
+        text += (
+            " The letters are the reference's, their heights the alternative's: where that has "
+            "another base, the height is that base's. A deleted base has no value."
+        )
+    if "letters-delta" in statistics:
+        text += " Up is what the alternative adds; a deleted base has minus what it added."
+    return f"{text} {_GAPS}"
 
 
 def _what(shown: Node, statistics: set[str]) -> str:

@@ -36,6 +36,9 @@ _KINDS = (*_SHOWN_FORMATS, "bigbed", "biginteract", "folds", "sites")
 FIRST, SECOND, DIFFERENCE = "hap1", "hap2", "hap1-hap2"
 """The statistics of a person's tracks."""
 
+LETTERS = ("letters", "letters-ref", "letters-alt", "letters-delta")
+"""The statistics of attributions, which are drawn as letters."""
+
 _GREY = (128, 128, 128)
 _HAPLOTYPE_COLOURS = {FIRST: (31, 119, 180), SECOND: (214, 96, 18), DIFFERENCE: (80, 80, 80)}
 _STRAND_COLOURS = {"+": (192, 57, 43), "-": (36, 87, 160)}
@@ -44,6 +47,9 @@ _STATISTICS = {
     "sd": "standard deviation over folds",
     "letters": "attribution",
     "letters-sd": "standard deviation over folds of the attribution",
+    "letters-ref": "attribution, reference allele",
+    "letters-alt": "attribution, alternative allele",
+    "letters-delta": "attribution, alternative minus reference",
     "absmax": "strongest variant effect",
     "quantile": "quantile among all bases",
     "ref": "reference allele",
@@ -119,6 +125,11 @@ class Output:
         return self.file.statistic
 
     @property
+    def letters(self) -> bool:
+        """Whether the values belong to single bases, which are drawn as letters."""
+        return self.statistic in LETTERS
+
+    @property
     def sample(self) -> str:
         """The person whose it is, '' for no one's."""
         return self.file.sample
@@ -138,8 +149,11 @@ class Output:
         """What to call it in full."""
         what = self.track.label or self.track_id
         extra = _STATISTICS.get(self.statistic, self.statistic)
-        if self.statistic in ("letters", "letters-sd") and self.run.plan.kind == EXPLAIN:
-            extra += f" of {self.file.score} by {self.run.plan.details.get('method', '')}"
+        if self.statistic.startswith("letters") and self.run.plan.kind == EXPLAIN:
+            extra = extra.replace(
+                "attribution",
+                f"attribution of {self.file.score} by {self.run.plan.details.get('method', '')}",
+            )
         if self.statistic == "delta":
             extra += f" ({DELTA_UP[self.stored_sign]})"
         if self.statistic == "saturation":
@@ -180,7 +194,7 @@ class Output:
     @property
     def colour(self) -> tuple[int, int, int]:
         """The track's colour; grey for a reference allele, lighter for a spread."""
-        if self.statistic == "ref":
+        if self.statistic in ("ref", "letters-ref"):
             return _GREY
         haplotype = self.statistic.removesuffix(".sd")
         red, green, blue = _HAPLOTYPE_COLOURS.get(haplotype) or self._track_colour()

@@ -143,7 +143,7 @@ def _signal(output: Output, place: Interval) -> Signal:
         track.close()
     group = (output.owner, output.statistic, output.track.units)
     label = f"{output.owner}\n{output.title}"
-    return Signal(label, values, output.colour, group, output.statistic == "letters")
+    return Signal(label, values, output.colour, group, output.letters)
 
 
 def _variants(output: Output, place: Interval) -> Iterator[Variant]:

@@ -41,6 +41,14 @@ class ExplainRequest:
         32, read_whole, "Points of a path of integrated gradients (default 32).", kinds=ONLY,
         reads=READS, group=GROUP,
     )  # fmt: skip
+    alleles: Path | None = option(
+        None, read_path, "Explain both alleles of these variants (VCF, BCF or table; - for "
+        "standard input) and their difference.", kinds=ONLY, reads=READS, group=GROUP,
+    )  # fmt: skip
+    flank: int | None = option(
+        100, read_whole, "With --alleles: bp to either side of a variant (default 100).",
+        kinds=ONLY, reads=READS, group=GROUP,
+    )  # fmt: skip
     motifs: Path | None = option(
         None, read_path, "Name stretches of letters by the motifs of this file (MEME).", kinds=ONLY,
         reads=READS, group=GROUP,

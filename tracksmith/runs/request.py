@@ -153,7 +153,7 @@ class ModelRequest(HaplotypeModelRequest):
     )  # fmt: skip
     max_allele: int | None = option(
         None, read_whole, "Longest allele that is scored, in bp; default by model.",
-        kinds=(VARIANTS,), group="Variants",
+        kinds=(VARIANTS, EXPLAIN), group="Variants",
     )  # fmt: skip
 
 
@@ -222,13 +222,14 @@ class Request(HaplotypeRequest, PerturbRequest, ExplainRequest):
         group="Variants",
     )
     allow_truncated: bool = option(
-        False, read_yes, "Read a bgzip file without its end marker.", kinds=(VARIANTS, HAPLOTYPES),
+        False, read_yes, "Read a bgzip file without its end marker.",
+        kinds=(VARIANTS, HAPLOTYPES, EXPLAIN),
         group="Variants",
     )  # fmt: skip
     allow_other_lengths: bool = option(
         False, read_yes,
         "Contigs may have other lengths than the file declares (a genome that was cut).",
-        kinds=(VARIANTS, HAPLOTYPES), group="Variants",
+        kinds=(VARIANTS, HAPLOTYPES, EXPLAIN), group="Variants",
     )  # fmt: skip
     device: str = option("auto", read_text, "auto, cpu, cuda, cuda:0 or cuda:0,cuda:1.", flag="-d")
     dask: str = option(

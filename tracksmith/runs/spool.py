@@ -25,6 +25,7 @@ FOLDER = ".inputs"
 
 NAMES = {
     "variants": "input", "alias": "input-alias", "peaks": "input-peaks", "vcf": "input-vcf",
+    "alleles": "input-alleles",
     "edits": "input-edits", "readouts": "input-readouts",
 }  # fmt: skip
 """Under which name a file is kept, by the field of the request."""
@@ -113,7 +114,7 @@ def spooled(request: Request, folder: Path) -> Iterator[tuple[Request, Spool]]:
 
 
 def _with_copies(request: Request, spool: Spool) -> Request:
-    for name in ("variants", "alias", "vcf", "edits", "readouts"):
+    for name in ("variants", "alias", "vcf", "alleles", "edits", "readouts"):
         path = getattr(request, name)
         if path is not None and _once(path):
             kept: dict[str, Any] = {name: spool.take(path, NAMES[name])}
