@@ -28,7 +28,7 @@ from tracksmith.hub.templates import template_folder
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "page.png"
 CONTIG, START, END = "demo1", 36_500, 126_500
-WIDTH, HEIGHT = 1280, 515
+WIDTH, HEIGHT = 1280, 477
 KEYWORD = b"tracksmith"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DRAWN = """

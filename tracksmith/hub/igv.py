@@ -219,14 +219,17 @@ class _Maker:
         rows += [self.overlay(pair, strand_title(pair), "+/-", alpha=1.0) for pair in pairs]
         rows += [self.wig(item) for item in single]
         alleles = allele_pairs(signals)
+        placed = {id(item) for pair in alleles for item in pair}
+        rest = [item for item in signals if item.statistic not in _PLACED and not item.letters]
+        rest = [item for item in rest if id(item) not in placed]
+        rows += [self.wig(item) for item in rest if item.statistic != "delta"]
+        # Before the tracks around some of them, which are empty elsewhere.
+        rows += [self.variants(item) for item in outputs if item.kind in ("bigbed", "sites")]
+        rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
         rows += [
             self.overlay(pair, allele_title(pair), allele_tail(pair), alpha=0.5) for pair in alleles
         ]
-        placed = {id(item) for pair in alleles for item in pair}
-        rest = [item for item in signals if item.statistic not in _PLACED and not item.letters]
-        rows += [self.wig(item) for item in rest if id(item) not in placed]
-        rows += [self.variants(item) for item in outputs if item.kind in ("bigbed", "sites")]
-        rows += [self.strongest(item) for item in signals if item.statistic == "absmax"]
+        rows += [self.wig(item) for item in rest if item.statistic == "delta"]
         rows += [self.letters(item) for item in signals if item.letters]
         rows += [self.mutation(item) for item in signals if item.statistic == "saturation"]
         rows += [self.folds(item) for item in outputs if item.kind == "folds"]
