@@ -100,8 +100,8 @@ def test_long_labels_name_the_person_and_what_is_shown(demo, tmp_path):
         for line in map(str.strip, (tmp_path / "hub" / "hub.txt").read_text().splitlines())
         if line.startswith("longLabel ") and "haplotype" in line
     ]
-    for what in ("both haplotypes of demo_person", "demo_person, first haplotype",
-                 "demo_person, second haplotype", "demo_person, first minus second haplotype"):  # fmt: skip
+    ends = ("first haplotype", "second haplotype", "first minus second haplotype")
+    for what in ("both haplotypes of demo_person", *(f"demo_person, {end}" for end in ends)):
         assert sum(what in label for label in labels) == 2, what
 
 
