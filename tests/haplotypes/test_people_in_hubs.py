@@ -115,7 +115,7 @@ def test_a_session_overlays_the_haplotypes_with_the_difference_below(demo):
         "core-promoter.plus.demo_person.hap1.bw", "core-promoter.plus.demo_person.hap2.bw",
     ]  # fmt: skip
     assert "first minus second" in rows[at + 1]["name"]
-    assert rows[-1]["format"] == "bigbed"
+    assert (rows[-1]["format"], rows[-1]["name"]) == ("bigbed", "demo_person, edits")
     assert all(row["name"] for row in rows)
 
 
