@@ -52,7 +52,7 @@ def test_a_genotype_is_read_as_it_is_written(text, alleles, phased, tmp_path):
     ("row", "said"),
     [
         ("GT\t0|0|1\t0|0", r"people.vcf:6: chr1:10, sample ann: the genotype 0\|0\|1 is of 3"),
-        ("GT\t0|3\t0|0", "names allele 3; the record has 2"),
+        ("GT\t0|3\t0|0", "names allele 3; ALT of the record holds 2."),
         ("GT\t0|x\t0|0", "the genotype '0\\|x' is none"),
         ("GT\t\t0|0", "the genotype '' is none"),
         ("GT\t0|\t0|0", "is none"),

@@ -100,12 +100,8 @@ def test_long_labels_name_the_person_and_what_is_shown(demo, tmp_path):
         for line in map(str.strip, (tmp_path / "hub" / "hub.txt").read_text().splitlines())
         if line.startswith("longLabel ") and "haplotype" in line
     ]
-    for what in (
-        "both haplotypes of demo_person",
-        "demo_person, first haplotype",
-        "demo_person, second haplotype",
-        "demo_person, first minus second haplotype",
-    ):
+    ends = ("first haplotype", "second haplotype", "first minus second haplotype")
+    for what in ("both haplotypes of demo_person", *(f"demo_person, {end}" for end in ends)):
         assert sum(what in label for label in labels) == 2, what
 
 
@@ -119,7 +115,7 @@ def test_a_session_overlays_the_haplotypes_with_the_difference_below(demo):
         "core-promoter.plus.demo_person.hap1.bw", "core-promoter.plus.demo_person.hap2.bw",
     ]  # fmt: skip
     assert "first minus second" in rows[at + 1]["name"]
-    assert rows[-1]["format"] == "bigbed"
+    assert (rows[-1]["format"], rows[-1]["name"]) == ("bigbed", "demo_person, edits")
     assert all(row["name"] for row in rows)
 
 

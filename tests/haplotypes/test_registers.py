@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from by_hand import haplotype, inserted
+from by_hand import haplotype, inserted, value
 from engine_toys import Dense, toy_card
 
 import tracksmith
@@ -186,3 +186,22 @@ def test_inserted_bases_that_pass_a_chunks_end_are_read_with_the_edits_behind_it
     sums = [float(row[f"toy.{track}.hap1.inserted_sum"]) for track in ("plus", "minus", "both")]
     expected = inserted(network, geometry, sequence, edits, insertion)
     assert np.allclose(sums, expected.sum(axis=1), atol=2e-5 * np.abs(expected).max())
+
+
+def test_a_bin_cut_by_a_deletion_takes_the_bin_of_the_cores_window_that_holds_most_of_its_bases(
+    register, write_genome, write_people, random_sequence, tmp_path
+):
+    geometry = GEOMETRIES[3]
+    network = Dense(geometry, 1)
+    register(Model(toy_card(geometry, ("1",)), lambda request: Predictor({"1": network})))
+    sequence = random_sequence(1200, 2)
+    start, end = 256, 356  # behind the middle of the first core, which therefore stays in place
+    sequence = sequence[:355] + ("A" if sequence[255] != "A" else "C") + sequence[356:]
+    people = write_people(rows_of(sequence, [(start, end, "")], []))
+    tracksmith.predict(
+        "toy", write_genome(chr1=sequence), tmp_path / "run", vcf=people, register="core"
+    )
+    # What is left of the third bin, 28 bases, lies in the third bin of that window.
+    expected = value(network, geometry, sequence[:start] + sequence[end:], 256, 2, (0, 0, False))
+    found = tracks(tmp_path / "run", len(sequence), geometry.bin, ".ann.hap1")[:, 2]
+    assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()

@@ -32,11 +32,14 @@ class Sources(NamedTuple):
 
 
 class _Bins(NamedTuple):
-    """The first surviving base of each bin: its place in the bin (bp) and its offset."""
+    """The surviving bases of each bin: the offset of the first; how far the middle one moves on.
+
+    ``middle`` is where the middle one lies behind the begin of its bin, in bp, with its offset.
+    """
 
     number: Numbers
-    first: Numbers
     offset: Numbers
+    middle: Numbers
     survives: NDArray[np.bool_]
 
 
@@ -49,7 +52,7 @@ def bin_sources(
     window, its middle in register, and each bin takes the bin of that window which holds
     most of its bases; what that window does not reach is exact all the same.
     """
-    bins = _first_bases(edits, start, end, tiling.bin)
+    bins = _surviving_bases(edits, start, end, tiling.bin)
     core = bins.number // tiling.bins
     sources = Sources(core, bins.offset.copy(), bins.number - core * tiling.bins)
     if not exact:
@@ -58,24 +61,29 @@ def bin_sources(
     return sources
 
 
-def _first_bases(edits: EditedContig, start: int, end: int, size: int) -> _Bins:
+def _surviving_bases(edits: EditedContig, start: int, end: int, size: int) -> _Bins:
     count = -(-(end - start) // size)
     offsets, survives = edits.offsets(start, start + count * size)
     # The last bin may pass the contig's end; no base lies there that could survive.
     survives[max(edits.length - start, 0) :] = False
     kept: NDArray[np.bool_] = survives.reshape(count, size)
-    first = kept.argmax(axis=1).astype(np.int64)
-    number = start // size + np.arange(count, dtype=np.int64)
-    alive: NDArray[np.bool_] = np.any(kept, axis=1)
-    return _Bins(number, first, offsets[np.arange(count) * size + first], alive)
+    begin = np.arange(count, dtype=np.int64) * size
+    passed: Numbers = np.cumsum(kept, axis=1, dtype=np.int64)
+    most = passed[:, -1]
+    middle = (passed > most[:, None] // 2).argmax(axis=1)
+    return _Bins(
+        start // size + np.arange(count, dtype=np.int64),
+        offsets[begin + kept.argmax(axis=1)],
+        middle + offsets[begin + middle],
+        most > 0,
+    )
 
 
 def _take_middle(sources: Sources, bins: _Bins, edits: EditedContig, tiling: Tiling) -> None:
     """Take the bins of one window a core where it covers them."""
     middle = _middle_offsets(edits, sources.core, tiling)
-    # Where the bin would begin in that window, were its first bases not deleted.
-    place = bins.number * tiling.bin + bins.offset - middle
-    nearest = (place + tiling.bin // 2) // tiling.bin
+    # Most of its bases are where the middle one of those that survive is.
+    nearest = (bins.number * tiling.bin + bins.middle - middle) // tiling.bin
     covered = nearest // tiling.bins == sources.core
     sources.offset[covered] = middle[covered]
     sources.bin[covered] = (nearest - sources.core * tiling.bins)[covered]

@@ -170,9 +170,10 @@ def _name_owners(rows: Sequence[Row]) -> None:
     models = {row.outputs[0].model.name for row in rows}
     if len(models) == 1 and all(len(of) == 1 for of in owners.values()):
         for row in rows:
-            name = row.config["name"]
-            # What a card calls a track stays as it is.
-            row.config["name"] = name if row.outputs[0].track_id else name[:1].upper() + name[1:]
+            name, first = row.config["name"], row.outputs[0]
+            # What a card calls a track, and what a file calls a person, stays as it is.
+            given = first.track_id or first.sample
+            row.config["name"] = name if given else name[:1].upper() + name[1:]
         return
     for row in (each for top in rows for each in (top, *top.members)):
         row.config["name"] = f"{plain_text(row.outputs[0].owner)}: {row.config['name']}"
