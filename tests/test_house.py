@@ -128,7 +128,7 @@ def test_the_core_names_no_package_of_a_plugin():
 
 
 MOTIFS = re.compile(
-    r"tracksmith/(attributions/|(runs/explain_fields|cli/explain|study_of_runs|study)\.py)"
+    r"tracksmith/(attributions/|(runs/explain_fields|cli/explain|hub/recipes|study_of_runs|study)\.py)"
 )
 """Where letters are named by motifs: any file of them, not those of a plugin."""
 

@@ -91,14 +91,15 @@ def _of_alleles(job: FilesJob, row: int, statistic: str) -> Iterator[Line]:
 
 def _joined(lines: Iterator[Line]) -> Iterator[Line]:
     """Put steps that lie near one another into one stretch, with gaps between."""
-    contig, start, line = -1, 0, np.empty(0, np.float32)
+    contig, start, end = -1, 0, 0
+    parts: list[NDArray[np.float32]] = []
     for other, first, values in lines:
-        gap = first - start - len(line)
-        if other == contig and gap <= NEAR:
-            line = np.concatenate([line, np.full(gap, np.nan, np.float32), values])
-            continue
-        if contig >= 0:
-            yield contig, start, line
-        contig, start, line = other, first, values
-    if contig >= 0:
-        yield contig, start, line
+        if other == contig and first - end <= NEAR:
+            parts += [np.full(first - end, np.nan, np.float32), values]
+        else:
+            if parts:
+                yield contig, start, np.concatenate(parts)
+            contig, start, parts = other, first, [values]
+        end = first + len(values)
+    if parts:
+        yield contig, start, np.concatenate(parts)

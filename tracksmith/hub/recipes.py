@@ -34,40 +34,40 @@ def recipe_rows(run: ShownRun, model: ShownModel) -> list[Row]:
     return [] if rows is None else rows(model, run.plan.details)
 
 
-def _explained(model: ShownModel, asked: Mapping[str, Any]) -> list[Row]:
-    method = str(asked["method"])
-    rows = [("Method", _METHODS[method] + _references(method, asked))]
+def _explained(model: ShownModel, details: Mapping[str, Any]) -> list[Row]:
+    method = str(details["method"])
+    rows = [("Method", _METHODS[method] + _references(method, details))]
     variants = model.card.variants
-    facts = {"reduce": asked["reduce"] or variants.reduce, "pseudocount": variants.pseudocount}
+    values = {"reduce": details["reduce"] or variants.reduce, "pseudocount": variants.pseudocount}
     rows += [
-        (f"Explained as {score}", _NUMBERS[score].format(**facts)) for score in model.record.scores
+        (f"Explained as {score}", _NUMBERS[score].format(**values)) for score in model.record.scores
     ]
-    if asked["motifs"]:
-        rows.append(("Motifs", f"a file of sha256 {asked['motifs']}"))
+    if details["motifs"]:
+        rows.append(("Motifs", f"a file of sha256 {details['motifs']}"))
     return rows
 
 
-def _references(method: str, asked: Mapping[str, Any]) -> str:
+def _references(method: str, details: Mapping[str, Any]) -> str:
     """Say what letters are taken against, and along how many points."""
     if method not in ("integrated", "deeplift"):
         return ""
-    points = f", {asked['path_points']} points of each path" if method == "integrated" else ""
-    if method == "integrated" and asked["baseline"] == "uniform":
+    points = f", {details['path_points']} points of each path" if method == "integrated" else ""
+    if method == "integrated" and details["baseline"] == "uniform":
         return f" from 1/4 of every base{points}"
-    count = asked["references"]
+    count = details["references"]
     shuffles = f"{count} dinucleotide shuffles" if count > 1 else "one dinucleotide shuffle"
-    return f", against {shuffles} of each window (seed {asked['reference_seed']}){points}"
+    return f", against {shuffles} of each window (seed {details['reference_seed']}){points}"
 
 
-def _perturbed(model: ShownModel, asked: Mapping[str, Any]) -> list[Row]:
-    value = asked.get("value") or model.card.variants.reduce
+def _perturbed(model: ShownModel, details: Mapping[str, Any]) -> list[Row]:
+    value = details.get("value") or model.card.variants.reduce
     rows = [("Effect", f"the {value} of a readout's bins with the edit minus that without it")]
-    if "around" in asked:
-        rows.append(("Start sites", f"read with {asked['around']:,} bp to either side"))
-    if asked.get("op"):
-        rows.append(("Operation", f"{asked['op']}, where an edit names no other"))
-    if "seeds" in asked:
-        rows.append(("Shuffles", f"the mean over {asked['seeds']:,} of each"))
-    if "within" in asked:
-        rows.append(("Pairs", f"at most {asked['within']:,} bp apart"))
+    if "around" in details:
+        rows.append(("Start sites", f"read with {details['around']:,} bp to either side"))
+    if details.get("op"):
+        rows.append(("Operation", f"{details['op']}, where an edit names no other"))
+    if "seeds" in details:
+        rows.append(("Shuffles", f"the mean over {details['seeds']:,} of each"))
+    if "within" in details:
+        rows.append(("Pairs", f"at most {details['within']:,} bp apart"))
     return rows
