@@ -104,6 +104,10 @@ EXPLAINED = {
         "--method", "integrated", "--baseline", "uniform", "--reduce", "mean", "--hypothetical",
         "--path-points", "2", "--score", "diff",
     ],
+    "alleles": [
+        "--method", "ism", "--alleles", "in.vcf", "--flank", "3", "--max-allele", "9",
+        "--allow-other-lengths", "--allow-truncated", *ALIAS,
+    ],
 }  # fmt: skip
 
 
@@ -132,6 +136,7 @@ def test_a_study_gives_the_same_run_of_variants(world, name):
 
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_a_study_gives_the_same_run_of_explanations(world, name):
+    write_vcf(99_999, "NC1")
     words = [*WINDOWS, "-r", "chr1:200-204", "-t", "plus", *EXPLAINED[name]]
     call("plan", *words, "-o", "first", "-d", "cpu", "-q")
     assert planned_again("first").id == Run.open(Path("first")).id

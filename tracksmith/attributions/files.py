@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracksmith.attributions.allele_files import write_allele_tables
+from tracksmith.attributions.allele_sites import write_allele_sites
 from tracksmith.attributions.opened import OpenedRun
 from tracksmith.attributions.outputs import (
     COMPLETE,
@@ -48,7 +49,8 @@ def write_files(opened: OpenedRun, store: PartStore, progress: Progress) -> Iter
         if model.recipe.hypothetical:
             yield from _write_arrays(job)
         if model.recipe.motifs:
-            yield from write_sites(job)
+            named = write_sites if model.alleles is None else write_allele_sites
+            yield from named(job)
         if model.recipe.method in COMPLETE:
             yield _write_table(job, progress)
 

@@ -20,8 +20,9 @@ from tracksmith.runs.parts import PartStore
 from tracksmith.tracks.options import TrackOptions
 
 __all__ = [
-    "COMPLETE", "OF_ALLELES", "FilesJob", "array_path", "file_names", "sites_path", "skipped_path",
-    "statistics", "steps_path", "table_path", "track_path", "variants_path",
+    "COMPLETE", "OF_ALLELES", "FilesJob", "allele_sites_path", "array_path", "file_names",
+    "sites_path", "skipped_path", "statistics", "steps_path", "table_path",
+    "track_path", "variants_path",
 ]  # fmt: skip
 
 OF_ALLELES = ("letters-ref", "letters-alt", "letters-delta")
@@ -44,7 +45,8 @@ def file_names(model: ExplainedModel) -> list[str]:
         names += [array_path(model, "ohe"), steps_path(model)]
         names += [array_path(model, "shap", target) for target in model.targets.items]
     if model.recipe.motifs:
-        names += [sites_path(model, target) for target in model.targets.items]
+        named = sites_path if model.alleles is None else allele_sites_path
+        names += [named(model, target) for target in model.targets.items]
     if model.recipe.method in COMPLETE:
         names.append(table_path(model))
     return names
@@ -72,6 +74,11 @@ def array_path(model: ExplainedModel, what: str, target: Target | None = None) -
 def sites_path(model: ExplainedModel, target: Target) -> str:
     """Return the path of the named stretches of a target."""
     return f"tracks/{model.record.name}.{target.name}.{model.recipe.method}.sites.bb"
+
+
+def allele_sites_path(model: ExplainedModel, target: Target) -> str:
+    """Return the path of the table of motif sites that alleles break or make."""
+    return f"explain/{model.record.name}.{target.name}.{model.recipe.method}.alleles.tsv"
 
 
 def steps_path(model: ExplainedModel) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tracksmith.attributions.outputs import FilesJob, sites_path
 from tracksmith.attributions.passes import PLAIN, letters_of
-from tracksmith.attributions.sites import Site, read_motifs, sites_of
+from tracksmith.attributions.sites import Motifs, Site, read_motifs, sites_of
 from tracksmith.errors import TrustError
 from tracksmith.files import crash_point, digest_of_file
 from tracksmith.genome.bases import decode
@@ -18,7 +18,9 @@ from tracksmith.runs.request import Request
 from tracksmith.tracks.autosql import Column, bed9_schema
 from tracksmith.tracks.bigbed import write_bigbed
 
-__all__ = ["motif_places", "read_motifs", "write_sites"]
+__all__ = [
+    "letter_rows", "motif_places", "one_hot", "planned_motifs", "read_motifs", "write_sites",
+]  # fmt: skip
 
 MOTIFS = "motifs"
 """Under which name places hold the file of motifs."""
@@ -40,30 +42,12 @@ def motif_places(request: Request) -> dict[str, str]:
 
 
 def write_sites(job: FilesJob) -> Iterator[FileEntry]:
-    """Write the named stretches of every target; yield their entries.
-
-    Raises
-    ------
-    TrustError
-        The file of motifs is not the one that was planned.
-    """
-    model, run = job.model, job.opened.run
-    path = run.places.file(MOTIFS)
-    if not path.is_file() or digest_of_file(path) != model.recipe.motifs:
-        raise TrustError(f"{path} is not the file of motifs that was planned. Restore it.")
-    motifs = read_motifs(path)
-    steps, width = model.steps, model.steps.longest
-    bases = np.zeros((len(steps), 4, width), np.int8)
-    for step in range(len(steps)):
-        masks = job.masks(step)
-        bases[step, :, : len(masks)] = masks == PLAIN[:, None]
+    """Write the named stretches of every target; yield their entries."""
+    model, run, motifs = job.model, job.opened.run, planned_motifs(job)
+    bases = one_hot(job)
     for row, target in enumerate(model.targets.items):
-        letters = np.zeros((len(steps), width), np.float32)
-        for step, explained in job.explained():
-            line = letters_of(explained.hypothetical[row], job.masks(step))
-            letters[step, : len(line)] = np.nan_to_num(line)
         name = sites_path(model, target)
-        rows = [_row(job, site) for site in sites_of(letters, bases, motifs)]
+        rows = [_row(job, site) for site in sites_of(letter_rows(job, row), bases, motifs)]
         schema = bed9_schema("sites", "Stretches of letters and the motifs they match", COLUMNS)
         write_bigbed(
             run.folder / name, list(job.opened.contigs), rows, schema,
@@ -75,6 +59,40 @@ def write_sites(job: FilesJob) -> Iterator[FileEntry]:
             statistic="sites", score=target.function, rows=len(rows),
             values=None if rows else 0,
         )  # fmt: skip
+
+
+def planned_motifs(job: FilesJob) -> Motifs:
+    """Read the motifs of a run.
+
+    Raises
+    ------
+    TrustError
+        Their file is not the one that was planned.
+    """
+    path = job.opened.run.places.file(MOTIFS)
+    if not path.is_file() or digest_of_file(path) != job.model.recipe.motifs:
+        raise TrustError(f"{path} is not the file of motifs that was planned. Restore it.")
+    return read_motifs(path)
+
+
+def one_hot(job: FilesJob) -> NDArray[np.int8]:
+    """Return the bases of every step, ``(steps, 4, longest step)``; 0 behind its end and at N."""
+    steps = job.model.steps
+    bases = np.zeros((len(steps), 4, steps.longest), np.int8)
+    for step in range(len(steps)):
+        masks = job.masks(step)
+        bases[step, :, : len(masks)] = masks == PLAIN[:, None]
+    return bases
+
+
+def letter_rows(job: FilesJob, row: int) -> NDArray[np.float32]:
+    """Return the letters of a target in every step, ``(steps, longest step)``, as above."""
+    steps = job.model.steps
+    letters = np.zeros((len(steps), steps.longest), np.float32)
+    for step, explained in job.explained():
+        line = letters_of(explained.hypothetical[row], job.masks(step))
+        letters[step, : len(line)] = np.nan_to_num(line)
+    return letters
 
 
 def _row(job: FilesJob, site: Site) -> tuple[object, ...]:
