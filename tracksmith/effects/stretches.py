@@ -243,6 +243,7 @@ def _passes_end(windows: Masks) -> NDArray[np.bool_]:
 
 def _alternatives(wide: Masks, block: Block, placement: Placement) -> Masks:
     """Return the stretch of every allele."""
+    # decision: alleles-spliced-in-blocks (one edit a window; the map is for many in a contig)
     at, length = placement.lead, placement.length
     rows: Masks = wide[block.site_of_allele, :length]
     masks = block.new_bases()
