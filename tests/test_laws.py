@@ -1,6 +1,8 @@
 """What a second look at the house left as laws: where words live, how wide files and calls are."""
 
 import ast
+import importlib
+import inspect
 import re
 from collections import Counter
 from pathlib import Path
@@ -210,3 +212,14 @@ def test_help_names_every_score(command):
 def test_help_names_every_format(command):
     assert tuple(FORMATS) == FORMAT_NAMES
     assert f"Format of the tracks: {' or '.join(FORMATS)};" in " ".join(help_of(command).split())
+
+
+@pytest.mark.parametrize("package", ["tracksmith", "tracksmith.tracks"])
+def test_no_module_takes_the_place_of_a_function_that_its_package_offers(package):
+    """Importing ``tracksmith.x`` sets the name ``x`` in the package, whatever it was before."""
+    offered = importlib.import_module(package)
+    folder = Path(str(offered.__file__)).parent
+    for name in set(offered.__all__) - {"__version__"}:
+        if not inspect.ismodule(getattr(offered, name)):
+            assert not (folder / name).is_dir(), name
+            assert not (folder / f"{name}.py").exists(), name

@@ -76,7 +76,11 @@ def test_the_picture_shows_the_page_of_today(runs, tmp_path):
     picture = PICTURE.read_bytes()
     content = content_of(runs, tmp_path)
     assert content["tracks"] == [
-        "Core promoter, both strands", "Variant effects", "Strongest variant effect"
+        "Core promoter, both strands", "Variant effects", "Strongest variant effect",
+        "Core promoter, plus strand, reference and alternative allele",
+        "Core promoter, minus strand, reference and alternative allele",
+        "Core promoter, plus strand, alternative minus reference (up is a gain)",
+        "Core promoter, minus strand, alternative minus reference (up is a gain)",
     ]  # fmt: skip
     assert kept_content(picture) == content, AGAIN
     assert size_of(picture) == content["size"]

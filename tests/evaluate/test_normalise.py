@@ -13,7 +13,7 @@ from tracksmith.cli import main
 from tracksmith.hub.runs import open_runs
 from tracksmith.models.card import WindowGeometry
 from tracksmith.runs.run import Run
-from tracksmith.tracks.quantiles import Quantiles
+from tracksmith.tracks.quantile_tracks import Quantiles
 
 LENGTHS = {"chr1": 3_000, "chr2": 1_500}
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 300.0, 1e-20, -1e30, float("nan")])

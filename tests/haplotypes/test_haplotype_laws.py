@@ -153,9 +153,8 @@ def middle_by_hand(network, geometry, sequence, edits):
         if not kept or middle >= len(sequence):
             continue
         offset = spliced.place[middle] - middle
-        # Where the bin would begin in that window's own positions.
-        place = spliced.place[kept[0]] - offset - (kept[0] - number * size)
-        nearest = (place + size // 2) // size - core * bins
+        # Most of its bases are where the middle one of those that are left is.
+        nearest = (spliced.place[kept[len(kept) // 2]] - offset) // size - core * bins
         if 0 <= nearest < bins:
             window = begin - geometry.core_start + offset
             text = cut(spliced.text, window, window + geometry.window)

@@ -45,7 +45,7 @@ from tracksmith.runs.run import Run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 COUNT = st.integers(0, 10**12)
-FLOAT = st.floats(allow_nan=False, allow_infinity=False)
+FLOAT = st.floats(-1e300, 1e300)  # no number of a record is larger
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,7}", fullmatch=True)
 PLAIN = st.recursive(
     st.none() | st.booleans() | COUNT | FLOAT | TEXT,

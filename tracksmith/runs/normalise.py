@@ -12,7 +12,7 @@ from tracksmith.runs.record import FileEntry
 from tracksmith.runs.run import Run
 from tracksmith.tracks.formats import FORMATS, track_path, value_facts
 from tracksmith.tracks.options import TrackOptions
-from tracksmith.tracks.quantiles import write_quantiles
+from tracksmith.tracks.quantile_tracks import write_quantiles
 
 __all__ = ["QUANTILE", "normalise"]
 
