@@ -80,10 +80,12 @@ def predict(
     request = _request(model, genome, options)
     if request.kind not in ("predict", "haplotypes"):
         raise UsageError("predict writes tracks along a genome; for variants use score_variants.")
-    return job.run_all(
-        kind_of_request(request), request, Path(out), progress or Silent(),
-        overwrite=overwrite, force=force, keep_parts=keep_parts,
-    )  # fmt: skip
+    return _made(request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts)
+
+
+def _made(request: Request, out: str | Path, progress: Progress | None, **how: bool) -> Run:
+    """Make a run in one go."""
+    return job.run_all(kind_of_request(request), request, Path(out), progress or Silent(), **how)
 
 
 def score_variants(
@@ -123,10 +125,7 @@ def score_variants(
     request = _request(model, genome, {**options, "variants": source})
     if request.kind != "variants":
         raise UsageError("Give a file of variants, or saturate=REGION instead of it.")
-    run = job.run_all(
-        kind_of_request(request), request, Path(out), progress or Silent(),
-        overwrite=overwrite, force=force, keep_parts=keep_parts,
-    )  # fmt: skip
+    run = _made(request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts)
     return VariantResults(run)
 
 
@@ -167,10 +166,9 @@ def perturb(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, {**options, "edits": edits, "readouts": readouts})
-    return job.run_all(
-        kind_of_request(request), request, Path(out), progress or Silent(),
-        overwrite=overwrite, force=force, keep_parts=keep_parts,
-    )  # fmt: skip
+    if request.kind != "perturb":
+        raise UsageError("Say where the model is read: readouts, a BED file or a GTF.")
+    return _made(request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts)
 
 
 def explain(
@@ -206,10 +204,9 @@ def explain(
         See :mod:`tracksmith.errors`.
     """
     request = _request(model, genome, {"method": "ism", **options})
-    return job.run_all(
-        kind_of_request(request), request, Path(out), progress or Silent(),
-        overwrite=overwrite, force=force, keep_parts=keep_parts,
-    )  # fmt: skip
+    if request.kind != "explain":
+        raise UsageError("explain takes regions, or alleles=FILE; for effects use score_variants.")
+    return _made(request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts)
 
 
 def plan(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from tracksmith.cli.going import Going, going_as_one
 from tracksmith.cli.options import (
     RequestCommand,
     go_options,
@@ -33,14 +33,10 @@ Examples:
 )
 @run_options
 @go_options
+@going_as_one
 def explain(
-    out: Path,
+    going: Going,
     *,
-    quiet: bool,
-    overwrite: bool,
-    force: bool,
-    keep_parts: bool,
-    dry_run: bool,
     targets: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -53,19 +49,6 @@ def explain(
 
     Repeated on the same folder, goes on from where it stopped.
     """
-    from tracksmith.cli.report import say_estimate, say_files
-    from tracksmith.kinds import kind_of_request
-    from tracksmith.progress import LineProgress
-    from tracksmith.runs import job
-
     options["tracks"] = (*(options.get("tracks") or ()), *targets)
     options["method"] = options.get("method") or "ism"
-    request, progress = request_from(options), LineProgress(quiet=quiet)
-    kind = kind_of_request(request)
-    if dry_run:
-        say_estimate(job.estimate(kind, request, progress))
-        return
-    run = job.run_all(
-        kind, request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts
-    )
-    say_files(run, quiet=quiet)
+    going.make(request_from(options))

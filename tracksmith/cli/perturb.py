@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tracksmith.cli.going import Going, going_as_one
 from tracksmith.cli.options import (
     NamedPath,
     RequestCommand,
@@ -34,18 +35,8 @@ Examples:
 @run_options
 @go_options
 @click.option("--plan-only", is_flag=True, help="As `tracksmith plan`: compute nothing.")
-def perturb(
-    source: Path | None,
-    out: Path,
-    *,
-    quiet: bool,
-    overwrite: bool,
-    force: bool,
-    keep_parts: bool,
-    dry_run: bool,
-    plan_only: bool,
-    **options: Any,
-) -> None:
+@going_as_one
+def perturb(going: Going, *, source: Path | None, **options: Any) -> None:
     """Edit the genome in places, and say what that changes where a model is read.
 
     EDITS is a table with titles (chrom, start, end, name, op, bases, to, readout),
@@ -54,25 +45,7 @@ def perturb(
 
     Repeated on the same folder, goes on from where it stopped.
     """
-    from tracksmith.cli.report import say_estimate, say_files, say_plan
-    from tracksmith.kinds import kind_of_request
-    from tracksmith.progress import LineProgress
-    from tracksmith.runs import job
-
-    request, progress = request_from({**options, "edits": source}), LineProgress(quiet=quiet)
+    request = request_from({**options, "edits": source})
     if request.kind != "perturb":
         raise UsageError("Say where the model is read: --readouts, a BED file or a GTF.")
-    if plan_only and keep_parts:
-        raise UsageError("--plan-only makes no parts: give --keep-parts to `tracksmith finish`.")
-    kind = kind_of_request(request)
-    if dry_run:
-        say_estimate(job.estimate(kind, request, progress))
-        return
-    if plan_only:
-        run = job.plan(kind, request, out, progress, overwrite=overwrite, force=force)
-        say_plan(run, quiet=quiet)
-        return
-    run = job.run_all(
-        kind, request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts
-    )
-    say_files(run, quiet=quiet)
+    going.make(request)

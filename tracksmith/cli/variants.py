@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tracksmith.cli.going import Going, going_as_one
 from tracksmith.cli.options import (
     NamedPath,
     RequestCommand,
@@ -36,18 +37,8 @@ Examples:
 @run_options
 @go_options
 @click.option("--plan-only", is_flag=True, help="As `tracksmith plan IN`: compute nothing.")
-def variants(
-    source: Path | None,
-    out: Path,
-    *,
-    quiet: bool,
-    overwrite: bool,
-    force: bool,
-    keep_parts: bool,
-    dry_run: bool,
-    plan_only: bool,
-    **options: Any,
-) -> None:
+@going_as_one
+def variants(going: Going, *, source: Path | None, **options: Any) -> None:
     """Score the variants of IN: a VCF, BCF, table (.tsv), or - for standard input.
 
     Every effect is alternative minus reference. -t chooses tracks of the model;
@@ -56,29 +47,12 @@ def variants(
 
     Repeated on the same folder, goes on from where it stopped.
     """
-    from tracksmith.cli.report import say_counts, say_estimate, say_files, say_plan
-    from tracksmith.kinds import kind_of_request
-    from tracksmith.progress import LineProgress
-    from tracksmith.runs import job
+    from tracksmith.cli.report import say_counts
 
-    request, progress = variants_request(source, options), LineProgress(quiet=quiet)
+    request = variants_request(source, options)
     if request.kind != "variants":
         raise UsageError("Give a file of variants, or --saturate REGION instead of it.")
-    if plan_only and keep_parts:
-        raise UsageError("--plan-only makes no parts: give --keep-parts to `tracksmith finish`.")
-    kind = kind_of_request(request)
-    if dry_run:
-        say_estimate(job.estimate(kind, request, progress))
-        return
-    if plan_only:
-        run = job.plan(kind, request, out, progress, overwrite=overwrite, force=force)
-        say_plan(run, quiet=quiet)
-        return
-    run = job.run_all(
-        kind, request, out, progress, overwrite=overwrite, force=force, keep_parts=keep_parts
-    )
-    say_counts(run, quiet=quiet)
-    say_files(run, quiet=quiet)
+    going.make(request, say_counts)
 
 
 def variants_request(source: Path | None, options: dict[str, Any]) -> Any:
