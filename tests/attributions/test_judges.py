@@ -143,7 +143,8 @@ def test_letters_by_mutation_are_those_of_tangermeme(case):
         reference, changed = (np.asarray(value, np.float64) for value in result[:2])
         effects = changed.reshape(4) - reference.reshape(())
         due.append(-effects[bases[0, :, half].numpy() == 0].mean())
-    close("ism", found, np.array(due), 1e-2)
+    # Measured: 3.5e-6 of 1.0e-3 with the small Enformer, in float32; the others are a thousandth of that.
+    close("ism", found, np.array(due), 1e-2 if case.window > 10_000 else 5e-5)
 
 
 @pytest.mark.parametrize("case", ["enformer"], indirect=True)
@@ -171,7 +172,7 @@ def test_gradients_of_a_network_that_writes_in_place_are_those_of_differences(ca
         with torch.no_grad():
             up, down = (Scaled(case)(bases + sign * step * move).item() for sign in (1, -1))
         due = (up - down) / (2 * step)
-        close("gradient", [(gradient * move).sum().item()], np.array([due]), 1e-3)
+        close("gradient", [(gradient * move).sum().item()], np.array([due]), 1e-6)
 
 
 @pytest.mark.parametrize("case", ["clipnet", "mpralegnet"], indirect=True)
@@ -184,7 +185,7 @@ def test_integrated_gradients_are_those_of_captum(case):
     due = captum.IntegratedGradients(plain).attribute(
         bases, torch.full_like(bases, 0.25), target=0, n_steps=16, method="gausslegendre"
     )
-    close("integrated", found, case.inside(due[0].sum(0).detach().numpy(), first, last), 1e-3)
+    close("integrated", found, case.inside(due[0].sum(0).detach().numpy(), first, last), 2e-6)
 
 
 @pytest.mark.parametrize("case", ["clipnet", "mpralegnet"], indirect=True)
@@ -196,7 +197,7 @@ def test_gradients_times_input_are_those_of_captum_once_centred(case):
     plain = Scaled(case) if "LegNet" in type(case.network).__name__ else PlainClipnet(case.network)
     gradient = captum.Saliency(plain).attribute(bases, target=0, abs=False)[0]
     due = ((gradient - gradient.mean(0)) * bases[0]).sum(0).detach().numpy()
-    close("gradient", found, case.inside(due, first, last), 1e-3)
+    close("gradient", found, case.inside(due, first, last), 1e-6)
 
 
 class PlainClipnet(nn.Module):
@@ -243,7 +244,7 @@ def test_deeplift_of_functions_is_that_of_tangermeme_of_modules(case):
     due = tangermeme.deep_lift_shap(
         plain, bases, references=away[None], device="cpu", warning_threshold=10.0
     )[0].sum(0)
-    close("deeplift, tangermeme", found, case.inside(due.numpy(), first, last), 1e-3)
+    close("deeplift, tangermeme", found, case.inside(due.numpy(), first, last), 2e-5)
 
 
 @pytest.mark.parametrize("case", ["mpralegnet"], indirect=True)
@@ -252,7 +253,7 @@ def test_deeplift_of_gates_adds_up(case):
     table = (case.folder / "run/explain/toy.deeplift.completeness.tsv").read_text().splitlines()
     row = dict(zip(*(line.split("\t") for line in table), strict=True))
     difference = float(row["prediction"]) - float(row["reference"])
-    close("completeness", [float(row["sum_of_letters"])], np.array([difference]), 1e-3)
+    close("completeness", [float(row["sum_of_letters"])], np.array([difference]), 2e-5)
 
 
 @pytest.mark.parametrize("case", ["enformer"], indirect=True)
