@@ -1,14 +1,8 @@
-"""Start runs of perturbations, kill them, start them again; a script, so that forking is safe."""
+"""Runs of perturbations for :mod:`forks`, which kills them and starts them again; a script."""
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import signal
 import sys
-import time
-import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +11,12 @@ import pyBigWig  # noqa: F401
 import pysam  # noqa: F401
 import tracksmith_demo.network  # noqa: F401
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "runs"))
+import forks
+
 from tracksmith.api import perturb
 from tracksmith.models import registry as plugins
 from tracksmith.perturbations import forecast, kind
-from tracksmith.runs.folder import remove_run
-from tracksmith.runs.run import Run
 
 REGISTRY = plugins.load_registry()
 
@@ -31,73 +26,20 @@ def small_parts(model):
     return replace(stage, starts=tuple(range(0, stage.items, 13)))
 
 
-def child(out: Path, folder: Path, environment: dict[str, str]) -> None:
-    """Perturb and leave without coming back."""
-    import torch
+def runs_in(folder: Path) -> forks.Make:
+    def edit(out: Path) -> None:
+        import torch
 
-    torch.set_num_threads(1)
-    os.environ.update(environment)
-    plugins.load_registry = lambda: REGISTRY
-    kind.stage_of = small_parts
-    code = 0
-    try:
+        torch.set_num_threads(1)
+        plugins.load_registry = lambda: REGISTRY
+        kind.stage_of = small_parts
         perturb(
             folder / "edits.tsv", folder / "promoters.bed", "core-promoter", folder / "demo.fa",
             out, compressor="zlib", around=20, tracks_for="box1", device="cpu", within=2000,
         )  # fmt: skip
-    except BaseException:  # noqa: BLE001 - a fork must not come back
-        traceback.print_exc()
-        code = 1
-    finally:
-        os._exit(code)
 
-
-def attempt(out: Path, folder: Path, delay: float | None, **environment: str) -> int:
-    """Perturb in a fork, killed after ``delay`` seconds; return its exit code or -9."""
-    process = os.fork()
-    if process == 0:
-        child(out, folder, environment)
-    if delay is not None:
-        time.sleep(delay)
-        os.kill(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
-def random_kills(out: Path, folder: Path, kills: int, seed: int) -> dict[str, object]:
-    """Kill at random moments until ``kills`` have hit, then let it end."""
-    generator = random.Random(seed)
-    began = time.monotonic()
-    if attempt(out.with_name("undisturbed"), folder, None):
-        raise SystemExit("the undisturbed run failed")
-    span = time.monotonic() - began
-    hits = 0
-    while hits < kills:
-        if attempt(out, folder, generator.uniform(0.02, span)) == -signal.SIGKILL:
-            hits += 1
-        else:
-            remove_run(Run.open(out))
-    return {"hits": hits, "code": attempt(out, folder, None)}
-
-
-def crash_points(out: Path, folder: Path, points: list[str]) -> dict[str, list[int]]:
-    """Die at each named point in turn, then repeat the command."""
-    found = {}
-    for number, point in enumerate(points):
-        run = out.with_name(f"crash-{number}")
-        first = attempt(run, folder, None, TRACKSMITH_CRASH=point)
-        found[point] = [first, attempt(run, folder, None)]
-    return found
-
-
-def main() -> None:
-    """Read what to do from the command line; print a JSON object."""
-    mode, out, folder, *rest = sys.argv[1:]
-    if mode == "kills":
-        result: object = random_kills(Path(out), Path(folder), int(rest[0]), int(rest[1]))
-    else:
-        result = crash_points(Path(out), Path(folder), rest)
-    print(json.dumps(result))
+    return edit
 
 
 if __name__ == "__main__":
-    main()
+    forks.main(runs_in)
