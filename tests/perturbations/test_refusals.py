@@ -9,6 +9,7 @@ from tracksmith.cli import main
 from tracksmith.errors import InputError, UsageError
 from tracksmith.models.card import RegionGeometry
 from tracksmith.models.registry import load_registry
+from tracksmith.perturbations.edit_files import read_edit_rows
 
 SITE = 14_376
 
@@ -275,3 +276,19 @@ def test_names_that_are_no_text_are_kept_readable(demo, tmp_path):
     assert {(row["name"], row["readout"]) for row in rows} == {("bo\\xeete\x01 1", "g\\xe8ne")}
     build_hub([tmp_path / "run"], tmp_path / "hub", email="a@example.org")
     assert check_hub(tmp_path / "hub") == []
+
+
+@pytest.mark.parametrize(("titles", "said"), [
+    ("chrom\tstart\tend\top\treadot", "called 'readot' here. If 'readout' is meant"),
+    ("chrom\tstart\tend\top\tname\tbase", "called 'base' here. If 'bases' is meant"),
+    ("chrom\tstart\tend\top\tnotes\tscore", ""),
+    ("chrom\tstart\tend\top\treadout\tgenes", ""),
+])  # fmt: skip
+def test_a_misspelt_title_is_refused_and_another_is_not(titles, said, tmp_path):
+    path = tmp_path / "edits.tsv"
+    path.write_text(f"{titles}\nchr1\t10\t20\tmask\t.\t.\n")
+    if said:
+        with pytest.raises(InputError, match=said):
+            list(read_edit_rows(path, ""))
+    else:
+        assert [(row.start, row.operation) for row in read_edit_rows(path, "")] == [(10, "mask")]

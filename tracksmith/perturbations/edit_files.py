@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tracksmith.errors import InputError
@@ -28,6 +29,9 @@ TITLES = {
 """What a column may be called."""
 
 _NEEDED = ("contig", "start", "end")
+
+NEARLY = 0.85
+"""How alike a title must be to be a misspelt one: readot and readout are 0.92 alike."""
 
 
 def read_edit_rows(path: Path, operation: str) -> Iterator[Row]:
@@ -69,7 +73,19 @@ def _titles(cells: Sequence[str], place: str) -> dict[str, int]:
         raise InputError(
             f"{place}: no column is the {missing[0]}: call it {TITLES[missing[0]][0]}."
         )
+    _refuse_misspelt(words, columns, place)
     return columns
+
+
+def _refuse_misspelt(words: Sequence[str], columns: Mapping[str, int], place: str) -> None:
+    """Refuse a title that is nearly one of those that are missing: its column would be ignored."""
+    absent = [known for name, names in TITLES.items() if name not in columns for known in names]
+    for word in words:
+        if near := difflib.get_close_matches(word, absent, n=1, cutoff=NEARLY):
+            raise InputError(
+                f"{place}: no column is called {word!r} here. If {near[0]!r} is meant, call it so; "
+                "if not, give it a name that is less alike."
+            )
 
 
 def _row(place: str, cells: Sequence[str], columns: dict[str, int], operation: str) -> Row:
